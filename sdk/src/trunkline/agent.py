@@ -1,0 +1,278 @@
+"""`Agent`: skills, event handlers and queue workers in one process."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from nats.aio.msg import Msg
+
+from trunkline.client import Client
+from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
+from trunkline.local import find_context
+from trunkline.processing import Identity, Processor
+from trunkline.protocol import frames, subjects
+from trunkline.protocol.errors import UnavailableError
+from trunkline.protocol.ids import new_token
+from trunkline.reader import Reader
+from trunkline.serving import SkillServer
+from trunkline.tasks import Tasks
+from trunkline.wire import message
+
+_log = logging.getLogger("trunkline.agent")
+F = TypeVar("F", bound=Callable[..., Any])
+
+DRAIN_S = 4.0
+_RETRY_MIN_S = 0.2
+_RETRY_MAX_S = 3.0
+
+
+class Agent:
+    """A program that offers skills, follows events and takes work.
+
+    Args:
+        name: unique in the workspace; letters, digits, `_`, `.`, `-`.
+        version: semantic version, shown in the catalogue and in attempt records.
+        description: one sentence for those who look for an agent.
+    """
+
+    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+        self.name = check_name("an agent", name)
+        self.version = version
+        self.description = description
+        self.instance = new_token(6)
+        self.skills: dict[str, SkillSpec] = {}
+        self.readers: list[ReaderSpec] = []
+
+    def skill(
+        self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
+    ) -> Callable[[F], F]:
+        """Offer the decorated function to callers.
+
+        The input's type becomes the skill's schema; what does not fit it is
+        refused before the function runs. At most `concurrency` calls run at once.
+        """
+
+        def register(function: F) -> F:
+            handler = Handler(function)
+            called = check_name("a skill", name or handler.name)
+            self.skills[called] = SkillSpec(
+                name=called, handler=handler, tags=tags or [], concurrency=concurrency,
+                description=description or (function.__doc__ or "").strip(),
+            )  # fmt: skip
+            return function
+
+        return register
+
+    def on(
+        self,
+        *types: str,
+        group: str | None = None,
+        retry: frames.RetryPolicy | None = None,
+        ack_wait_s: float | None = None,
+        concurrency: int = 1,
+    ) -> Callable[[F], F]:
+        """Follow events of these types with a cursor of the group's own.
+
+        Each event reaches the group once, from where it left off. A pattern's
+        `*` is one segment of a type, a final `>` all the rest.
+        """
+
+        def register(function: F) -> F:
+            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency)
+            return function
+
+        return register
+
+    def task(
+        self,
+        queue: str,
+        *,
+        retry: frames.RetryPolicy | None = None,
+        ack_wait_s: float | None = None,
+        concurrency: int = 1,
+    ) -> Callable[[F], F]:
+        """Take work from a queue; each message has one worker at a time.
+
+        A failed message is tried again by `retry`, then dead-lettered. Long
+        work keeps its lease: `ack_wait_s` only says how soon a dead worker's
+        message goes to another.
+        """
+
+        def register(function: F) -> F:
+            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency)
+            return function
+
+        return register
+
+    def registration(self) -> frames.Registration:
+        """Return what this agent tells the hub about itself."""
+        return frames.Registration(
+            version=self.version,
+            description=self.description,
+            skills=[spec.frame() for spec in self.skills.values()],
+            readers=[spec.frame() for spec in self.readers],
+        )
+
+    def run(self, url: str | None = None, token: str | None = None, *, workspace: str | None = None) -> None:
+        """Serve until SIGINT or SIGTERM, then drain. Blocks.
+
+        Raises:
+            ContextMissingError: no hub is configured and no local one was found.
+            TokenInvalidError, PermissionDeniedError: the token cannot register this agent.
+        """
+        if not logging.getLogger().handlers:
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        asyncio.run(self._run_until_signalled(url, token, workspace))
+
+    async def serve(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        workspace: str | None = None,
+        ready: asyncio.Event | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        """Serve until `stop` is set (or this coroutine is cancelled), then drain.
+
+        `ready` is set when calls, events and work can arrive.
+        """
+        stop = stop or asyncio.Event()
+        found = find_context(url, token, workspace)
+        client = Client(found.url, found.token, workspace=found.workspace, name=f"agent {self.name} {self.instance}")
+        service = _Service(self, client)
+        try:
+            await service.start(stop)
+            if ready is not None:
+                ready.set()
+            await stop.wait()
+        finally:
+            await service.drain()
+            await client.close()
+
+    def _add(
+        self,
+        lane: subjects.Lane,
+        name: str,
+        function: Callable[..., Any],
+        types: list[str],
+        retry: frames.RetryPolicy | None,
+        ack_wait_s: float | None,
+        concurrency: int,
+    ) -> None:
+        check_name(f"a {lane}", name)
+        self.readers.append(
+            ReaderSpec(
+                lane=lane,
+                name=name,
+                handler=Handler(function),
+                types=types,
+                retry=retry,
+                ack_wait_s=ack_wait_s,
+                concurrency=concurrency,
+            )
+        )
+
+    async def _run_until_signalled(self, url: str | None, token: str | None, workspace: str | None) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows
+                loop.add_signal_handler(number, stop.set)
+        await self.serve(url, token, workspace=workspace, stop=stop)
+
+
+class _Service:
+    """An agent while it is connected."""
+
+    def __init__(self, agent: Agent, client: Client) -> None:
+        self._agent = agent
+        self._client = client
+        self._identity = Identity(agent=agent.name, instance=agent.instance, version=agent.version)
+        self._servers: list[SkillServer] = []
+        self._readers: list[tuple[Reader, Processor]] = []
+        self._tasks = Tasks()
+        self._heartbeat_s = 5.0
+        self._state = "starting"
+
+    async def start(self, stop: asyncio.Event) -> None:
+        registered = await self._register(stop)
+        if registered is None:
+            return
+        self._heartbeat_s = registered.connection.heartbeat_s
+        source = f"/{self._client.workspace}/agents/{self._agent.name}"
+        await self._client.connect(registered.connection, source=source)
+        for spec in self._agent.skills.values():
+            server = SkillServer(self._client, spec, self._identity)
+            await server.start()
+            self._servers.append(server)
+        for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
+            handler = reader_spec.handler
+            processor = Processor(self._client, frame, handler.codec, handler, self._identity)
+            reader = Reader(self._client.bus, frame, processor.handle, concurrency=reader_spec.concurrency)
+            self._readers.append((reader, processor))
+            await reader.start()
+        await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
+        await self._client.bus.flush()
+        self._state = "healthy"
+        self._client.bus.on_up.append(self._beat)
+        self._tasks.spawn(self._beat_forever(), name="heartbeat")
+        _log.info("agent %s is ready: %s", self._agent.name, self._offers())
+
+    async def drain(self) -> None:
+        self._state = "draining"
+        self._beat()
+        draining = [server.drain(timeout_s=DRAIN_S) for server in self._servers]
+        draining += [reader.drain(timeout_s=DRAIN_S) for reader, _processor in self._readers]
+        await asyncio.gather(*draining)
+        self._state = "offline"
+        self._beat()
+        await self._tasks.close()
+
+    async def _register(self, stop: asyncio.Event) -> frames.Registered | None:
+        """Register; wait for a hub that is not there yet."""
+        delay = _RETRY_MIN_S
+        while not stop.is_set():
+            try:
+                return await self._client.agents.register(self._agent.name, self._agent.registration())
+            except UnavailableError as error:
+                _log.warning("waiting for the hub: %s", error)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay * random.uniform(0.5, 1.5)):
+                        await stop.wait()
+                delay = min(delay * 2, _RETRY_MAX_S)
+        return None
+
+    def _beat(self) -> None:
+        with contextlib.suppress(UnavailableError):
+            subject = subjects.beat(
+                self._client.workspace, self._client.principal, self._agent.name, self._agent.instance
+            )
+            beat = frames.Beat(
+                state=self._state,
+                version=self._agent.version,
+                lease_s=self._heartbeat_s * 3,
+                in_flight=sum(s.in_flight for s in self._servers) + sum(r.in_flight for r, _ in self._readers),
+                handled=sum(s.handled for s in self._servers) + sum(r.handled for r, _ in self._readers),
+                failed=sum(s.failed for s in self._servers) + sum(p.failed for _, p in self._readers),
+            )
+            self._client.bus.write(message(subject, msgspec.json.encode(beat)))
+
+    async def _beat_forever(self) -> None:
+        while True:
+            self._beat()
+            await asyncio.sleep(self._heartbeat_s * random.uniform(0.9, 1.0))
+
+    async def _on_rollcall(self, _msg: Msg) -> None:
+        await asyncio.sleep(random.uniform(0, 0.2))
+        self._beat()
+
+    def _offers(self) -> str:
+        parts = [f"skill {name}" for name in self._agent.skills]
+        parts += [f"{spec.lane} {spec.name}" for spec in self._agent.readers]
+        return ", ".join(parts) or "nothing"

@@ -1,0 +1,92 @@
+"""`trunkline publish`, `trunkline events` and `trunkline tail`."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from trunkline.cli.output import Screen, parse_data
+from trunkline.cli.root import with_client
+from trunkline.client import Client
+from trunkline.protocol import envelope as ce
+
+_SHOWN_CHARS = 100
+
+
+@click.command()
+@click.argument("event_type", metavar="TYPE")
+@click.argument("data", required=False)
+@click.option("--subject", help="What the event is about.")
+@click.option("--key", help="Events with the same key keep their order.")
+@click.option("--id", "event_id", help="Publish twice with one id and it is stored once.")
+@with_client
+async def publish(
+    client: Client,
+    screen: Screen,
+    event_type: str,
+    data: str | None,
+    subject: str | None,
+    key: str | None,
+    event_id: str | None,
+) -> None:
+    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input)."""
+    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id)
+    again = " (it was there already)" if ack.duplicate else ""
+    screen.show(ack, f"{ack.id} stored as number {ack.seq} of {ack.stream}{again}")
+
+
+@click.command()
+@click.argument("types", nargs=-1)
+@click.option("--since", help="Begin at this RFC 3339 time instead of now.")
+@click.option("--count", default=0, help="Stop after this many events.")
+@with_client
+async def tail(client: Client, screen: Screen, types: tuple[str, ...], since: str | None, count: int) -> None:
+    """Follow events of TYPES live (all without any): `trunkline tail 'order.*'`."""
+    await client.connect()
+    seen = 0
+    async with client.subscribe(*types, since=since) as events:
+        async for event in events:
+            seen += 1
+            if screen.as_json:
+                screen.json({"seq": event.seq, "sender": event.sender, "event": event.message})
+            else:
+                screen.say(_line(event.seq, event.sender, event.message))
+            if seen == count:
+                return
+
+
+@click.command("events")
+@click.option("--type", "event_type", help="Type or pattern, such as `order.*`.")
+@click.option("--subject", help="Only events about this.")
+@click.option("--correlation", "correlation_id", help="Only events of this transaction.")
+@click.option("--since", help="Only events after this RFC 3339 time.")
+@click.option("--limit", default=20, show_default=True, help="Most events to show.")
+@with_client
+async def query(
+    client: Client,
+    screen: Screen,
+    event_type: str | None,
+    subject: str | None,
+    correlation_id: str | None,
+    since: str | None,
+    limit: int,
+) -> None:
+    """Read the event log: the newest, or those after --since."""
+    page = await client.events.query(
+        type=event_type, subject=subject, correlation_id=correlation_id, since=since, newest=since is None, limit=limit
+    )
+    rows = [
+        (item.seq, item.stored_at, item.event.get("type"), item.sender, item.event.get("subject"), _short(item.event))
+        for item in page.items
+    ]
+    columns = ("seq #", "stored", "type", "sender", "subject", "data")
+    screen.table(page, columns, rows, empty="No events match.")
+
+
+def _line(seq: int, sender: str, message: ce.Envelope) -> str:
+    data = ce.data_bytes(message)[:_SHOWN_CHARS].decode(errors="replace")
+    return f"{seq:>8}  {message.time or '—'}  {message.type}  from {sender}  {data}"
+
+
+def _short(event: dict[str, Any]) -> str:
+    return msgspec.json.encode(event.get("data")).decode()[:_SHOWN_CHARS]

@@ -1,0 +1,128 @@
+"""How the command line speaks: tables and sentences for people, JSON for programs."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from trunkline.protocol.errors import TrunklineError
+
+_STYLES = {
+    "healthy": "green", "starting": "cyan", "draining": "yellow", "offline": "red", "unknown": "dim",
+}  # fmt: skip
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+class Screen:
+    """Where a command's answer goes. With `as_json` stdout carries JSON only; sentences go to stderr."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._out = Console(highlight=False, soft_wrap=False)
+        self._err = Console(stderr=True, highlight=False)
+
+    def say(self, sentence: str) -> None:
+        """Tell a person something."""
+        (self._err if self.as_json else self._out).print(escape(sentence))
+
+    def json(self, value: Any) -> None:
+        """Print one JSON document on one line."""
+        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+        sys.stdout.flush()
+
+    def show(self, value: Any, sentence: str) -> None:
+        """Print `value` as JSON, or `sentence` for a person."""
+        if self.as_json:
+            self.json(value)
+        else:
+            self._out.print(escape(sentence))
+
+    def table(self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
+        """Print `value` as JSON, or `rows` as a table; `empty` says so when there are none."""
+        if self.as_json:
+            self.json(value)
+            return
+        if not rows:
+            self._out.print(escape(empty))
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in columns:
+            table.add_column(name, justify="right" if name.endswith(("#", "depth", "in flight")) else "left")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self._out.print(table)
+
+    def page(self, title: str, body: str) -> None:
+        """Print a titled block for a person."""
+        self._out.print(Text(title, style="bold"))
+        self._out.print(escape(body))
+
+    def fail(self, error: TrunklineError) -> None:
+        """Print an error: as a problem in JSON, or what happened and what helps."""
+        if self.as_json:
+            self.json(error.to_problem())
+            return
+        self._err.print(Text("✗ ", style="red bold").append(Text(error.title, style="bold")))
+        if error.detail != error.title:
+            self._err.print(f"  {escape(error.detail)}")
+        for field in error.errors:
+            self._err.print(f"  {escape(field.pointer or '/')}: {escape(field.detail)}")
+        self._err.print(f"  [dim]→ {escape(error.remedy)}  ({error.code})[/dim]")
+
+
+def ago(moment: str | None) -> str:
+    """Return an RFC 3339 time as a distance from now: `3 min ago`."""
+    if moment is None:
+        return "never"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    if seconds < 0:
+        return "in " + _span(-seconds)
+    return _span(seconds) + " ago"
+
+
+def parse_data(text: str | None) -> Any:
+    """Read a payload given on the command line: JSON, `@file` or `-` for standard input.
+
+    Raises:
+        click.BadParameter: it is not JSON.
+    """
+    if text is None:
+        return None
+    try:
+        raw = _read(text)
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"{text[:60]!r} is not JSON: {error}. A string needs its quotes: '\"text\"'") from None
+    except OSError as error:
+        raise click.BadParameter(f"{text!r}: {error.strerror}") from None
+
+
+def _read(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if text.startswith("@"):
+        with open(text[1:], "rb") as file:  # noqa: PTH123 -- a path from the command line, as given
+            return file.read()
+    return text.encode()
+
+
+def _cell(value: Any) -> Text:
+    text = "—" if value is None or value == "" else str(value)
+    return Text(text, style=_STYLES.get(text, ""))
+
+
+def _span(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    if seconds < _DAY:
+        return f"{seconds / _HOUR:.0f} h"
+    return f"{seconds / _DAY:.0f} d"

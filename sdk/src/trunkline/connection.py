@@ -1,0 +1,264 @@
+"""One connection to the bus that is rebuilt, never waited out.
+
+`nats-py` reconnects by itself after most faults but closes for good after
+some (an expired login among them) and leaves open pulls hanging. `Bus` keeps
+the list of subscriptions, builds a new client when the old one is gone, and
+tells its users at once, so that they ask again instead of waiting.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from trunkline.protocol.errors import (
+    BusUnavailableError,
+    ClientClosedError,
+    PermissionDeniedError,
+    TokenInvalidError,
+    TrunklineError,
+)
+from trunkline.protocol.ids import new_token
+from trunkline.tasks import Tasks
+from trunkline.wire import FastLane
+
+_log = logging.getLogger("trunkline.bus")
+_VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
+_PING_INTERVAL_S = 5
+_FLUSH_S = 10
+_RECONNECT_WAIT_S: Any = 0.2
+"""Declared as whole seconds by `nats-py`, which only sleeps that long."""
+_RETRY_MIN_S = 0.1
+_RETRY_MAX_S = 2.0
+
+Receive = Callable[[Msg], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dial:
+    """Where and as whom to connect: a `token`, or `user` and `password`."""
+
+    urls: list[str]
+    name: str
+    inbox_prefix: str
+    token: str | None = None
+    user: str | None = None
+    password: str | None = None
+
+
+@dataclass(eq=False)
+class Listener:
+    """A subscription that outlives the client it was made on."""
+
+    subject: str
+    queue: str
+    receive: Receive
+    current: Subscription | None = field(default=None, repr=False)
+
+
+class Bus:
+    """A self-healing NATS connection."""
+
+    def __init__(self, dial: Dial) -> None:
+        self.dial = dial
+        self.on_up: list[Callable[[], None]] = []
+        """Called after the first connect and after each reconnect or rebuild."""
+        self.on_down: list[Callable[[], None]] = []
+        self.on_denied: list[Callable[[str, str], None]] = []
+        """Called with (`publish` | `subscription`, lower-case subject) when the broker refuses one."""
+        self.is_up = False
+        self.reconnects = 0
+        self.mark = new_token(6)
+        """Names this connection in reply subjects."""
+        self._client: Client | None = None
+        self._lane: FastLane | None = None
+        self._listeners: list[Listener] = []
+        self._tasks = Tasks()
+        self._closing = False
+
+    @property
+    def client(self) -> Client:
+        """The present `nats-py` client."""
+        if self._client is None:
+            raise ClientClosedError("The bus connection is not open")
+        return self._client
+
+    @property
+    def max_payload(self) -> int:
+        """The broker's limit for headers and payload together, in bytes."""
+        return self.client.max_payload
+
+    async def open(self, *, timeout_s: float = 5.0) -> None:
+        """Connect.
+
+        Raises:
+            TokenInvalidError: the broker refused the credentials.
+            BusUnavailableError: nothing answered within `timeout_s`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connect()
+        except (OSError, TimeoutError, nats.errors.Error) as error:
+            raise _why(error, self.dial.urls) from None
+
+    async def subscribe(self, subject: str, receive: Receive, *, queue: str = "") -> Listener:
+        """Listen on `subject`; `receive` is awaited for each message in turn."""
+        listener = Listener(subject, queue, receive)
+        self._listeners.append(listener)
+        if self.is_up:
+            await self._attach(listener)
+        return listener
+
+    async def unsubscribe(self, listener: Listener) -> None:
+        """Stop listening; messages on their way are dropped."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        if listener.current is not None and self.is_up:
+            with contextlib.suppress(nats.errors.Error):
+                await listener.current.unsubscribe()
+
+    def write(self, lines: bytes) -> None:
+        """Send ready protocol lines (see `wire.message`); dropped while the bus is down."""
+        if self._lane is not None and self.is_up:
+            self._lane.write(lines)
+
+    async def flush(self, *, timeout_s: float = 2.0) -> None:
+        """Wait until the broker has read everything written so far."""
+        try:
+            await asyncio.wait_for(self.client.flush(timeout=_FLUSH_S), timeout_s)
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise BusUnavailableError(f"The broker did not answer: {_words(error)}") from None
+
+    async def request(self, subject: str, body: Any = None, *, timeout_s: float = 5.0) -> Msg:
+        """Ask one question and return the one answer.
+
+        Raises:
+            BusUnavailableError: nobody serves `subject`, or no answer came in time.
+        """
+        payload = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
+        try:
+            return await self.client.request(subject, payload, timeout=timeout_s)
+        except nats.errors.NoRespondersError:
+            raise BusUnavailableError(f"Nobody answers {subject} on the broker") from None
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise BusUnavailableError(f"The broker did not answer {subject}: {_words(error)}") from None
+
+    async def close(self) -> None:
+        """Send what is pending and disconnect."""
+        self._closing = True
+        await self._tasks.close()
+        client, self._client = self._client, None
+        if client is not None:
+            if client.is_connected:
+                with contextlib.suppress(nats.errors.Error, OSError, asyncio.TimeoutError):
+                    await client.flush(timeout=1)
+            await client.close()
+        self._mark_down()
+
+    async def _connect(self) -> None:
+        client = Client()
+        await client.connect(
+            servers=list(self.dial.urls),
+            name=self.dial.name,
+            token=self.dial.token,
+            user=self.dial.user,
+            password=self.dial.password,
+            inbox_prefix=self.dial.inbox_prefix.encode(),
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_WAIT_S,
+            connect_timeout=5,
+            ping_interval=_PING_INTERVAL_S,
+            max_outstanding_pings=2,
+            pending_size=64 * 1024 * 1024,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
+        )
+        self._client = client
+        self._lane = FastLane(client)
+        for listener in self._listeners:
+            await self._attach(listener)
+        self._mark_up()
+
+    async def _attach(self, listener: Listener) -> None:
+        listener.current = await self.client.subscribe(
+            listener.subject,
+            queue=listener.queue,
+            cb=listener.receive,
+            pending_msgs_limit=0,
+            pending_bytes_limit=0,
+        )
+
+    async def _rebuild(self) -> None:
+        delay = _RETRY_MIN_S
+        while not self._closing:
+            try:
+                await self._connect()
+            except (OSError, TimeoutError, nats.errors.Error) as error:
+                _log.warning("cannot reach the broker, trying again", extra={"error": str(error)})
+                await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+                delay = min(delay * 2, _RETRY_MAX_S)
+            else:
+                self.reconnects += 1
+                return
+
+    def _mark_up(self) -> None:
+        self.is_up = True
+        for callback in self.on_up:
+            callback()
+
+    def _mark_down(self) -> None:
+        if self.is_up:
+            self.is_up = False
+            for callback in self.on_down:
+                callback()
+
+    async def _on_disconnected(self) -> None:
+        self._mark_down()
+
+    async def _on_reconnected(self) -> None:
+        self.reconnects += 1
+        self._mark_up()
+
+    async def _on_closed(self) -> None:
+        self._mark_down()
+        if not self._closing:
+            self._tasks.spawn(self._rebuild(), name="bus-rebuild")
+
+    async def _on_error(self, error: Exception) -> None:
+        match = _VIOLATION.search(str(error))
+        if match is None:
+            _log.debug("broker connection: %s", error)
+            return
+        _log.warning("the broker refused a %s to %s", match[1], match[2])
+        for callback in self.on_denied:
+            callback(match[1], match[2])
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or "timeout"
+
+
+def _why(error: Exception, urls: list[str]) -> TrunklineError:
+    text = str(error).lower()
+    if "authorization" in text or "authentication" in text:
+        return TokenInvalidError("The broker refused the token: unknown, expired or revoked")
+    return BusUnavailableError(f"No broker answers at {', '.join(urls)}: {_words(error)}")
+
+
+def denied(kind: str, subject: str) -> PermissionDeniedError:
+    """Return the error for a subject that the broker refused."""
+    verb = "send to" if kind == "publish" else "listen on"
+    return PermissionDeniedError(f"The token may not {verb} {subject}")

@@ -1,0 +1,114 @@
+"""What a handler knows about the message in its hands."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from trunkline.protocol import envelope as ce
+from trunkline.protocol.frames import Ack, Progress
+from trunkline.protocol.trace import current_traceparent
+
+current_message: ContextVar[ce.Envelope | None] = ContextVar("trunkline_message", default=None)
+"""The message being handled in this task: what is sent meanwhile is caused by it."""
+
+Report = Callable[[Progress], Awaitable[None]]
+
+
+class Messenger(Protocol):
+    """What a handler may send through: a `Client`, or a `TestHub` in tests."""
+
+    @property
+    def publish(self) -> Callable[..., Awaitable[Ack]]: ...
+    @property
+    def enqueue(self) -> Callable[..., Awaitable[Ack]]: ...
+    @property
+    def call(self) -> Callable[..., Awaitable[Any]]: ...
+
+
+class Context:
+    """The message, its attempt, and a client whose sends are linked to it.
+
+    Attributes:
+        client: publish, enqueue and call from here; correlation, causation
+            and trace are carried over.
+        attempt: number of this attempt, from 1. Always 1 for calls.
+        message: the CloudEvent being handled.
+    """
+
+    __slots__ = ("_deadline", "_raw", "_report", "attempt", "client", "message")
+
+    def __init__(
+        self,
+        client: Messenger,
+        message: ce.Envelope,
+        *,
+        attempt: int = 1,
+        raw: bytes = b"",
+        report: Report | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.client = client
+        self.message = message
+        self.attempt = attempt
+        self._raw = raw
+        self._report = report
+        self._deadline = deadline
+
+    @property
+    def id(self) -> str:
+        """Id of the message: the key for doing its effects once."""
+        return self.message.id
+
+    @property
+    def correlation_id(self) -> str:
+        """Joins everything that belongs to one business transaction."""
+        return self.message.correlationid or self.message.id
+
+    @property
+    def traceparent(self) -> str | None:
+        """W3C trace context of the message."""
+        return self.message.traceparent
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """CloudEvents extension attributes that Trunkline itself does not use."""
+        return ce.extensions(self._raw) if self._raw else {}
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until the caller stops waiting; None where nobody waits."""
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline - asyncio.get_running_loop().time())
+
+    async def progress(self, fraction: float, message: str = "") -> None:
+        """Tell the caller how far this is: `fraction` from 0 to 1. Without a caller it does nothing."""
+        if self._report is not None:
+            await self._report(Progress(fraction=fraction, message=message))
+
+    async def publish(self, event_type: str, data: Any = None, **options: Any) -> Ack:
+        """Publish an event caused by this message; see `Client.publish`."""
+        return await self.client.publish(event_type, data, **options)
+
+    async def enqueue(self, queue: str, data: Any = None, **options: Any) -> Ack:
+        """Enqueue work caused by this message; see `Client.enqueue`."""
+        return await self.client.enqueue(queue, data, **options)
+
+    async def call(self, skill: str, input: Any = None, **options: Any) -> Any:  # noqa: A002 -- the A2A word
+        """Call a skill on behalf of this message; see `Client.call`."""
+        return await self.client.call(skill, input, **options)
+
+
+def enter(message: ce.Envelope) -> None:
+    """Make `message` the cause of what this task sends from now on."""
+    current_message.set(message)
+    current_traceparent.set(message.traceparent)
+
+
+def links() -> dict[str, str | None]:
+    """Return correlation and causation for a message sent from here."""
+    cause = current_message.get()
+    if cause is None:
+        return {"correlationid": None, "causationid": None}
+    return {"correlationid": cause.correlationid or cause.id, "causationid": cause.id}

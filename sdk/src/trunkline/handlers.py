@@ -1,0 +1,115 @@
+"""What a decorated function declares: its payload type, its options, its schema."""
+
+import asyncio
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from trunkline.context import Context
+from trunkline.payloads import Codec
+from trunkline.protocol import frames, subjects
+from trunkline.protocol.errors import HandlerInvalidError
+
+_NAME = re.compile(subjects.NAME_PATTERN)
+
+
+class Handler:
+    """A user's function, callable as `(payload, context)` whatever its own signature."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name = getattr(function, "__name__", "handler")
+        hints = _hints(function)
+        self._wants = _parameters(function, hints)
+        payload = next((hints.get(name, Any) for name, is_context in self._wants if not is_context), None)
+        self.takes_payload = payload is not None
+        self.codec = Codec(payload if payload is not None else Any)
+        returns = hints.get("return", Any)
+        self.returns = Codec(Any if returns is type(None) else returns)
+        self._is_async = inspect.iscoroutinefunction(function)
+
+    async def __call__(self, payload: Any, context: Context) -> Any:
+        """Run the function; a plain `def` runs in a thread so that it blocks nobody."""
+        arguments = [context if is_context else payload for _name, is_context in self._wants]
+        if self._is_async:
+            return await self.function(*arguments)
+        return await asyncio.to_thread(self.function, *arguments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkillSpec:
+    """A skill: called by others."""
+
+    name: str
+    handler: Handler
+    description: str
+    tags: list[str]
+    concurrency: int
+
+    def frame(self) -> frames.Skill:
+        """Return the skill as it is registered."""
+        return frames.Skill(
+            name=self.name,
+            description=self.description,
+            tags=self.tags,
+            input_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+            output_schema=self.handler.returns.schema(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderSpec:
+    """A queue's worker or an event group's follower."""
+
+    lane: subjects.Lane
+    name: str
+    handler: Handler
+    types: list[str]
+    retry: frames.RetryPolicy | None
+    ack_wait_s: float | None
+    concurrency: int
+
+    def frame(self) -> frames.ReaderDeclaration:
+        """Return the reader as it is registered."""
+        return frames.ReaderDeclaration(
+            lane=self.lane,
+            name=self.name,
+            types=self.types,
+            retry=self.retry,
+            ack_wait_s=self.ack_wait_s,
+            payload_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+        )
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return `name` if it can name a `kind`, else raise HandlerInvalidError."""
+    if not _NAME.fullmatch(name):
+        raise HandlerInvalidError(
+            f"{name!r} cannot name {kind}: letters, digits, '_', '.', '-', at most 128, beginning with a letter or digit"
+        )
+    return name
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except NameError as error:
+        raise HandlerInvalidError(f"The annotations of {function!r} cannot be resolved: {error}") from None
+
+
+def _parameters(function: Callable[..., Any], hints: dict[str, Any]) -> list[tuple[str, bool]]:
+    """Return (name, is it the context?) for each parameter: at most one payload and one context."""
+    found = [
+        (name, hints.get(name) is Context or (name not in hints and name in {"ctx", "context"}))
+        for name in inspect.signature(function).parameters
+    ]
+    payloads = [name for name, is_context in found if not is_context]
+    if len(payloads) > 1 or len(found) - len(payloads) > 1:
+        raise HandlerInvalidError(
+            f"{getattr(function, '__name__', function)!r} takes {', '.join(name for name, _ in found)};"
+            " a handler takes one payload and, if it wants, one `ctx: tl.Context`"
+        )
+    return found

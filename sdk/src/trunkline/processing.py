@@ -1,0 +1,199 @@
+"""From delivery to verdict: decode, run the handler, then ack, retry or dead-letter.
+
+The order matters. An attempt record is stored before the message is given
+back; a dead letter is stored before the message is terminated. So whatever
+dies in between, the message is still somewhere.
+"""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from trunkline.client import Client
+from trunkline.context import Context, enter
+from trunkline.delivery import Delivery
+from trunkline.payloads import Codec
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import frames, subjects
+from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.retry import PermanentError, RetryAfterError, delay_s
+from trunkline.wire import header_lines
+
+_log = logging.getLogger("trunkline.agent")
+
+REASON_EXHAUSTED = "attempts_exhausted"
+REASON_REJECTED = "rejected"
+REASON_INVALID = "invalid"
+REASON_WORKER_LOST = "worker_lost"
+
+_TRACEBACK_CHARS = 4000
+_ERROR_CHARS = 500
+_STORE_RETRY_S = 1.0
+_ENVELOPE_FIELDS = frozenset({"Content-Type", "traceparent"})
+
+Run = Callable[[Any, Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who is working: written into every attempt record."""
+
+    agent: str
+    instance: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    error: frames.AttemptError
+    reason: str | None
+    """Set when trying again is pointless."""
+    delay_s: float | None = None
+
+
+class Processor:
+    """Handles the deliveries of one reader with one handler."""
+
+    def __init__(self, client: Client, frame: frames.Reader, codec: Codec, run: Run, identity: Identity) -> None:
+        self.failed = 0
+        self._client = client
+        self._frame = frame
+        self._codec = codec
+        self._run = run
+        self._identity = identity
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Bring one delivery to its end. Never raises but for cancellation."""
+        started = time.perf_counter()
+        if delivery.deliveries > self._frame.retry.max_attempts:
+            await self._settle_failure(delivery, _lost(delivery.deliveries), started)
+            return
+        try:
+            message = ce.decode(delivery.payload)
+            payload = self._codec.decode(ce.data_bytes(message))
+            enter(message)
+            context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
+            await self._run(payload, context)
+        except asyncio.CancelledError:
+            delivery.nak()
+            raise
+        except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
+            await self._settle_failure(delivery, _judge(error), started)
+        else:
+            delivery.ack()
+
+    async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
+        self.failed += 1
+        last = delivery.deliveries >= self._frame.retry.max_attempts
+        reason = failure.reason or (REASON_EXHAUSTED if last else None)
+        attempt = self._attempt(delivery, failure, started, final=reason is not None)
+        try:
+            await self._record(attempt)
+            if reason is None:
+                policy = self._frame.retry
+                delivery.nak(failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.deliveries))
+            else:
+                await self._bury(delivery, reason, failure.error)
+        except TrunklineError as error:
+            _log.warning("could not store a failed attempt; the message will come again: %s", error)
+            delivery.nak(_STORE_RETRY_S)
+
+    def _attempt(self, delivery: Delivery, failure: _Failure, started: float, *, final: bool) -> frames.Attempt:
+        _log.info(
+            "attempt %d of %s/%s failed%s: %s",
+            delivery.deliveries, self._frame.lane, self._frame.name, ", giving up" if final else "",
+            failure.error.message,
+        )  # fmt: skip
+        return frames.Attempt(
+            message_id=_message_id(delivery),
+            stream_seq=delivery.stream_seq,
+            number=delivery.deliveries,
+            agent=self._identity.agent,
+            instance=self._identity.instance,
+            version=self._identity.version,
+            started_at=ce.now_rfc3339(),
+            duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            error=failure.error,
+            final=final,
+        )
+
+    async def _record(self, attempt: frames.Attempt) -> None:
+        frame, client = self._frame, self._client
+        subject = subjects.attempts(client.workspace, client.principal, frame.lane, frame.name)
+        await client.store(
+            subjects.attempts_stream(client.workspace),
+            subject,
+            msgspec.json.encode(attempt),
+            msg_id=f"{frame.stream}:{frame.consumer}:{attempt.stream_seq}:{attempt.number}",
+        )
+
+    async def _bury(self, delivery: Delivery, reason: str, error: frames.AttemptError) -> None:
+        frame, client = self._frame, self._client
+        await client.store(
+            subjects.dead_stream(client.workspace),
+            subjects.dead(client.workspace, client.principal, frame.lane, frame.name),
+            delivery.payload,
+            msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}",
+            headers=header_lines(dead_headers(delivery, reason, error.message)),
+        )
+        delivery.term(reason)
+
+
+def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
+    """Return the headers of a dead letter: where it came from and why it died."""
+    kept = {name: value for name, value in delivery.headers.items() if name in _ENVELOPE_FIELDS}
+    return kept | {
+        frames.HEADER_SUBJECT: delivery.subject,
+        frames.HEADER_STREAM_SEQ: str(delivery.stream_seq),
+        frames.HEADER_DELIVERIES: str(delivery.deliveries),
+        frames.HEADER_REASON: reason,
+        frames.HEADER_ERROR: error[:_ERROR_CHARS],
+    }
+
+
+def describe(error: BaseException) -> frames.AttemptError:
+    """Return what an attempt record says about `error`."""
+    known = isinstance(error, TrunklineError)
+    trace = "" if known else "".join(traceback.format_exception(error))[-_TRACEBACK_CHARS:]
+    return frames.AttemptError(
+        code=error.code if isinstance(error, TrunklineError) else "handler.raised",
+        message=_sentence(error),
+        type=type(error).__name__,
+        traceback=trace,
+        errors=error.errors if isinstance(error, TrunklineError) else [],
+    )
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, TrunklineError) and error.errors:
+        text += ": " + "; ".join(f"{field.pointer or '/'} {field.detail}" for field in error.errors[:3])
+    return text[:_ERROR_CHARS]
+
+
+def _judge(error: Exception) -> _Failure:
+    if isinstance(error, RetryAfterError):
+        return _Failure(error=describe(error), reason=None, delay_s=error.delay_s)
+    if isinstance(error, PermanentError):
+        return _Failure(error=describe(error), reason=REASON_REJECTED)
+    if isinstance(error, MessageError):
+        return _Failure(error=describe(error), reason=REASON_INVALID)
+    return _Failure(error=describe(error), reason=None)
+
+
+def _lost(deliveries: int) -> _Failure:
+    sentence = f"{deliveries - 1} workers took the message and were gone before they settled it"
+    return _Failure(error=frames.AttemptError(code="worker.lost", message=sentence), reason=REASON_WORKER_LOST)
+
+
+def _message_id(delivery: Delivery) -> str:
+    try:
+        return ce.decode(delivery.payload).id
+    except MessageError:
+        return delivery.headers.get(frames.HEADER_MSG_ID, f"seq-{delivery.stream_seq}")

@@ -1,0 +1,172 @@
+"""Structs that travel between SDK and hub, over HTTP or the bus."""
+
+from typing import Any
+
+import msgspec
+
+from trunkline.protocol.errors import FieldError, Problem
+from trunkline.protocol.subjects import Lane
+
+HEADER_MSG_ID = "Nats-Msg-Id"
+HEADER_TIMEOUT = "Tl-Timeout"
+"""Seconds the caller waits from now; relative, so clocks need not agree."""
+HEADER_KIND = "Tl-Kind"
+"""On a reply: `result`, `error` or `progress`."""
+HEADER_SUBJECT = "Tl-Subject"
+HEADER_STREAM_SEQ = "Tl-Stream-Seq"
+HEADER_DELIVERIES = "Tl-Deliveries"
+HEADER_REASON = "Tl-Reason"
+HEADER_ERROR = "Tl-Error"
+HEADER_REDRIVE_OF = "Tl-Redrive-Of"
+
+KIND_RESULT = "result"
+KIND_ERROR = "error"
+KIND_PROGRESS = "progress"
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and when a failed message is tried again.
+
+    The delay before attempt n+1 is `base_s * factor**(n-1)`, at most `max_s`,
+    less up to `jitter` (a fraction of it) so that retries spread out.
+    """
+
+    max_attempts: int = 5
+    base_s: float = 0.5
+    factor: float = 2.0
+    max_s: float = 300.0
+    jitter: float = 0.2
+
+
+class Skill(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something an agent can be called for; maps to an A2A skill and an MCP tool."""
+
+    name: str
+    description: str = ""
+    tags: list[str] = []
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+
+
+class ReaderDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What an agent wants to read: a queue's work, or events as a group."""
+
+    lane: Lane
+    name: str
+    types: list[str] = []
+    """Event type patterns; for groups only."""
+    retry: RetryPolicy | None = None
+    ack_wait_s: float | None = None
+    payload_schema: dict[str, Any] | None = None
+
+
+class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An agent as it registers itself."""
+
+    version: str = "0.0.0"
+    description: str = ""
+    skills: list[Skill] = []
+    readers: list[ReaderDeclaration] = []
+
+
+class Reader(msgspec.Struct, kw_only=True):
+    """A durable consumer the hub made for a registered reader."""
+
+    lane: Lane
+    name: str
+    stream: str
+    consumer: str
+    retry: RetryPolicy
+    ack_wait_s: float
+
+
+class Connection(msgspec.Struct, kw_only=True):
+    """How to reach the bus, and as whom. The token is the HTTP token."""
+
+    urls: list[str]
+    workspace: str
+    principal: str
+    inbox_prefix: str
+    heartbeat_s: float
+
+
+class Registered(msgspec.Struct, kw_only=True):
+    """Answer to a registration: connect with these, then read these."""
+
+    connection: Connection
+    readers: list[Reader]
+
+
+class AttemptError(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What went wrong in one attempt."""
+
+    code: str
+    message: str
+    type: str = ""
+    traceback: str = ""
+    errors: list[FieldError] = []
+
+
+class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One failed attempt at a message, written before the message is given back."""
+
+    message_id: str
+    stream_seq: int
+    number: int
+    agent: str
+    instance: str
+    version: str
+    started_at: str
+    duration_ms: float
+    error: AttemptError
+    final: bool = False
+
+
+class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A callee's sign of life: `fraction` done (0 to 1) and a word on it."""
+
+    fraction: float
+    message: str = ""
+
+
+class CallProblem(msgspec.Struct, kw_only=True):
+    """An error reply to a call."""
+
+    problem: Problem
+
+
+class Beat(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A heartbeat; `state` is `starting`, `healthy`, `draining` or `offline` (the last word)."""
+
+    state: str
+    version: str
+    lease_s: float
+    in_flight: int = 0
+    handled: int = 0
+    failed: int = 0
+
+
+class Ack(msgspec.Struct, kw_only=True):
+    """A message is stored: where, and whether an earlier copy with this id was there already."""
+
+    id: str
+    stream: str
+    seq: int
+    duplicate: bool = False
+
+
+class Subscription(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A live view of the event log, delivered to the caller's own inbox."""
+
+    types: list[str]
+    deliver_to: str
+    after_seq: int | None = None
+    since: str | None = None
+
+
+class Subscribed(msgspec.Struct, kw_only=True):
+    """The consumer made for a subscription, and how often it shows life."""
+
+    stream: str
+    consumer: str
+    heartbeat_s: float

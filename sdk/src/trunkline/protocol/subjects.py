@@ -1,0 +1,173 @@
+"""Subject grammar, stream names and consumer names.
+
+Every name that comes from a user is encoded into exactly one NATS token by
+`token`, reversibly, so a queue called `a.b` can neither widen a wildcard nor
+collide with another. `_` alone is never produced by the encoder: in call
+subjects it stands for "any instance".
+
+    tl.<ws>.events.<principal>.<type…>
+    tl.<ws>.redrive.<group>.<principal>.<type…>            (hub only)
+    tl.<ws>.tasks.<queue>.<class>.<partition>.<principal>
+    tl.<ws>.call.<caller>.<skill>.<agent>.<instance>
+    tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
+    tl.<ws>.attempts.<principal>.<lane>.<reader>
+    tl.<ws>.dead.<principal>.<lane>.<reader>
+    tl.<ws>.beat.<principal>.<agent>.<instance>
+    tl.rollcall                                            (hub only)
+"""
+
+import re
+from typing import Literal
+
+ANY = "_"
+ROOT = "tl"
+HUB = "hub"
+"""Name of the hub's own principal."""
+
+ROLLCALL = f"{ROOT}.rollcall"
+"""The hub asks every agent to send a heartbeat now."""
+
+Lane = Literal["queue", "group"]
+"""A reader takes work from a `queue` or follows events as a `group`."""
+
+WORKSPACE_PATTERN = r"[a-z][a-z0-9-]{0,62}"
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_ESCAPE = re.compile(r"=([0-9A-F]{2})")
+_DEFAULT_CLASS = "normal"
+_DEFAULT_PARTITION = "0"
+
+
+def token(name: str) -> str:
+    """Encode `name` into one subject token: `=XX` for each byte outside A-Z a-z 0-9 _ -."""
+    if name != ANY and _PLAIN.fullmatch(name):
+        return name
+    if not name:
+        return "="
+    return "".join(
+        chr(byte) if name != ANY and _PLAIN.fullmatch(chr(byte)) else f"={byte:02X}" for byte in name.encode()
+    )
+
+
+def untoken(encoded: str) -> str:
+    """Decode what `token` made."""
+    if encoded == "=":
+        return ""
+    raw = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), encoded)
+    return raw.encode("latin-1").decode()
+
+
+def type_tokens(event_type: str) -> str:
+    """Encode a dotted event type, each segment one token."""
+    return ".".join(token(segment) for segment in event_type.split("."))
+
+
+def type_filter(pattern: str) -> str:
+    """Encode an event type pattern: `*` is one segment, a final `>` or `**` the rest."""
+    segments = pattern.split(".")
+    encoded = [segment if segment in {"*", ">"} else token(segment) for segment in segments[:-1]]
+    last = segments[-1]
+    encoded.append(">" if last in {">", "**"} else last if last == "*" else token(last))
+    return ".".join(encoded)
+
+
+def event(workspace: str, principal: str, event_type: str) -> str:
+    return f"{ROOT}.{workspace}.events.{token(principal)}.{type_tokens(event_type)}"
+
+
+def event_filter(workspace: str, pattern: str, principal: str | None = None) -> str:
+    sender = "*" if principal is None else token(principal)
+    return f"{ROOT}.{workspace}.events.{sender}.{type_filter(pattern)}"
+
+
+def redrive_event(original: str, group: str) -> str:
+    """Return where an event goes that must reach one group again, and only it."""
+    root, workspace, _events, rest = original.split(".", 3)
+    return f"{root}.{workspace}.redrive.{token(group)}.{rest}"
+
+
+def redrive_filter(workspace: str, group: str) -> str:
+    return f"{ROOT}.{workspace}.redrive.{token(group)}.>"
+
+
+def task(workspace: str, queue: str, principal: str) -> str:
+    return f"{ROOT}.{workspace}.tasks.{token(queue)}.{_DEFAULT_CLASS}.{_DEFAULT_PARTITION}.{token(principal)}"
+
+
+def task_filter(workspace: str, queue: str, principal: str | None = None) -> str:
+    sender = "*" if principal is None else token(principal)
+    return f"{ROOT}.{workspace}.tasks.{token(queue)}.*.*.{sender}"
+
+
+def call(workspace: str, caller: str, skill: str, agent: str | None = None, instance: str | None = None) -> str:
+    target = token(agent) if agent else ANY
+    place = token(instance) if instance else ANY
+    return f"{ROOT}.{workspace}.call.{token(caller)}.{token(skill)}.{target}.{place}"
+
+
+def call_filter(workspace: str, skill: str, agent: str | None, instance: str | None) -> str:
+    target = token(agent) if agent else ANY
+    place = token(instance) if instance else ANY
+    return f"{ROOT}.{workspace}.call.*.{token(skill)}.{target}.{place}"
+
+
+def reply(workspace: str, skill: str, caller: str, connection: str, number: int) -> str:
+    return f"{ROOT}.{workspace}.reply.{token(skill)}.{token(caller)}.{connection}.{number}"
+
+
+def reply_filter(workspace: str, caller: str, connection: str) -> str:
+    return f"{ROOT}.{workspace}.reply.*.{token(caller)}.{connection}.*"
+
+
+def attempts(workspace: str, principal: str, lane: Lane, reader: str) -> str:
+    return f"{ROOT}.{workspace}.attempts.{token(principal)}.{lane}.{token(reader)}"
+
+
+def dead(workspace: str, principal: str, lane: Lane, reader: str) -> str:
+    return f"{ROOT}.{workspace}.dead.{token(principal)}.{lane}.{token(reader)}"
+
+
+def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
+    return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
+
+
+def inbox_prefix(principal: str) -> str:
+    """Return the prefix under which one principal, and only it, may listen for replies."""
+    return f"_INBOX_{token(principal)}"
+
+
+def events_stream(workspace: str) -> str:
+    return f"EVENTS_{workspace}"
+
+
+def tasks_stream(workspace: str) -> str:
+    return f"TASKS_{workspace}"
+
+
+def dead_stream(workspace: str) -> str:
+    return f"DEAD_{workspace}"
+
+
+def attempts_stream(workspace: str) -> str:
+    return f"ATTEMPTS_{workspace}"
+
+
+def reader_stream(workspace: str, lane: Lane) -> str:
+    return tasks_stream(workspace) if lane == "queue" else events_stream(workspace)
+
+
+def consumer(lane: Lane, reader: str) -> str:
+    """Return the durable's name: `q_<queue>` or `g_<group>`."""
+    return f"{lane[0]}_{token(reader)}"
+
+
+def workspace_of(subject: str) -> str:
+    return subject.split(".", 2)[1]
+
+
+def sender_of(subject: str) -> str:
+    """Return the principal pinned into an event, redrive, task, attempt or dead-letter subject."""
+    parts = subject.split(".")
+    position = {"events": 3, "attempts": 3, "dead": 3, "redrive": 4, "tasks": 6, "call": 3}[parts[2]]
+    return untoken(parts[position])

@@ -1,0 +1,379 @@
+"""Group commit: durable publishing at the speed of the disk's batches, not of its fsyncs.
+
+A lone message goes at once by itself. While an acknowledgement is outstanding,
+what arrives meanwhile forms the next atomic batch (ADR-50), so latency never
+waits for a timer. When a batch is refused or its answer lost, its messages are
+sent again one by one under the same ids; the broker's duplicate window makes
+that safe. Messages with the same key keep their order.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+from nats.aio.msg import Msg
+
+from trunkline.connection import Bus, denied
+from trunkline.protocol.errors import (
+    BusUnavailableError,
+    ClientClosedError,
+    MessageTooLargeError,
+    QueueFullError,
+    TrunklineError,
+)
+from trunkline.protocol.frames import Ack
+from trunkline.protocol.ids import new_token
+from trunkline.wire import message
+
+_log = logging.getLogger("trunkline.publisher")
+
+MAX_BATCH = 500
+MAX_BATCH_BYTES = 1_000_000
+MAX_FLIGHTS = 4
+FLUSH_AT = 250
+"""With a batch in the air the next one leaves when it has this many messages."""
+MAX_SINGLES = 256
+ACK_TIMEOUT_S = 5.0
+GIVE_UP_S = 30.0
+"""Well inside the broker's duplicate window of 120 s."""
+RETRY_S = 0.1
+HEADER_RESERVE = 512
+"""Bytes of a message's limit kept free for the batch headers."""
+
+_ERR_STORE_FULL = frozenset({10077, 10047, 10023})
+_ERR_TOO_LARGE = 10054
+
+
+@dataclass(eq=False, slots=True)
+class _Item:
+    subject: str
+    payload: bytes
+    headers: bytes
+    msg_id: str
+    key: str | None
+    future: "asyncio.Future[Ack]"
+    deadline: float
+    cost: int
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    number: int
+    items: list[_Item]
+    timer: asyncio.TimerHandle | None = None
+
+
+class _AckError(msgspec.Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _PubAck(msgspec.Struct):
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    error: _AckError | None = None
+
+
+@dataclass
+class PublisherStats:
+    """Counters since the start: messages acknowledged, batches and single sends, messages sent again."""
+
+    acked: int = 0
+    batches: int = 0
+    singles: int = 0
+    resent: int = 0
+
+
+@dataclass(eq=False)
+class _Line:
+    """Messages on their way to one stream."""
+
+    pending: deque[_Item] = field(default_factory=deque)
+    retries: deque[_Item] = field(default_factory=deque)
+    batches: int = 0
+    singles: int = 0
+    bytes: int = 0
+    scheduled: bool = False
+
+
+class Publisher:
+    """Publishes to streams of one bus; one instance serves all of a client's streams."""
+
+    def __init__(self, bus: Bus, *, max_batch: int = MAX_BATCH, give_up_s: float = GIVE_UP_S) -> None:
+        self.stats = PublisherStats()
+        self._bus = bus
+        self._max_batch = max_batch
+        self._give_up_s = give_up_s
+        self._inbox = f"{bus.dial.inbox_prefix}.{new_token(6)}"
+        self._lines: dict[str, _Line] = {}
+        self._flights: dict[int, tuple[_Line, _Flight]] = {}
+        self._keys: dict[str, int] = {}
+        self._next = 0
+        self._closed = False
+        bus.on_up.append(self._resume)
+        bus.on_down.append(self._interrupt)
+        bus.on_denied.append(self._refuse)
+
+    async def open(self) -> None:
+        """Start listening for acknowledgements."""
+        await self._bus.subscribe(f"{self._inbox}.*", self._on_ack)
+
+    def publish(
+        self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None
+    ) -> "asyncio.Future[Ack]":
+        """Hand over one message; the future ends when the broker has stored it.
+
+        The future raises:
+            MessageTooLargeError: headers and payload exceed the broker's limit.
+            QueueFullError: the stream refuses more (back-pressure); nothing was stored.
+            PermissionDeniedError: the token may not send to `subject`.
+            BusUnavailableError: no acknowledgement for `GIVE_UP_S`; sending again with the same id is safe.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Ack] = loop.create_future()
+        if self._closed:
+            future.set_exception(ClientClosedError())
+            return future
+        lines = b"Nats-Msg-Id: %s\r\n%s" % (msg_id.encode(), headers)
+        cost = len(payload) + len(lines) + HEADER_RESERVE
+        if cost > self._bus.max_payload:
+            future.set_exception(_too_large(cost, self._bus.max_payload))
+            return future
+        item = _Item(subject, payload, lines, msg_id, key, future, loop.time() + self._give_up_s, cost)
+        line = self._lines.get(stream)
+        if line is None:
+            line = self._lines[stream] = _Line()
+        line.pending.append(item)
+        line.bytes += cost
+        self._schedule(line)
+        return future
+
+    async def drain(self, *, timeout_s: float = 5.0) -> None:
+        """Wait until everything handed over is settled, at most `timeout_s`."""
+        futures = [item.future for item in self._everything()]
+        if futures:
+            await asyncio.wait(futures, timeout=timeout_s)
+
+    def close(self) -> None:
+        """Fail what is still on its way."""
+        self._closed = True
+        for item in self._everything():
+            _fail(item, ClientClosedError("The client closed before the broker acknowledged"))
+        for _line, flight in self._flights.values():
+            if flight.timer is not None:
+                flight.timer.cancel()
+        self._flights.clear()
+        self._lines.clear()
+
+    def _everything(self) -> list[_Item]:
+        waiting = [item for line in self._lines.values() for item in (*line.pending, *line.retries)]
+        return waiting + [item for _line, flight in self._flights.values() for item in flight.items]
+
+    def _schedule(self, line: _Line) -> None:
+        if not line.scheduled:
+            line.scheduled = True
+            asyncio.get_running_loop().call_soon(self._pump, line)
+
+    def _pump(self, line: _Line) -> None:
+        line.scheduled = False
+        if not self._bus.is_up or self._closed:
+            return
+        while line.retries and line.singles < MAX_SINGLES:
+            self._send_single(line, line.retries.popleft())
+        while line.pending and self._may_send(line):
+            batch = self._take_batch(line)
+            if not batch:
+                return
+            if len(batch) == 1:
+                self._send_single(line, batch[0])
+            else:
+                self._send_batch(line, batch)
+
+    def _may_send(self, line: _Line) -> bool:
+        if line.retries or line.singles >= MAX_SINGLES:
+            return False
+        if line.batches + line.singles == 0:
+            return True
+        full = len(line.pending) >= min(FLUSH_AT, self._max_batch) or line.bytes >= MAX_BATCH_BYTES
+        return full and line.batches < MAX_FLIGHTS
+
+    def _take_batch(self, line: _Line) -> list[_Item]:
+        """Take the oldest messages whose keys are not in the air; keep the order of the rest."""
+        batch: list[_Item] = []
+        held: list[_Item] = []
+        held_keys: set[str] = set()
+        size = 0
+        while line.pending and len(batch) < self._max_batch:
+            item = line.pending[0]
+            if batch and size + item.cost > MAX_BATCH_BYTES:
+                break
+            line.pending.popleft()
+            if item.key is not None and (item.key in self._keys or item.key in held_keys):
+                held.append(item)
+                held_keys.add(item.key)
+                continue
+            batch.append(item)
+            size += item.cost
+        line.pending.extendleft(reversed(held))
+        line.bytes -= size
+        return batch
+
+    def _send_single(self, line: _Line, item: _Item) -> None:
+        number = self._launch(line, [item])
+        line.singles += 1
+        self.stats.singles += 1
+        self._bus.write(message(item.subject, item.payload, reply=f"{self._inbox}.{number}", headers=item.headers))
+
+    def _send_batch(self, line: _Line, items: list[_Item]) -> None:
+        number = self._launch(line, items)
+        line.batches += 1
+        self.stats.batches += 1
+        batch = b"Nats-Batch-Id: %s-%d\r\nNats-Batch-Sequence: " % (self._inbox[-12:].encode(), number)
+        parts = [
+            message(item.subject, item.payload, headers=b"%s%s%d\r\n" % (item.headers, batch, index))
+            for index, item in enumerate(items[:-1], 1)
+        ]
+        last = items[-1]
+        commit = b"%s%s%d\r\nNats-Batch-Commit: 1\r\n" % (last.headers, batch, len(items))
+        parts.append(message(last.subject, last.payload, reply=f"{self._inbox}.{number}", headers=commit))
+        self._bus.write(b"".join(parts))
+
+    def _launch(self, line: _Line, items: list[_Item]) -> int:
+        self._next += 1
+        flight = _Flight(self._next, items)
+        for item in items:
+            if item.key is not None:
+                self._keys[item.key] = self._keys.get(item.key, 0) + 1
+        flight.timer = asyncio.get_running_loop().call_later(ACK_TIMEOUT_S, self._on_timeout, flight.number)
+        self._flights[flight.number] = (line, flight)
+        return flight.number
+
+    def _land(self, number: int) -> tuple[_Line, _Flight] | None:
+        landed = self._flights.pop(number, None)
+        if landed is None:
+            return None
+        line, flight = landed
+        if flight.timer is not None:
+            flight.timer.cancel()
+        if len(flight.items) > 1:
+            line.batches -= 1
+        else:
+            line.singles -= 1
+        for item in flight.items:
+            if item.key is not None:
+                self._release(item.key)
+        return landed
+
+    def _release(self, key: str) -> None:
+        count = self._keys[key] - 1
+        if count:
+            self._keys[key] = count
+        else:
+            del self._keys[key]
+
+    async def _on_ack(self, msg: Msg) -> None:
+        landed = self._land(int(msg.subject.rsplit(".", 1)[1]))
+        if landed is None:
+            return
+        line, flight = landed
+        ack = _parse(msg)
+        if ack.error is None:
+            self._settle(flight, ack)
+        else:
+            self._explain(line, flight, ack.error)
+        self._schedule(line)
+
+    def _settle(self, flight: _Flight, ack: _PubAck) -> None:
+        first = ack.seq - len(flight.items) + 1
+        self.stats.acked += len(flight.items)
+        for offset, item in enumerate(flight.items):
+            if not item.future.done():
+                stored = Ack(id=item.msg_id, stream=ack.stream, seq=first + offset, duplicate=ack.duplicate)
+                item.future.set_result(stored)
+
+    def _explain(self, line: _Line, flight: _Flight, error: _AckError) -> None:
+        if len(flight.items) > 1:
+            self._again(line, flight.items)
+            return
+        item = flight.items[0]
+        if error.err_code in _ERR_STORE_FULL:
+            _fail(item, QueueFullError(error.description))
+        elif error.err_code == _ERR_TOO_LARGE:
+            _fail(item, MessageTooLargeError(error.description))
+        else:
+            _log.debug("publish refused, trying again: %s", error.description)
+            self._again(line, flight.items, delay_s=RETRY_S, why=error.description)
+
+    def _again(self, line: _Line, items: list[_Item], *, delay_s: float = 0.0, why: str = "") -> None:
+        now = asyncio.get_running_loop().time()
+        for item in items:
+            if item.future.done():
+                continue
+            if now >= item.deadline:
+                _fail(item, BusUnavailableError(why or f"No acknowledgement for {self._give_up_s:g} s"))
+                continue
+            self.stats.resent += 1
+            line.retries.append(item)
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._schedule, line)
+        else:
+            self._schedule(line)
+
+    def _on_timeout(self, number: int) -> None:
+        landed = self._land(number)
+        if landed is not None:
+            self._again(landed[0], landed[1].items)
+
+    def _interrupt(self) -> None:
+        for number in list(self._flights):
+            self._on_timeout(number)
+        if not self._closed:
+            asyncio.get_running_loop().call_later(self._give_up_s, self._expire)
+
+    def _expire(self) -> None:
+        """Give up on what waited through an outage for too long."""
+        if self._bus.is_up:
+            return
+        now = asyncio.get_running_loop().time()
+        for item in self._everything():
+            if now >= item.deadline:
+                _fail(item, BusUnavailableError(f"The broker was away for {self._give_up_s:g} s"))
+        for line in self._lines.values():
+            line.pending = deque(item for item in line.pending if not item.future.done())
+            line.retries = deque(item for item in line.retries if not item.future.done())
+            line.bytes = sum(item.cost for item in line.pending)
+        asyncio.get_running_loop().call_later(1.0, self._expire)
+
+    def _resume(self) -> None:
+        for line in self._lines.values():
+            self._schedule(line)
+
+    def _refuse(self, kind: str, subject: str) -> None:
+        for number, (line, flight) in list(self._flights.items()):
+            guilty = [item for item in flight.items if item.subject.lower() == subject]
+            if kind != "publish" or not guilty:
+                continue
+            self._land(number)
+            for item in guilty:
+                _fail(item, denied(kind, item.subject))
+            self._again(line, [item for item in flight.items if item not in guilty])
+
+
+def _parse(msg: Msg) -> _PubAck:
+    if not msg.data:
+        status = (msg.headers or {}).get("Status", "")
+        return _PubAck(error=_AckError(description=f"no stream takes this subject (status {status or 'none'})"))
+    return msgspec.json.decode(msg.data, type=_PubAck)
+
+
+def _fail(item: _Item, error: TrunklineError) -> None:
+    if not item.future.done():
+        item.future.set_exception(error)
+
+
+def _too_large(size: int, limit: int) -> MessageTooLargeError:
+    return MessageTooLargeError(f"The message needs {size:,} bytes; the broker takes {limit:,}")
