@@ -1,0 +1,76 @@
+"""Routes of the overview, and the dashboard's files."""
+
+import mimetypes
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from trunkline.protocol.errors import RouteUnknownError
+from trunkline.protocol.resources import Overview
+from trunkline_hub.admin.service import Overviews
+from trunkline_hub.web import PUBLIC, requires
+
+DASHBOARD = Path(__file__).parent / "dashboard"
+_PAGE = "index.html"
+_YEAR = "public, max-age=31536000, immutable"
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; "
+        "base-uri 'none'; form-action 'self'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@get("/overview", opt=requires("overview:read"))
+async def overview(workspace: str, overviews: Overviews) -> Overview:
+    """Show the workspace at a glance: agents, rates, queues, dead letters, with two minutes of history."""
+    return overviews.now(workspace)
+
+
+@get("/overview/live", opt=requires("overview:read"))
+async def overview_live(workspace: str, overviews: Overviews) -> ServerSentEvent:
+    """Follow the overview as server-sent events, one a second."""
+    return ServerSentEvent(_messages(overviews.follow(workspace)))
+
+
+async def _messages(followed: AsyncIterator[Overview | None]) -> AsyncIterator[ServerSentEventMessage]:
+    async for view in followed:
+        if view is None:
+            yield ServerSentEventMessage(comment="still here")
+        else:
+            yield ServerSentEventMessage(data=msgspec.json.encode(view).decode(), event="overview")
+
+
+@get(["/", "/{path:path}"], opt=requires(PUBLIC), include_in_schema=False)
+async def dashboard(path: str = "") -> Response[bytes]:
+    """Serve the dashboard: a built file, or its page for every address that the page itself resolves."""
+    name = path.strip("/")
+    if name.split("/", 1)[0] in {"api", "a2a", "mcp"}:
+        raise RouteUnknownError(f"There is nothing at /{name}")
+    file = (DASHBOARD / name).resolve()
+    if name and file.is_relative_to(DASHBOARD) and file.is_file():
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        cached = {"Cache-Control": _YEAR} if name.startswith("assets/") else {}
+        return Response(file.read_bytes(), media_type=kind, headers=_SECURITY_HEADERS | cached)
+    if "." in name.rsplit("/", 1)[-1]:
+        raise RouteUnknownError(f"There is nothing at /{name}")
+    return _page()
+
+
+def _page() -> Response[bytes]:
+    page = DASHBOARD / _PAGE
+    if not page.is_file():
+        raise RouteUnknownError("The dashboard is not built in this checkout; `make ui` builds it")
+    return Response(
+        page.read_bytes(),
+        media_type="text/html; charset=utf-8",
+        headers=_SECURITY_HEADERS | {"Cache-Control": "no-cache"},
+    )
+
+
+router = Router("/api/v1/w/{workspace:str}", route_handlers=[overview, overview_live], tags=["overview"])

@@ -1,0 +1,14 @@
+"""Puts the operators' view together."""
+
+from trunkline_hub.admin.api import dashboard, router
+from trunkline_hub.admin.service import Overviews
+from trunkline_hub.core.feature import Feature
+
+
+def build(overviews: Overviews) -> Feature:
+    return Feature(
+        name="admin",
+        routes=[router, dashboard],
+        components=[overviews],
+        permissions={"overview:read": "See the overview."},
+    )

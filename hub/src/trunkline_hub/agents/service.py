@@ -1,0 +1,219 @@
+"""Registering, finding and calling agents."""
+
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import frames
+from trunkline.protocol.errors import (
+    AgentOfflineError,
+    AgentOwnedError,
+    AgentUnknownError,
+    FieldError,
+    PayloadInvalidError,
+    PermissionDeniedError,
+    RequestInvalidError,
+    SkillSchemaInvalidError,
+    SkillUnknownError,
+)
+from trunkline.protocol.resources import Agent, AgentInstance, AgentPage, CallRequest, CallResult
+from trunkline.protocol.trace import current_traceparent
+from trunkline_hub.agents import model, store
+from trunkline_hub.agents.model import Instance, Presence
+from trunkline_hub.audit import Audit
+from trunkline_hub.bus.signals import HubCalls, NobodyThereError
+from trunkline_hub.core.clock import Clock, rfc3339
+from trunkline_hub.core.page import cut, decode_cursor
+from trunkline_hub.core.permission import allows
+from trunkline_hub.core.principal import Principal
+from trunkline_hub.db import Database, Tx
+from trunkline_hub.events import Events
+from trunkline_hub.queues import Queues
+from trunkline_hub.security import Grants
+from trunkline_hub.security.model import Grant
+
+_MAX_CALL_S = 300.0
+_CANDIDATES = 50
+_READ_SCOPES = {"queue": "queues:consume", "group": "events:read"}
+
+
+class Agents:
+    """The agents of all workspaces."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        audit: Audit,
+        grants: Grants,
+        queues: Queues,
+        events: Events,
+        calls: HubCalls,
+        presence: Presence,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._audit = audit
+        self._grants = grants
+        self._queues = queues
+        self._events = events
+        self._calls = calls
+        self._presence = presence
+
+    async def register(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: frames.Registration
+    ) -> list[frames.Reader]:
+        """Write an agent into the catalogue, declare what it reads, grant what it needs on the bus.
+
+        Raises:
+            RequestInvalidError, AgentOwnedError
+            PermissionDeniedError: the token lacks a scope for one of its readers.
+        """
+        model.check_registration(name, wanted)
+        present = await store.get(tx, workspace, name)
+        if present is not None and present.owner != by.name:
+            raise AgentOwnedError(f"The agent {name!r} belongs to {present.owner!r}")
+        readers = [await self._ensure_reader(tx, by, workspace, reader) for reader in wanted.readers]
+        row = {
+            "workspace_id": workspace, "name": name, "owner": by.name, "version": wanted.version,
+            "description": wanted.description, "skills": msgspec.to_builtins(wanted.skills),
+            "readers": msgspec.to_builtins(wanted.readers),
+        }  # fmt: skip
+        await store.put(tx, row, [skill.name for skill in wanted.skills])
+        await self._grants.replace(tx, workspace, name, by.name, _grants(workspace, name, wanted))
+        await self._audit.record(tx, workspace, by.name, "agent.registered", f"agent/{name}", version=wanted.version)
+        fact = {"agent": name, "version": wanted.version, "skills": [skill.name for skill in wanted.skills]}
+        await tx.emit(workspace, "trunkline.agent.registered", fact, subject=name)
+        return readers
+
+    async def remove(self, tx: Tx, by: Principal, workspace: str, name: str) -> None:
+        """Take an agent out of the catalogue; its queues and groups stay.
+
+        Raises:
+            AgentUnknownError
+        """
+        await self._row(tx, workspace, name)
+        await store.remove(tx, workspace, name)
+        await self._grants.replace(tx, workspace, name, by.name, [])
+        await self._audit.record(tx, workspace, by.name, "agent.removed", f"agent/{name}")
+        await tx.emit(workspace, "trunkline.agent.removed", {"agent": name}, subject=name)
+
+    async def get(self, tx: Tx, workspace: str, name: str) -> Agent:
+        """Return one agent.
+
+        Raises:
+            AgentUnknownError
+        """
+        return self._agent(await self._row(tx, workspace, name))
+
+    async def page(
+        self, tx: Tx, workspace: str, *, skill: str | None, state: str | None, cursor: str | None, limit: int
+    ) -> AgentPage:
+        """Return agents by name; `state` filters by how they are now."""
+        rows = await store.page(tx, workspace, skill=skill, after=decode_cursor(cursor), limit=limit)
+        kept, after = cut(rows, limit, lambda row: str(row.name))
+        found = [self._agent(row) for row in kept]
+        return AgentPage(items=[agent for agent in found if state in {None, agent.state}], next=after)
+
+    async def up_and_total(self, tx: Tx, workspace: str) -> tuple[int, int]:
+        """Count the agents that are alive, and all in the catalogue."""
+        names = await store.names(tx, workspace)
+        now = self._clock.now()
+        return sum(1 for name in names if self._presence.instances(workspace, name, now)), len(names)
+
+    async def call(self, caller: Principal, workspace: str, skill: str, wanted: CallRequest) -> CallResult:
+        """Call a skill and return what it answers.
+
+        Raises:
+            SkillUnknownError, PayloadInvalidError
+            AgentOfflineError: at once, when no instance is connected.
+            CallTimeoutError, CallFailedError
+        """
+        if not 0 < wanted.timeout_s <= _MAX_CALL_S:
+            raise RequestInvalidError(errors=[FieldError("/timeout_s", f"must be above 0 and at most {_MAX_CALL_S:g}")])
+        owners = await self._who_offers(workspace, skill, wanted.agent)
+        _validate(owners[0], skill, wanted.input)
+        request = ce.new_envelope(
+            type=f"call.{skill}", source=f"/{workspace}/{caller.name}", data=msgspec.json.encode(wanted.input),
+            traceparent=current_traceparent.get(),
+        )  # fmt: skip
+        try:
+            reply = await self._calls.call(
+                workspace, caller.name, skill, wanted.agent, request, timeout_s=wanted.timeout_s
+            )
+        except NobodyThereError:
+            names = ", ".join(row.name for row in owners)
+            raise AgentOfflineError(f"{names} offers {skill!r} but is not connected") from None
+        raw = ce.data_bytes(reply)
+        return CallResult(output=msgspec.json.decode(raw) if raw else None)
+
+    async def _ensure_reader(
+        self, tx: Tx, by: Principal, workspace: str, wanted: frames.ReaderDeclaration
+    ) -> frames.Reader:
+        scope = _READ_SCOPES[wanted.lane]
+        if not allows(by.scopes, scope):
+            raise PermissionDeniedError(f"Reading the {wanted.lane} {wanted.name!r} needs the scope {scope!r}")
+        if wanted.lane == "queue":
+            return await self._queues.ensure(tx, by, workspace, wanted)
+        return await self._events.ensure_group(tx, workspace, wanted)
+
+    async def _who_offers(self, workspace: str, skill: str, agent: str | None) -> list[Any]:
+        async with self._db.read() as tx:
+            rows = await store.page(tx, workspace, skill=skill, after=None, limit=_CANDIDATES)
+        owners = [row for row in rows if agent in {None, row.name}]
+        if not owners:
+            of_agent = f" of agent {agent!r}" if agent else ""
+            raise SkillUnknownError(f"There is no skill {skill!r}{of_agent} in workspace {workspace!r}")
+        return owners
+
+    async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
+        row = await store.get(tx, workspace, name)
+        if row is None:
+            raise AgentUnknownError(f"There is no agent {name!r} in workspace {workspace!r}")
+        return row
+
+    def _agent(self, row: Any) -> Agent:
+        now = self._clock.now()
+        workspace = row.workspace_id
+        readers = msgspec.convert(row.readers, list[frames.ReaderDeclaration])
+        return Agent(
+            name=row.name, owner=row.owner, version=row.version, description=row.description,
+            state=self._presence.state(workspace, row.name, now),
+            skills=msgspec.convert(row.skills, list[frames.Skill]),
+            queues=[reader.name for reader in readers if reader.lane == "queue"],
+            groups=[reader.name for reader in readers if reader.lane == "group"],
+            instances=[_instance(one) for one in self._presence.instances(workspace, row.name, now)],
+            registered_at=rfc3339(row.registered_at), updated_at=rfc3339(row.updated_at),
+        )  # fmt: skip
+
+
+def _grants(workspace: str, agent: str, wanted: frames.Registration) -> list[Grant]:
+    skills = [Grant(workspace=workspace, agent=agent, kind="skill", name=skill.name) for skill in wanted.skills]
+    readers = [Grant(workspace=workspace, agent=agent, kind=r.lane, name=r.name) for r in wanted.readers]
+    return skills + readers
+
+
+def _validate(row: Any, skill: str, payload: Any) -> None:
+    """Refuse input that does not fit the skill's declared schema, before anybody is called."""
+    schema = next((s.get("input_schema") for s in row.skills if s["name"] == skill), None)
+    if schema is None:
+        return
+    try:
+        validator = jsonschema_rs.validator_for(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        raise SkillSchemaInvalidError(f"The schema of skill {skill!r} is not valid JSON Schema: {error}") from None
+    problems = [
+        FieldError("".join(f"/{step}" for step in error.instance_path), error.message)
+        for error in validator.iter_errors(payload)
+    ]
+    if problems:
+        raise PayloadInvalidError(errors=problems[:20])
+
+
+def _instance(one: Instance) -> AgentInstance:
+    return AgentInstance(
+        id=one.id, state=one.state, version=one.version, since=rfc3339(one.since),
+        last_beat_at=rfc3339(one.last_beat_at), in_flight=one.in_flight, handled=one.handled, failed=one.failed,
+    )  # fmt: skip

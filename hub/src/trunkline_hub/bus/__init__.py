@@ -1,0 +1,10 @@
+"""The door to NATS JetStream: streams, consumers, publishing, reading, identity callout.
+
+SQL says what should exist; the reconciler here makes NATS so. Only this
+package and the SDK speak NATS.
+"""
+
+from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.reconciler import ConsumerSpec, Reconciler
+
+__all__ = ["ConsumerSpec", "HubBus", "Reconciler"]

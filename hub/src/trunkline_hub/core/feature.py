@@ -1,0 +1,18 @@
+"""What a feature hands to the composition root."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trunkline_hub.core.component import Component
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """Routes to serve, components to run, permissions that may be granted."""
+
+    name: str
+    routes: Sequence[Any] = ()
+    components: Sequence[Component] = ()
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    """Permission `noun:verb` to one sentence on what it lets do."""

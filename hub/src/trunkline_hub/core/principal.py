@@ -1,0 +1,23 @@
+"""Who is asking."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+EVERY_WORKSPACE = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """An authenticated caller: a name, where it may act, and what it may do."""
+
+    name: str
+    workspace: str
+    """Slug, or `*` for a principal that stands above workspaces."""
+    scopes: frozenset[str]
+    via: Literal["token", "session"]
+    key_id: str
+    expires_at: datetime | None = None
+
+    def works_in(self, workspace: str) -> bool:
+        return self.workspace in {workspace, EVERY_WORKSPACE}

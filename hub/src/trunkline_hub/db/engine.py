@@ -1,0 +1,152 @@
+"""Engines and transactions."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.base import Executable
+
+from trunkline.protocol import envelope as ce
+from trunkline.protocol.errors import UnavailableError
+from trunkline.protocol.subjects import HUB
+from trunkline.protocol.trace import next_traceparent
+from trunkline_hub.core.clock import Clock
+from trunkline_hub.db import tables
+
+_log = structlog.get_logger("db")
+_WRITES = "trunkline_writes"
+_POOL_SIZE = 8
+_BUSY_TIMEOUT_MS = 10_000
+
+
+class Tx:
+    """One transaction. Whoever opened it commits it; nobody else does."""
+
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+        self.audited = False
+        """Set by the audit trail; every mutating route must have set it before the commit."""
+        self._connection = connection
+        self._clock = clock
+        self._after: list[Callable[[], Awaitable[None]]] = []
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    async def execute(self, statement: Executable, values: Any = None) -> Any:
+        """Run one statement and return SQLAlchemy's result."""
+        return await self._connection.execute(statement, values)
+
+    async def emit(self, workspace: str, event_type: str, data: dict[str, Any], *, subject: str | None = None) -> None:
+        """Publish a fact of the hub's own, if and only if this transaction commits."""
+        fact = ce.new_envelope(
+            type=event_type, source=f"/{workspace}/{HUB}", subject=subject,
+            data=msgspec.json.encode(data), traceparent=next_traceparent(),
+        )  # fmt: skip
+        row = {
+            "id": fact.id, "workspace_id": workspace, "type": event_type,
+            "envelope": ce.encode(fact), "created_at": self._clock.now(),
+        }  # fmt: skip
+        await self.execute(tables.outbox.insert(), row)
+
+    def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run `action` once this transaction has committed; its failure is logged, not raised."""
+        self._after.append(action)
+
+    async def run_after_commit(self) -> None:
+        """Run what was left for after the commit."""
+        for action in self._after:
+            try:
+                await action()
+            except Exception:  # noqa: BLE001 -- the commit stands; the reconcilers catch up
+                _log.exception("after_commit_failed")
+
+
+class Database:
+    """One SQL database, SQLite or PostgreSQL."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.url = _with_driver(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.on_outbox: Callable[[], None] = lambda: None
+        """Called after each commit that may have written to the outbox."""
+        self._clock = clock
+        self._engine = _engine(self.url, is_sqlite=self.is_sqlite)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine, for migrations."""
+        return self._engine
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """Open a transaction that commits when the block ends well."""
+        with _translated():
+            async with self._engine.connect() as connection:
+                writing = await connection.execution_options(**{_WRITES: True})
+                async with writing.begin():
+                    tx = Tx(writing, self._clock)
+                    yield tx
+        self.on_outbox()
+        await tx.run_after_commit()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """Open a transaction that only reads."""
+        with _translated():
+            async with self._engine.connect() as connection:
+                yield Tx(connection, self._clock)
+
+    async def ping(self) -> None:
+        """Raise if the database does not answer."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Tell a database that is away from one that found our statement wrong."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, OSError) as error:
+        _log.warning("database_unavailable", error=str(error))
+        raise UnavailableError("The hub's database does not answer") from error
+
+
+def _with_driver(url: str) -> str:
+    parsed = make_url(url)
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    return parsed.set(drivername=driver.get(parsed.drivername, parsed.drivername)).render_as_string(hide_password=False)
+
+
+def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_pre_ping=not is_sqlite)
+    if is_sqlite:
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy, not the driver, says BEGIN
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}",
+    ):  # fmt: skip
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once where we mean to write: an upgrade later could only fail."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,5 @@
+"""What happens: the event log, its readers, live views of it."""
+
+from trunkline_hub.events.service import Events
+
+__all__ = ["Events"]

@@ -1,0 +1,70 @@
+"""Routes of the event log."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Router, get, post
+from litestar.params import Parameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from trunkline.protocol.frames import Ack, Subscribed, Subscription
+from trunkline.protocol.resources import Event, EventPage
+from trunkline_hub.core.principal import Principal
+from trunkline_hub.events.service import EventFilter, Events
+from trunkline_hub.web import requires
+from trunkline_hub.web.parameters import Cursor, Limit
+
+AnyRequest = Request[Principal, Any, Any]
+TypePattern = Annotated[str | None, Parameter(query="type", description="Type or pattern, such as `order.*`.")]
+
+
+@post("/events", opt=requires("events:publish", audited=False))
+async def publish(workspace: str, body: bytes, request: AnyRequest, events: Events) -> Ack:
+    """Store one CloudEvent (structured JSON). Answered when the broker has it on disk."""
+    return await events.publish(request.user, workspace, body)
+
+
+@get("/events", opt=requires("events:read"))
+async def query(
+    workspace: str,
+    events: Events,
+    event_type: TypePattern = None,
+    subject: str | None = None,
+    correlation_id: str | None = None,
+    since: str | None = None,
+    newest: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> EventPage:
+    """Read the log, oldest first, or newest first with `newest=true`."""
+    wanted = EventFilter(type=event_type, subject=subject, correlation_id=correlation_id, since=since, newest=newest)
+    return await events.query(workspace, wanted, cursor=cursor, limit=limit)
+
+
+@get("/events/tail", opt=requires("events:read"))
+async def tail(workspace: str, events: Events, request: AnyRequest, event_type: TypePattern = None) -> ServerSentEvent:
+    """Follow the log live as server-sent events; `Last-Event-ID` resumes after that place."""
+    last = request.headers.get("last-event-id", "")
+    after_seq = int(last) if last.isdigit() else None
+    followed = events.tail(workspace, [event_type] if event_type else [], after_seq=after_seq)
+    return ServerSentEvent(_messages(followed))
+
+
+@post("/events/subscriptions", opt=requires("events:read", audited=False))
+async def subscribe(workspace: str, data: Subscription, request: AnyRequest, events: Events) -> Subscribed:
+    """Have events delivered to the caller's own inbox on the bus, live."""
+    return await events.subscribe(request.user, workspace, data)
+
+
+async def _messages(followed: AsyncIterator[Event | None]) -> AsyncIterator[ServerSentEventMessage]:
+    yield ServerSentEventMessage(comment="following")
+    async for event in followed:
+        if event is None:
+            yield ServerSentEventMessage(comment="still here")
+        else:
+            text = msgspec.json.encode(event).decode()
+            yield ServerSentEventMessage(data=text, event="event", id=str(event.seq))
+
+
+router = Router("/api/v1/w/{workspace:str}", route_handlers=[publish, query, tail, subscribe], tags=["events"])

@@ -1,0 +1,123 @@
+"""`trunkline serve`: a small parent that owns the embedded broker and the hub.
+
+Each is a child of its own, restarted on its own: killing the hub leaves the
+broker and the agents' work alone, and the other way round. Children die with
+the launcher. Nothing here is needed on a cluster that brings its own NATS.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+
+from trunkline.local import LocalContext, write_context
+from trunkline.protocol.errors import BrokerStartError, HubStartError
+from trunkline_hub.embedded.broker import BrokerFiles, prepare_broker
+from trunkline_hub.embedded.child import Child
+from trunkline_hub.embedded.place import Place
+
+_READY_TIMEOUT_S = 30.0
+_POLL_S = 0.03
+_STOP_HUB_S = 3.5
+_STOP_BROKER_S = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOptions:
+    """What `trunkline serve` was asked for."""
+
+    data: Path
+    host: str
+    port: int
+    database_url: str | None = None
+    sync: str = "always"
+
+
+class Launcher:
+    """Starts, watches and stops one broker and one hub."""
+
+    def __init__(self, options: LaunchOptions, say: Callable[[str], None]) -> None:
+        self.options = options
+        self.url = f"http://{options.host}:{options.port}"
+        self._say = say
+        self._place = Place(options.data)
+        self._children: list[Child] = []
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
+        """Serve until `stop` is set.
+
+        Raises:
+            PortTakenError, DataInUseError, DataNotWritableError, BrokerStartError, HubStartError
+        """
+        with self._place.claimed():
+            self._place.check_port(self.options.host, self.options.port)
+            files = prepare_broker(self._place, sync=self.options.sync)
+            broker = self._add("broker", files.command(), {})
+            hub = self._add("hub", [sys.executable, "-m", "trunkline_hub.main"], self._hub_environment(files))
+            try:
+                await self._start(broker, hub)
+                write_context(LocalContext(url=self.url, token=self._place.secrets.admin_token), self._place.context)
+                if ready is not None:
+                    ready()
+                await stop.wait()
+            finally:
+                await hub.stop(timeout_s=_STOP_HUB_S)
+                await broker.stop(timeout_s=_STOP_BROKER_S)
+
+    def _add(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
+        child = Child(name, command, environment, log=self._place.logs / f"{name}.log", say=self._say)
+        self._children.append(child)
+        return child
+
+    async def _start(self, broker: Child, hub: Child) -> None:
+        await broker.start()
+        await hub.start()
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                await self._until_ready(broker, hub)
+        except TimeoutError:
+            raise HubStartError(f"Not ready after {_READY_TIMEOUT_S:g} s. {hub.last_words()}") from None
+
+    async def _until_ready(self, broker: Child, hub: Child) -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                if broker.gave_up:
+                    raise BrokerStartError(broker.last_words())
+                if hub.gave_up:
+                    raise HubStartError(hub.last_words())
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    async with session.get(f"{self.url}/readyz") as response:
+                        if response.status == HTTPStatus.OK:
+                            return
+                await asyncio.sleep(_POLL_S)
+
+    def _hub_environment(self, files: BrokerFiles) -> dict[str, str]:
+        secrets = self._place.secrets
+        database = self.options.database_url or f"sqlite:///{self._place.database}"
+        return {
+            "TRUNKLINE_HUB_ID": secrets.hub_id,
+            "TRUNKLINE_WEB__HOST": self.options.host,
+            "TRUNKLINE_WEB__PORT": str(self.options.port),
+            "TRUNKLINE_DB__URL": database,
+            "TRUNKLINE_BUS__URLS": f'["{files.url}"]',
+            "TRUNKLINE_BUS__PASSWORD": secrets.hub_password,
+            "TRUNKLINE_BUS__AUTH_PASSWORD": secrets.auth_password,
+            "TRUNKLINE_BUS__ISSUER_SEED": secrets.issuer_seed,
+            "TRUNKLINE_SECURITY__BOOTSTRAP_TOKEN": secrets.admin_token,
+        }
+
+
+async def launch(options: LaunchOptions, say: Callable[[str], None], ready: Callable[[Launcher], None]) -> None:
+    """Run a launcher until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    launcher = Launcher(options, say)
+    await launcher.run(stop, lambda: ready(launcher))

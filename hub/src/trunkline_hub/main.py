@@ -1,0 +1,48 @@
+"""One hub process: settings, application, run until signalled."""
+
+import sys
+
+import structlog
+import uvicorn
+
+from trunkline.protocol.errors import SetupError
+from trunkline_hub import app
+from trunkline_hub.settings import Settings, load
+from trunkline_hub.telemetry.logs import configure_logs
+
+_log = structlog.get_logger("hub")
+
+
+def serve(settings: Settings) -> None:
+    """Run a hub until SIGINT or SIGTERM; open requests get `web.shutdown_s` to finish."""
+    config = uvicorn.Config(
+        app.build(settings),
+        host=settings.web.host,
+        port=settings.web.port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.web.shutdown_s)),
+    )
+    uvicorn.Server(config).run()
+
+
+def main() -> int:
+    """Entry point of `python -m trunkline_hub.main`."""
+    try:
+        settings = load()
+        configure_logs(settings.telemetry)
+        _log.info("hub_starting", hub=settings.hub_id, url=f"http://{settings.web.host}:{settings.web.port}")
+        serve(settings)
+    except SetupError as error:
+        sys.stderr.write(f"{error.title}: {error.detail}\n{error.remedy}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Routes of queues."""
+
+from typing import Any
+
+from litestar import Request, Router, get, post, put
+
+from trunkline.protocol.frames import Ack
+from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline_hub.bus import Reconciler
+from trunkline_hub.core.principal import Principal
+from trunkline_hub.db import Database, Tx
+from trunkline_hub.queues.service import Queues
+from trunkline_hub.web import requires
+from trunkline_hub.web.parameters import Cursor, Limit
+
+AnyRequest = Request[Principal, Any, Any]
+
+
+@get("/queues", opt=requires("queues:read"))
+async def list_queues(workspace: str, tx: Tx, queues: Queues, cursor: Cursor = None, limit: Limit = 50) -> QueuePage:
+    """List queues with depth and messages in flight."""
+    return await queues.page(tx, workspace, cursor=cursor, limit=limit)
+
+
+@put("/queues/{name:str}", opt=requires("queues:write"))
+async def declare(
+    workspace: str, name: str, data: QueueDeclaration, request: AnyRequest, db: Database, queues: Queues,
+    reconciler: Reconciler,
+) -> Queue:  # fmt: skip
+    """Create a queue or change its settings; answered when the broker knows it."""
+    async with db.write() as tx:
+        await queues.declare(tx, request.user, workspace, name, data)
+        tx.after_commit(reconciler.converge)
+    async with db.read() as tx:
+        return await queues.get(tx, workspace, name)
+
+
+@get("/queues/{name:str}", opt=requires("queues:read"))
+async def get_queue(workspace: str, name: str, tx: Tx, queues: Queues) -> Queue:
+    """Show one queue with depth and messages in flight."""
+    return await queues.get(tx, workspace, name)
+
+
+@get("/queues/{name:str}/declaration", opt=requires("queues:enqueue"))
+async def get_declaration(workspace: str, name: str, tx: Tx, queues: Queues) -> QueueDeclaration:
+    """Show a queue's settings; senders ask it to know that the queue exists."""
+    return await queues.declaration(tx, workspace, name)
+
+
+@post("/queues/{name:str}/messages", opt=requires("queues:enqueue", audited=False))
+async def enqueue(workspace: str, name: str, data: EnqueueRequest, request: AnyRequest, queues: Queues) -> Ack:
+    """Put work into a queue. Answered when the broker has it on disk."""
+    return await queues.enqueue(request.user, workspace, name, data)
+
+
+router = Router(
+    "/api/v1/w/{workspace:str}",
+    route_handlers=[list_queues, declare, get_queue, get_declaration, enqueue],
+    tags=["queues"],
+)

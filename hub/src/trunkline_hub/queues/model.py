@@ -1,0 +1,49 @@
+"""Rules about queues. Pure."""
+
+import re
+
+import msgspec
+
+from trunkline.protocol.errors import FieldError, RequestInvalidError
+from trunkline.protocol.frames import RetryPolicy
+from trunkline.protocol.resources import QueueDeclaration
+from trunkline.protocol.subjects import NAME_PATTERN
+
+DEFAULT_ACK_WAIT_S = 30.0
+DEFAULT_MAX_IN_FLIGHT = 10_000
+MAX_ATTEMPTS = 1000
+_NAME = re.compile(NAME_PATTERN)
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's settings with nothing left open."""
+
+    retry: RetryPolicy
+    ack_wait_s: float
+    max_in_flight: int
+
+
+def settle(name: str, wanted: QueueDeclaration, present: Settled | None = None) -> Settled:
+    """Fill what was left out from `present` or the defaults, and check it all.
+
+    Raises:
+        RequestInvalidError: names each wrong field.
+    """
+    base = present or Settled(retry=RetryPolicy(), ack_wait_s=DEFAULT_ACK_WAIT_S, max_in_flight=DEFAULT_MAX_IN_FLIGHT)
+    settled = Settled(
+        retry=wanted.retry or base.retry,
+        ack_wait_s=wanted.ack_wait_s if wanted.ack_wait_s is not None else base.ack_wait_s,
+        max_in_flight=wanted.max_in_flight if wanted.max_in_flight is not None else base.max_in_flight,
+    )
+    problems = []
+    if not _NAME.fullmatch(name):
+        problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 128"))
+    if not 1 <= settled.retry.max_attempts <= MAX_ATTEMPTS:
+        problems.append(FieldError("/retry/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))
+    if settled.ack_wait_s < 1:
+        problems.append(FieldError("/ack_wait_s", "must be at least 1"))
+    if settled.max_in_flight < 1:
+        problems.append(FieldError("/max_in_flight", "must be at least 1"))
+    if problems:
+        raise RequestInvalidError(errors=problems)
+    return settled

@@ -1,0 +1,11 @@
+"""What queues need to know from elsewhere."""
+
+from typing import Protocol
+
+from trunkline_hub.db import Tx
+
+
+class DeadCounts(Protocol):
+    """Counts the dead letters that wait, by queue."""
+
+    async def waiting_by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...

@@ -1,0 +1,136 @@
+"""Declaring queues, looking into them, putting work in."""
+
+from typing import Any
+
+import msgspec
+
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import frames, subjects
+from trunkline.protocol.errors import QueueUnknownError
+from trunkline.protocol.frames import Ack
+from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.trace import current_traceparent
+from trunkline_hub.audit import Audit
+from trunkline_hub.bus import ConsumerSpec, HubBus
+from trunkline_hub.bus.state import EMPTY, ReaderState, reader_state, reader_states
+from trunkline_hub.core.clock import rfc3339
+from trunkline_hub.core.page import cut, decode_cursor
+from trunkline_hub.core.principal import Principal
+from trunkline_hub.db import Database, Tx
+from trunkline_hub.queues import model, store
+from trunkline_hub.queues.ports import DeadCounts
+
+
+class Queues:
+    """The queues of all workspaces."""
+
+    def __init__(self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts) -> None:
+        self._bus = bus
+        self._db = db
+        self._audit = audit
+        self._dead = dead
+
+    async def declare(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration
+    ) -> model.Settled:
+        """Create a queue, or change its settings.
+
+        Raises:
+            RequestInvalidError
+        """
+        present = await store.get(tx, workspace, name)
+        before = store.settled(present) if present else None
+        settled = model.settle(name, wanted, before)
+        if settled == before:
+            tx.audited = True  # nothing changed, so there is nothing to record
+            return settled
+        await store.put(tx, workspace, name, settled)
+        detail = msgspec.to_builtins(settled)
+        await self._audit.record(tx, workspace, by.name, "queue.declared", f"queue/{name}", **detail)
+        if present is None:
+            await tx.emit(workspace, "trunkline.queue.declared", {"queue": name, **detail}, subject=name)
+        return settled
+
+    async def ensure(self, tx: Tx, by: Principal, workspace: str, wanted: frames.ReaderDeclaration) -> frames.Reader:
+        """Declare what an agent wants to read; settings it leaves out stay as they are."""
+        declaration = QueueDeclaration(retry=wanted.retry, ack_wait_s=wanted.ack_wait_s)
+        settled = await self.declare(tx, by, workspace, wanted.name, declaration)
+        return frames.Reader(
+            lane="queue", name=wanted.name, stream=subjects.tasks_stream(workspace),
+            consumer=subjects.consumer("queue", wanted.name), retry=settled.retry, ack_wait_s=settled.ack_wait_s,
+        )  # fmt: skip
+
+    async def get(self, tx: Tx, workspace: str, name: str) -> Queue:
+        """Return a queue with what is in it now.
+
+        Raises:
+            QueueUnknownError
+        """
+        row = await self._row(tx, workspace, name)
+        dead = await self._dead.waiting_by_queue(tx, workspace)
+        return _queue(row, await reader_state(self._bus, workspace, "queue", name), dead.get(name, 0))
+
+    async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueDeclaration:
+        """Return a queue's settings alone; needs no broker.
+
+        Raises:
+            QueueUnknownError
+        """
+        settled = store.settled(await self._row(tx, workspace, name))
+        return QueueDeclaration(retry=settled.retry, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight)
+
+    async def page(self, tx: Tx, workspace: str, *, cursor: str | None, limit: int) -> QueuePage:
+        """Return the queues by name, each with what is in it now."""
+        rows = await store.page(tx, workspace, after=decode_cursor(cursor), limit=limit)
+        kept, after = cut(rows, limit, lambda row: str(row.name))
+        states = await reader_states(self._bus, workspace, "queue")
+        dead = await self._dead.waiting_by_queue(tx, workspace)
+        items = [
+            _queue(row, states.get(subjects.consumer("queue", row.name), EMPTY), dead.get(row.name, 0)) for row in kept
+        ]
+        return QueuePage(items=items, next=after)
+
+    async def enqueue(self, principal: Principal, workspace: str, name: str, wanted: EnqueueRequest) -> Ack:
+        """Put work into a queue, under the principal's pinned name.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        async with self._db.read() as tx:
+            await self._row(tx, workspace, name)
+        message = ce.new_envelope(
+            type=wanted.type or f"task.{name}", source=f"/{workspace}/{principal.name}",
+            data=msgspec.json.encode(wanted.data), id=wanted.id, partitionkey=wanted.key,
+            traceparent=current_traceparent.get(),
+        )  # fmt: skip
+        return await self._bus.publish_task(workspace, principal.name, name, message)
+
+    async def desired_consumers(self) -> list[ConsumerSpec]:
+        """Return the consumers that should exist, one a queue."""
+        async with self._db.read() as tx:
+            rows = await store.every(tx)
+        return [_spec(row) for row in rows]
+
+    async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
+        row = await store.get(tx, workspace, name)
+        if row is None:
+            raise QueueUnknownError(f"There is no queue {name!r} in workspace {workspace!r}")
+        return row
+
+
+def _spec(row: Any) -> ConsumerSpec:
+    settled = store.settled(row)
+    return ConsumerSpec(
+        workspace=row.workspace_id, lane="queue", reader=row.name,
+        filters=(subjects.task_filter(row.workspace_id, row.name),),
+        max_attempts=settled.retry.max_attempts, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight,
+    )  # fmt: skip
+
+
+def _queue(row: Any, state: ReaderState, dead: int) -> Queue:
+    settled = store.settled(row)
+    return Queue(
+        name=row.name, retry=settled.retry, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight,
+        depth=state.waiting, in_flight=state.in_flight, redelivered=state.redelivered,
+        workers_waiting=state.pulls_waiting, dead=dead, created_at=rfc3339(row.created_at),
+    )  # fmt: skip

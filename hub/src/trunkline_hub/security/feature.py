@@ -1,0 +1,20 @@
+"""Puts security together."""
+
+from trunkline_hub.core.feature import Feature
+from trunkline_hub.db import Database
+from trunkline_hub.security.api import above, in_workspace
+from trunkline_hub.security.service import LastUsed, Security
+
+
+def build(security: Security, db: Database) -> Feature:
+    return Feature(
+        name="security",
+        routes=[in_workspace, above],
+        components=[LastUsed(security, db)],
+        permissions={
+            "tokens:read": "List tokens.",
+            "tokens:write": "Create and revoke tokens, never stronger than one's own.",
+            "signin:write": "Make sign-in links for the dashboard.",
+            "system:read": "See the hub's health and metrics.",
+        },
+    )

@@ -1,0 +1,163 @@
+"""Keys, scopes, and what a principal may do on the bus. Pure."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from trunkline.protocol import subjects
+from trunkline.protocol.errors import FieldError, RequestInvalidError, TokenExpiredError, TokenInvalidError
+from trunkline_hub.core.permission import allows, covers
+from trunkline_hub.core.principal import EVERY_WORKSPACE, Principal
+
+PREFIX = "tl"
+_ID_CHARS = 16
+_SECRET_CHARS = 48
+_ACK = "$JS.ACK"
+
+GrantKind = Literal["skill", "queue", "group"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """An API key as stored."""
+
+    id: str
+    principal: str
+    workspace: str
+    scopes: frozenset[str]
+    secret_hash: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """An agent's right to one skill, queue or group, given at its registration."""
+
+    workspace: str
+    agent: str
+    kind: GrantKind
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rights:
+    """Subjects a connection may publish to and subscribe to."""
+
+    publish: list[str]
+    subscribe: list[str]
+
+
+def make_secret(key_id: str, random: str) -> str:
+    """Return the token a user holds: `tl_<key id>_<secret>`."""
+    return f"{PREFIX}_{key_id}_{random}"
+
+
+def split_secret(token: str) -> str:
+    """Return the key id inside a token.
+
+    Raises:
+        TokenInvalidError: it does not have the form of a Trunkline token.
+    """
+    parts = token.split("_")
+    if len(parts) != 3 or parts[0] != PREFIX or len(parts[1]) != _ID_CHARS or len(parts[2]) != _SECRET_CHARS:  # noqa: PLR2004
+        raise TokenInvalidError("This is not a Trunkline token, or not all of it")
+    return parts[1]
+
+
+def hash_secret(token: str) -> str:
+    """Return the hash that is stored. The secret has 192 random bits, so one round is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def check_key(key: Key | None, token: str, now: datetime) -> Key:
+    """Return `key` if `token` opens it now.
+
+    Raises:
+        TokenInvalidError: unknown, tampered with, or revoked.
+        TokenExpiredError: its time is over.
+    """
+    if key is None or not hmac.compare_digest(key.secret_hash, hash_secret(token)) or key.revoked_at is not None:
+        raise TokenInvalidError
+    if key.expires_at is not None and key.expires_at <= now:
+        raise TokenExpiredError
+    return key
+
+
+def check_scopes(wanted: Iterable[str], known: Iterable[str], held: Iterable[str]) -> None:
+    """Refuse scopes that do not exist, and those the giver does not hold.
+
+    Raises:
+        RequestInvalidError: with a pointer for each wrong scope.
+    """
+    known_set, held_set = frozenset(known), frozenset(held)
+    nouns = {permission.split(":", 1)[0] for permission in known_set}
+    problems: list[FieldError] = []
+    for index, scope in enumerate(wanted):
+        exists = scope == "*" or scope in known_set or (scope.endswith(":*") and scope[:-2] in nouns)
+        if not exists:
+            problems.append(FieldError(f"/scopes/{index}", f"{scope!r} is not a scope; see `trunkline tokens scopes`"))
+        elif not covers(held_set, scope):
+            problems.append(FieldError(f"/scopes/{index}", f"you do not hold {scope!r} yourself"))
+    if problems:
+        raise RequestInvalidError(errors=problems)
+
+
+def rights(principal: Principal, grants: Iterable[Grant]) -> Rights:
+    """Return the exact subjects for a connection of `principal` that works as the agent of `grants`."""
+    found = _base_rights(principal)
+    for grant in grants:
+        extra = _grant_rights(principal.name, grant)
+        found.publish.extend(extra.publish)
+        found.subscribe.extend(extra.subscribe)
+    return Rights(publish=sorted(set(found.publish)), subscribe=sorted(set(found.subscribe)))
+
+
+def agent_rights(principal: str, workspace: str, agent: str) -> Rights:
+    """Return what every registered agent needs: to give signs of life."""
+    beat = f"{subjects.ROOT}.{workspace}.beat.{subjects.token(principal)}.{subjects.token(agent)}.*"
+    return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
+
+
+def _base_rights(principal: Principal) -> Rights:
+    name, scopes = principal.name, principal.scopes
+    everywhere = principal.workspace == EVERY_WORKSPACE
+    workspace = "*" if everywhere else principal.workspace
+    publish: list[str] = []
+    subscribe = [f"{subjects.inbox_prefix(name)}.>"]
+    if allows(scopes, "events:publish"):
+        publish.append(subjects.event_filter(workspace, ">", name))
+    if allows(scopes, "queues:enqueue"):
+        publish.append(f"{subjects.ROOT}.{workspace}.tasks.*.*.*.{subjects.token(name)}")
+    if allows(scopes, "agents:call"):
+        publish.append(f"{subjects.ROOT}.{workspace}.call.{subjects.token(name)}.>")
+        subscribe.append(f"{subjects.ROOT}.{workspace}.reply.*.{subjects.token(name)}.>")
+    if allows(scopes, "events:read"):
+        publish.append("$JS.FC.>" if everywhere else f"$JS.FC.{subjects.events_stream(workspace)}.>")
+    return Rights(publish=publish, subscribe=subscribe)
+
+
+def _grant_rights(principal: str, grant: Grant) -> Rights:
+    if grant.kind == "skill":
+        return Rights(
+            publish=[f"{subjects.ROOT}.{grant.workspace}.reply.{subjects.token(grant.name)}.>"],
+            subscribe=[
+                subjects.call_filter(grant.workspace, grant.name, None, None),
+                f"{subjects.ROOT}.{grant.workspace}.call.*.{subjects.token(grant.name)}.{subjects.token(grant.agent)}.*",
+            ],
+        )
+    stream = subjects.reader_stream(grant.workspace, grant.kind)
+    consumer = subjects.consumer(grant.kind, grant.name)
+    return Rights(
+        publish=[
+            f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
+            f"{_ACK}.{stream}.{consumer}.>",
+            f"{_ACK}.*.*.{stream}.{consumer}.>",
+            subjects.attempts(grant.workspace, principal, grant.kind, grant.name),
+            subjects.dead(grant.workspace, principal, grant.kind, grant.name),
+        ],
+        subscribe=[],
+    )

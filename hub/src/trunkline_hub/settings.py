@@ -1,0 +1,60 @@
+"""All settings of a hub: each feature's section, nested; nothing else.
+
+Read from the environment (`TRUNKLINE_<SECTION>__<FIELD>`) and, below it, from
+the TOML file that TRUNKLINE_CONFIG names. The reference page is generated.
+"""
+
+import os
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from trunkline.protocol.errors import SettingInvalidError
+from trunkline_hub.admin.settings import AdminSettings
+from trunkline_hub.bus.settings import BusSettings
+from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.security.settings import SecuritySettings
+from trunkline_hub.telemetry.settings import TelemetrySettings
+from trunkline_hub.web.settings import WebSettings
+
+
+class Settings(BaseSettings):
+    """A hub's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="TRUNKLINE_", env_nested_delimiter="__", extra="ignore")
+
+    hub_id: str = Field(default="hub-1", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of this hub in a cluster.")
+    web: WebSettings = Field(default_factory=WebSettings)
+    db: DbSettings = Field(default_factory=DbSettings)
+    bus: BusSettings = Field(default_factory=BusSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    security: SecuritySettings = Field(default_factory=SecuritySettings)
+    admin: AdminSettings = Field(default_factory=AdminSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the file."""
+        file = os.environ.get("TRUNKLINE_CONFIG")
+        sources = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=file)) if file else sources
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingInvalidError: names the setting and what is wrong with it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(step) for step in first["loc"])
+        raise SettingInvalidError(f"{name}: {first['msg']}") from None

@@ -1,0 +1,1 @@
+"""The door to operators' tools: structured logs and Prometheus metrics."""

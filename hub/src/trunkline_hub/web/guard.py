@@ -1,0 +1,65 @@
+"""Who may call a route. Every route names its permission; without one it is refused."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from trunkline.protocol.errors import CrossSiteError, PermissionDeniedError, WorkspaceUnknownError
+from trunkline_hub.core.permission import allows
+from trunkline_hub.core.principal import Principal
+
+PUBLIC = "public"
+"""No credentials needed. Listed and argued for in the architecture tests."""
+ANYONE = "anyone"
+"""Any authenticated principal."""
+
+SESSION_HEADER = "X-Trunkline-Session"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Authenticate = Callable[[Connection], Awaitable[Principal]]
+
+
+def requires(permission: str, *, audited: bool = True) -> dict[str, Any]:
+    """Return the route options that name its permission.
+
+    A mutating route must leave an audit row in its transaction unless
+    `audited` is False: for messages, the log itself is the record.
+    """
+    return {"permission": permission, "audited": audited}
+
+
+async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Let the request pass if its principal holds the route's permission.
+
+    Raises:
+        TokenMissingError, TokenInvalidError, TokenExpiredError: nobody known.
+        CrossSiteError: a browser session was used from another site.
+        WorkspaceUnknownError: not this principal's workspace.
+        PermissionDeniedError: the scope is missing.
+    """
+    permission = handler.opt.get("permission")
+    if permission == PUBLIC:
+        return
+    authenticate = cast("Authenticate", connection.app.state.authenticate)
+    principal = await authenticate(connection)
+    connection.scope["user"] = principal
+    if principal.via == "session" and _changes_something(connection) and SESSION_HEADER not in connection.headers:
+        raise CrossSiteError
+    workspace = connection.path_params.get("workspace")
+    if workspace is not None and not await _may_enter(principal, workspace, connection):
+        raise WorkspaceUnknownError(f"There is no workspace {workspace!r} for this token")
+    if permission is None:
+        raise PermissionDeniedError("The route names no permission, so nobody may call it")
+    if permission != ANYONE and not allows(principal.scopes, permission):
+        raise PermissionDeniedError(f"The token of {principal.name!r} lacks the scope {permission!r}")
+
+
+async def _may_enter(principal: Principal, workspace: str, connection: Connection) -> bool:
+    return principal.works_in(workspace) and workspace in await connection.app.state.workspaces()
+
+
+def _changes_something(connection: Connection) -> bool:
+    return connection.scope.get("method", "GET") not in _SAFE_METHODS
