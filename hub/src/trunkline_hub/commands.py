@@ -7,6 +7,8 @@ import click
 
 from trunkline.cli.output import Screen
 from trunkline.local import context_path, state_dir
+from trunkline_hub.demo.driver import Demo, DemoOptions
+from trunkline_hub.demo.show import Show
 from trunkline_hub.launcher import Launcher, LaunchOptions, launch
 
 
@@ -35,3 +37,16 @@ def serve(screen: Screen, port: int, host: str, data: Path | None, database: str
         screen.say("`trunkline signin` opens the dashboard. Ctrl-C stops everything.")
 
     asyncio.run(launch(options, screen.say, ready))
+
+
+@click.command()
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="Git repository to read. [default: here]")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the newest commits.")
+@click.option("--once", is_flag=True, help="Stop when the history is done instead of staying up.")
+@click.option("--port", default=8400, show_default=True, help="TCP port of the hub, where one must be started.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for programs.")
+@click.pass_obj
+def demo(screen: Screen, repo: Path, limit: int | None, once: bool, port: int, as_json: bool) -> None:  # noqa: FBT001
+    """Start a hub and three agents, and feed them a git repository's history."""
+    options = DemoOptions(repo=repo, limit=limit, stay=not once, port=port)
+    asyncio.run(Demo(options, Show(as_json=as_json or screen.as_json)).run())

@@ -381,6 +381,12 @@ class ContextMissingError(SetupError):
     remedy = "Start one with `trunkline serve`, or set TRUNKLINE_URL and TRUNKLINE_TOKEN."
 
 
+class RepositoryInvalidError(SetupError):
+    code = "setup.repository_invalid"
+    title = "The commit history cannot be read"
+    remedy = "Name a git repository with commits: `trunkline demo --repo PATH` or `make run REPO=PATH`."
+
+
 class HandlerInvalidError(SetupError):
     code = "setup.handler_invalid"
     title = "A handler's signature or name cannot be used"
@@ -400,7 +406,7 @@ CATALOGUE: Sequence[type[TrunklineError]] = (
     UnavailableError, AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError, ClientClosedError,
     CallError, CallFailedError, CallTimeoutError,
     SetupError, PortTakenError, DataInUseError, DataNotWritableError, SettingInvalidError, BrokerStartError,
-    HubStartError, ContextMissingError, HandlerInvalidError,
+    HubStartError, ContextMissingError, RepositoryInvalidError, HandlerInvalidError,
 )  # fmt: skip
 
 _BY_CODE = {error.code: error for error in CATALOGUE}
