@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, Router, delete, get, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from trunkline.protocol.frames import Registered, Registration
 from trunkline.protocol.resources import Agent, AgentPage, CallRequest, CallResult
@@ -16,7 +16,7 @@ from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
 
 AnyRequest = Request[Principal, Any, Any]
-AgentState = Annotated[str | None, Parameter(query="state", description="Only agents in this state.")]
+AgentState = Annotated[str | None, QueryParameter(name="state", description="Only agents in this state.")]
 
 
 @get("/agents", opt=requires("agents:read"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Router, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from trunkline.protocol.frames import Ack, Subscribed, Subscription
@@ -13,13 +13,14 @@ from trunkline.protocol.resources import Event, EventPage
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.events.service import EventFilter, Events
 from trunkline_hub.web import requires
+from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
 
 AnyRequest = Request[Principal, Any, Any]
-TypePattern = Annotated[str | None, Parameter(query="type", description="Type or pattern, such as `order.*`.")]
+TypePattern = Annotated[str | None, QueryParameter(name="type", description="Type or pattern, such as `order.*`.")]
 
 
-@post("/events", opt=requires("events:publish", audited=False))
+@post("/events", opt=requires("events:publish", audited=False), operation_class=CloudEventOperation)
 async def publish(workspace: str, body: bytes, request: AnyRequest, events: Events) -> Ack:
     """Store one CloudEvent (structured JSON). Answered when the broker has it on disk."""
     return await events.publish(request.user, workspace, body)

@@ -8,16 +8,13 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
-from trunkline_hub import __version__
 from trunkline_hub.core.metrics import RequestMetrics
 from trunkline_hub.core.transaction import Transactions
 from trunkline_hub.web.guard import Authenticate, guard
 from trunkline_hub.web.health import ROUTES as HEALTH_ROUTES
 from trunkline_hub.web.observe import Observe
+from trunkline_hub.web.openapi import add_problems, openapi_config
 from trunkline_hub.web.problems import answer
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
@@ -40,7 +37,7 @@ def build_application(
     provided = {name: Provide(_constant(service), sync_to_thread=False) for name, service in services.items()}
     provided["db"] = Provide(_constant(db), sync_to_thread=False)
     provided["tx"] = Provide(provider(db))
-    return Litestar(
+    application = Litestar(
         route_handlers=[*HEALTH_ROUTES, *routes],
         dependencies=provided,
         guards=[guard],
@@ -50,23 +47,11 @@ def build_application(
         state=State({"authenticate": authenticate, "workspaces": workspaces, "metrics": metrics}),
         request_max_body_size=settings.max_body_bytes,
         compression_config=CompressionConfig(backend="gzip", exclude=["/events/tail", "/overview/live"]),
-        openapi_config=_openapi(),
+        openapi_config=openapi_config(),
         logging_config=None,
     )
-
-
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Trunkline",
-        version=__version__,
-        description="The integration layer for AI agents: events, queues, dead letters, agents.",
-        path="/api/v1",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        security=[{"token": []}],
-        components=Components(
-            security_schemes={"token": SecurityScheme(type="http", scheme="bearer", description="An API key.")}
-        ),
-    )
+    add_problems(application)
+    return application
 
 
 def _constant(value: object) -> Callable[[], Any]:
