@@ -7,6 +7,7 @@ import click
 
 from trunkline.cli.output import Screen
 from trunkline.local import context_path, state_dir
+from trunkline_hub import doctor as checks
 from trunkline_hub.demo.driver import Demo, DemoOptions
 from trunkline_hub.demo.show import Show
 from trunkline_hub.launcher import Launcher, LaunchOptions, launch
@@ -50,3 +51,14 @@ def demo(screen: Screen, repo: Path, limit: int | None, once: bool, port: int, a
     """Start a hub and three agents, and feed them a git repository's history."""
     options = DemoOptions(repo=repo, limit=limit, stay=not once, port=port)
     asyncio.run(Demo(options, Show(as_json=as_json or screen.as_json)).run())
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for programs.")
+@click.pass_obj
+def doctor(screen: Screen, as_json: bool) -> None:  # noqa: FBT001 -- click passes it so
+    """Check this machine and the hub, and say what an acknowledgement means here."""
+    screen.as_json = screen.as_json or as_json
+    findings = asyncio.run(checks.examine())
+    screen.show(findings, checks.report(findings))
+    raise SystemExit(checks.exit_code(findings))

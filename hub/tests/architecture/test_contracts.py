@@ -21,6 +21,8 @@ PUBLIC_ROUTES = {
     ("GET", "/"): "the dashboard's files hold no data",
     ("GET", "/{path:path}"): "the dashboard's files hold no data",
     ("GET", "/api/v1/openapi.json"): "the shape of the API, the same in every hub; contains no data",
+    ("GET", "/api/v1"): "beside openapi.json; there is nothing at it",
+    ("GET", "/api/v1/{path:str}"): "beside openapi.json; there is nothing at it",
 }
 ANYONE_ROUTES = {
     ("GET", "/api/v1/w/{workspace:str}/connection"): "what a token may do on the bus, the bus itself decides",

@@ -113,7 +113,7 @@ def test_what_is_raised_is_named_an_error():
             if isinstance(node, ast.Raise) and node.exc is not None:
                 raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
                 module, _, name = ast.unparse(raised).rpartition(".")
-                if name[:1].isupper() and not name.endswith("Error") and module != "click":
+                if name[:1].isupper() and not name.endswith("Error") and module != "click" and name != "SystemExit":
                     wrong.append(f"{source.name}:{node.lineno} {name}")
     assert not wrong
 

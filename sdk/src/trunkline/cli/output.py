@@ -18,6 +18,8 @@ _STYLES = {
     "healthy": "green", "starting": "cyan", "draining": "yellow", "offline": "red", "unknown": "dim",
 }  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_PIPED_WIDTH = 200
+"""Columns where no terminal tells how many it has."""
 
 
 class Screen:
@@ -25,12 +27,12 @@ class Screen:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._out = Console(highlight=False, soft_wrap=False)
-        self._err = Console(stderr=True, highlight=False)
+        self._out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, sentence: str) -> None:
         """Tell a person something."""
-        (self._err if self.as_json else self._out).print(escape(sentence))
+        (self._err if self.as_json else self._out).print(escape(sentence), soft_wrap=True)
 
     def json(self, value: Any) -> None:
         """Print one JSON document on one line."""
@@ -42,7 +44,7 @@ class Screen:
         if self.as_json:
             self.json(value)
         else:
-            self._out.print(escape(sentence))
+            self._out.print(escape(sentence), soft_wrap=True)
 
     def table(self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
         """Print `value` as JSON, or `rows` as a table; `empty` says so when there are none."""
@@ -62,7 +64,7 @@ class Screen:
     def page(self, title: str, body: str) -> None:
         """Print a titled block for a person."""
         self._out.print(Text(title, style="bold"))
-        self._out.print(escape(body))
+        self._out.print(escape(body), soft_wrap=True)
 
     def fail(self, error: TrunklineError) -> None:
         """Print an error: as a problem in JSON, or what happened and what helps."""

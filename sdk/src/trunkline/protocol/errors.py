@@ -5,7 +5,8 @@
     │   ├── RequestMalformedError, RequestInvalidError, RequestTooLargeError,
     │   │   CursorInvalidError, MethodNotAllowedError, MediaTypeUnsupportedError
     │   ├── MessageError
-    │   │   └── EnvelopeInvalidError, PayloadInvalidError, MessageTooLargeError
+    │   │   └── EnvelopeInvalidError, PayloadInvalidError, MessageTooLargeError,
+    │   │       SkillSchemaInvalidError
     │   └── ConflictError
     │       └── AgentOwnedError, DeadLetterRedrivenError, QueueInUseError
     ├── AccessError             who asks, or may they
@@ -14,7 +15,8 @@
     ├── NotFoundError           what is named does not exist
     │   └── RouteUnknownError, WorkspaceUnknownError, QueueUnknownError, SkillUnknownError, …
     ├── UnavailableError        try again later
-    │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError
+    │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
+    │       ClientClosedError
     ├── CallError               the other side answered, badly or not at all
     │   └── CallFailedError, CallTimeoutError
     ├── SetupError              this machine is not ready for it

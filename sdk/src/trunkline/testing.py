@@ -1,0 +1,204 @@
+"""`TestHub`: run an agent's handlers in the test's own process, without any server.
+
+    async with TestHub(agent) as hub:
+        assert await hub.call("greet", "Ada") == "Hello, Ada"
+        await hub.enqueue("invoices", {"id": 7})
+        assert hub.dead_letters[0].reason == "attempts_exhausted"
+
+Payloads make the whole way through JSON, schemas are enforced, failed messages
+are tried again by their policy (without waiting), and what is hopeless lands in
+`dead_letters`, as it would in a hub. Messages for nobody here are kept in
+`events` and `tasks`, so that a test can look at what was sent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from trunkline import payloads
+from trunkline.agent import Agent
+from trunkline.context import Context, enter, links
+from trunkline.handlers import ReaderSpec, SkillSpec
+from trunkline.processing import REASON_EXHAUSTED, REASON_INVALID, REASON_REJECTED, describe
+from trunkline.protocol import envelope as ce
+from trunkline.protocol.errors import (
+    CallFailedError,
+    MessageError,
+    QueueUnknownError,
+    SkillUnknownError,
+    TrunklineError,
+)
+from trunkline.protocol.frames import Ack, AttemptError, Progress, RetryPolicy
+from trunkline.protocol.trace import next_traceparent
+from trunkline.retry import PermanentError
+
+_PRINCIPAL = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestDeadLetter:
+    """A message that nobody could process, and the error of every attempt."""
+
+    __test__ = False
+
+    reader: str
+    reason: str
+    message: ce.Envelope
+    errors: list[AttemptError]
+
+
+@dataclass
+class _Attempts:
+    """Attempts at one message so far."""
+
+    errors: list[AttemptError] = field(default_factory=list)
+    reason: str | None = None
+
+
+class TestHub:
+    """A hub for tests. It is also the client that handlers see as `ctx.client`."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    def __init__(self, *agents: Agent) -> None:
+        self.events: list[ce.Envelope] = []
+        """Every event published, in order."""
+        self.tasks: dict[str, list[ce.Envelope]] = {}
+        """Every message enqueued, by queue."""
+        self.dead_letters: list[TestDeadLetter] = []
+        self.progress: list[Progress] = []
+        """Every progress report of every call, in order."""
+        self._agents = agents
+        self._ids: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def publish(self, event_type: str, data: Any = None, **options: Any) -> Ack:
+        """Publish an event and run every handler that follows its type, one after the other."""
+        message = _message(event_type, data, options)
+        duplicate = self._is_duplicate(message)
+        if not duplicate:
+            self.events.append(message)
+            for spec in self._readers("group"):
+                if any(_matches(pattern, event_type) for pattern in spec.types or [">"]):
+                    await self._process(spec, message)
+        return Ack(id=message.id, stream="EVENTS_test", seq=len(self.events), duplicate=duplicate)
+
+    async def enqueue(self, queue: str, data: Any = None, **options: Any) -> Ack:
+        """Enqueue work and run its worker, if an agent here takes it.
+
+        Raises:
+            QueueUnknownError: no agent here reads the queue.
+        """
+        specs = [spec for spec in self._readers("queue") if spec.name == queue]
+        if not specs:
+            raise QueueUnknownError(f"No agent in this TestHub takes work from {queue!r}")
+        message = _message(options.pop("type", None) or f"task.{queue}", data, options)
+        duplicate = self._is_duplicate(message)
+        waiting = self.tasks.setdefault(queue, [])
+        if not duplicate:
+            waiting.append(message)
+            await self._process(specs[0], message)
+        return Ack(id=message.id, stream="TASKS_test", seq=len(waiting), duplicate=duplicate)
+
+    async def call(self, skill: str, input: Any = None, **options: Any) -> Any:  # noqa: A002 -- the A2A word
+        """Call a skill and return its output, decoded as `result_type`.
+
+        Raises:
+            SkillUnknownError, PayloadInvalidError, CallFailedError
+        """
+        spec = self._skill(skill, options.get("agent"))
+        request = _message(f"call.{skill}", input, {})
+        payload = spec.handler.codec.decode(ce.data_bytes(request)) if spec.handler.takes_payload else None
+        enter(request)
+        context = Context(self, request, report=self._reporter(options.get("on_progress")))
+        try:
+            output = await spec.handler(payload, context)
+        except TrunklineError:
+            raise
+        except Exception as error:
+            raise CallFailedError(f"{type(error).__name__}: {error}") from error
+        return payloads.Codec(options.get("result_type", Any)).decode(payloads.encode(output))
+
+    async def _process(self, spec: ReaderSpec, message: ce.Envelope) -> None:
+        policy = spec.retry or RetryPolicy()
+        attempts = _Attempts()
+        for number in range(1, policy.max_attempts + 1):
+            if await self._attempt(spec, message, number, attempts):
+                return
+            if attempts.reason is not None:
+                break
+        self.dead_letters.append(
+            TestDeadLetter(
+                reader=spec.name, reason=attempts.reason or REASON_EXHAUSTED, message=message, errors=attempts.errors
+            )
+        )
+
+    async def _attempt(self, spec: ReaderSpec, message: ce.Envelope, number: int, attempts: _Attempts) -> bool:
+        """Run the handler once; whether it did its work."""
+        try:
+            payload = spec.handler.codec.decode(ce.data_bytes(message))
+            enter(message)
+            await spec.handler(payload, Context(self, message, attempt=number))
+        except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
+            attempts.errors.append(describe(error))
+            if isinstance(error, PermanentError):
+                attempts.reason = REASON_REJECTED
+            elif isinstance(error, MessageError):
+                attempts.reason = REASON_INVALID
+            return False
+        return True
+
+    def _readers(self, lane: str) -> list[ReaderSpec]:
+        return [spec for agent in self._agents for spec in agent.readers if spec.lane == lane]
+
+    def _skill(self, name: str, agent_name: str | None) -> SkillSpec:
+        for agent in self._agents:
+            if name in agent.skills and agent_name in {None, agent.name}:
+                return agent.skills[name]
+        raise SkillUnknownError(f"No agent in this TestHub has the skill {name!r}")
+
+    def _is_duplicate(self, message: ce.Envelope) -> bool:
+        known = message.id in self._ids
+        self._ids.add(message.id)
+        return known
+
+    def _reporter(self, on_progress: Callable[[Progress], None] | None) -> Any:
+        async def report(progress: Progress) -> None:
+            self.progress.append(progress)
+            if on_progress is not None:
+                on_progress(progress)
+
+        return report
+
+
+def _message(event_type: str, data: Any, options: dict[str, Any]) -> ce.Envelope:
+    linked = links()
+    if options.get("correlation_id"):
+        linked["correlationid"] = options["correlation_id"]
+    return ce.new_envelope(
+        type=event_type,
+        source=f"/test/{_PRINCIPAL}",
+        data=payloads.encode(data),
+        id=options.get("id"),
+        subject=options.get("subject"),
+        partitionkey=options.get("key"),
+        traceparent=next_traceparent(),
+        **linked,
+    )
+
+
+def _matches(pattern: str, event_type: str) -> bool:
+    wanted, given = pattern.split("."), event_type.split(".")
+    if wanted[-1] in {">", "**"}:
+        wanted, given = wanted[:-1], given[: len(wanted) - 1] if len(given) >= len(wanted) else []
+        if not given and wanted:
+            return False
+    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))
