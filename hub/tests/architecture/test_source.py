@@ -22,6 +22,8 @@ BROAD_EXCEPTS = {
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/testing.py", "call"): "TestHub: a user's skill may raise anything",
+    ("sdk/src/trunkline/testing.py", "_attempt"): "TestHub: a user's handler may raise anything",
 }
 WORKPLACE = re.compile(
     "|".join(["/" + r"work/(main|shared)", "/" + r"root/", r"/home/(?!\w*user)\w+/", r"/Users/\w+/"])

@@ -79,7 +79,7 @@ def show(payload: bytes) -> tuple[Any, str, bool]:
     if not cut:
         try:
             return msgspec.json.decode(payload), "json", False
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
     part = payload[:SHOWN_BYTES]
     try:

@@ -18,6 +18,9 @@ agent = tl.Agent("release-notes", version="1.0.0", description="Writes release n
 
 _CONCURRENCY = 32
 _SAMPLES = 20_000
+_ACK_WAIT_S = 5.0
+"""Soon: the work is quick, so a worker that is silent for long is dead."""
+_RETRY = tl.Retry(max_attempts=10, base_s=0.2, max_s=5)
 _HEADINGS = {
     "feature": "Features", "fix": "Fixes", "performance": "Performance", "refactoring": "Refactoring",
     "docs": "Documentation", "tests": "Tests", "build": "Build", "revert": "Reverts", "merge": "Merges",
@@ -93,7 +96,7 @@ def main() -> None:
     notes = Notes(Path(os.environ["TRUNKLINE_DEMO_DIR"]))
     calls, ways = Timings(), Timings()
 
-    @agent.task(QUEUE, retry=tl.Retry(max_attempts=10, base_s=0.2, max_s=5), concurrency=_CONCURRENCY)
+    @agent.task(QUEUE, retry=_RETRY, ack_wait_s=_ACK_WAIT_S, concurrency=_CONCURRENCY)
     async def write(commit: Commit, ctx: tl.Context) -> None:
         started = time.perf_counter()
         verdict = await ctx.call("classify_commit", commit, result_type=Verdict, timeout_s=10)

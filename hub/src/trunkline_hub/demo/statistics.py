@@ -46,7 +46,7 @@ def main() -> None:
     """Serve until signalled; the store's folder is given by the demo."""
     totals = Totals(Path(os.environ["TRUNKLINE_DEMO_DIR"]) / "statistics.db")
 
-    @agent.on(RECORDED, group=GROUP)
+    @agent.on(RECORDED, group=GROUP, ack_wait_s=5)
     async def count(commit: Commit, ctx: tl.Context) -> None:
         totals.add(ctx.id, commit)
 

@@ -164,7 +164,7 @@ def _as_json(stored: Stored) -> dict[str, Any]:
     """Return the CloudEvent; what is none (written past the SDK) is shown as text, not hidden."""
     try:
         event = msgspec.json.decode(stored.payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
     if isinstance(event, dict):
         return event

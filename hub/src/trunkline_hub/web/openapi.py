@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -22,6 +22,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from trunkline.protocol.envelope import CONTENT_TYPE
 from trunkline.protocol.errors import PROBLEM_JSON
 from trunkline_hub import __version__
+from trunkline_hub.web.guard import PUBLIC, requires
 
 _PROBLEM = "Problem"
 _METHODS = ("get", "put", "post", "delete", "patch")
@@ -34,7 +35,7 @@ def openapi_config() -> OpenAPIConfig:
         title="Trunkline",
         version=__version__,
         description="The integration layer for AI agents: events, queues, dead letters, agents.",
-        path="/api/v1",
+        openapi_router=Router("/api/v1", route_handlers=[], opt=requires(PUBLIC), include_in_schema=False),
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         security=[{"token": []}],
         use_handler_docstrings=True,

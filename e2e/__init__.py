@@ -1,0 +1,1 @@
+"""Whole-system tests: real processes, killed for real, and a real browser."""
