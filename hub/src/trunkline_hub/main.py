@@ -11,6 +11,8 @@ from trunkline_hub.settings import Settings, load
 from trunkline_hub.telemetry.logs import configure_logs
 
 _log = structlog.get_logger("hub")
+EXIT_SETUP = 78
+"""EX_CONFIG of sysexits.h: starting again would not help."""
 
 
 def serve(settings: Settings) -> None:
@@ -40,7 +42,7 @@ def main() -> int:
         serve(settings)
     except SetupError as error:
         sys.stderr.write(f"{error.title}: {error.detail}\n{error.remedy}\n")
-        return 1
+        return EXIT_SETUP
     return 0
 
 

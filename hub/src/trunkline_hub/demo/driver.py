@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from trunkline_hub.demo.commits import GROUP, QUEUE, RECORDED, Commit, Report, S
 from trunkline_hub.demo.history import list_commits, read_commits
 from trunkline_hub.demo.processes import AgentProcess, HubProcess
 from trunkline_hub.demo.show import Show, Summary
+
+T = TypeVar("T")
 
 _IN_FLIGHT = 256
 _WATCH_S = 0.5
@@ -70,29 +72,42 @@ class Demo:
         stop = _stop_on_signals()
         hub = HubProcess(self._folder / "hub.log", self._options.port)
         try:
-            work = self._tasks.spawn(self._work(hub, shas, stop), name="demo")
-            stopping = self._tasks.spawn(stop.wait(), name="demo-stop")
-            await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
+            self._show.say("Starting a hub …")
+            context = await self._unless_stopped(hub.ensure(), stop)
+            if context is not None:
+                self._show.say(f"{'Started a' if hub.ours else 'Using the running'} hub at {context.url}")
+                await self._with_hub(context, shas, stop)
         finally:
             await self._tasks.close()
             await hub.stop()
 
-    async def _work(self, hub: HubProcess, shas: list[str], stop: asyncio.Event) -> None:
-        self._show.say("Starting a hub …")
-        context = await hub.ensure()
-        self._show.say(f"{'Started a' if hub.ours else 'Using the running'} hub at {context.url}")
+    async def _with_hub(self, context: LocalContext, shas: list[str], stop: asyncio.Event) -> None:
         client = Client(context.url, context.token, workspace=context.workspace, name="demo")
         async with client, self._agents(client, context):
-            before = await _overview(client)
-            started = time.perf_counter()
-            tally = await self._feed(client, shas)
-            seconds = time.perf_counter() - started
-            await self._summarise(client, before, tally, seconds)
+            await self._unless_stopped(self._work(client, shas), stop)
             if self._options.stay:
                 await stop.wait()
+            if stop.is_set():
                 self._show.say("Stopping …")
+
+    async def _work(self, client: Client, shas: list[str]) -> None:
+        await self._until_healthy(client)
+        before = await _overview(client)
+        started = time.perf_counter()
+        tally = await self._feed(client, shas)
+        await self._summarise(client, before, tally, time.perf_counter() - started)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+        """Return what `work` returns, or None when a signal came first; what was started is cleaned up by others."""
+        working = self._tasks.spawn(work, name="demo-work")
+        stopping = self._tasks.spawn(stop.wait(), name="demo-stop")
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if working.done():
+            return working.result()
+        working.cancel()
+        await asyncio.wait([working])
+        return None
 
     @asynccontextmanager
     async def _agents(self, client: Client, context: LocalContext) -> AsyncIterator[None]:
@@ -113,7 +128,6 @@ class Demo:
                 agent = AgentProcess(module, environment, self._folder / f"{module}.log", self._show.say)
                 running.append(agent)
                 await agent.start()
-            await self._until_healthy(client)
             yield
         finally:
             await asyncio.gather(*(agent.stop() for agent in running))

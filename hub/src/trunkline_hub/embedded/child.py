@@ -14,6 +14,8 @@ _STEADY_S = 10.0
 _GIVE_UP_AFTER = 3
 """Deaths in a row before the first steady life that count as "it cannot start"."""
 _LAST_WORDS = 12
+_EX_CONFIG = 78
+"""The child says that it is set up wrongly: starting it again would not help."""
 _LOG_MAX_BYTES = 20 * 2**20
 _PR_SET_PDEATHSIG = 1
 
@@ -46,6 +48,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._early_deaths = 0
+        self._log_began = 0
 
     @property
     def pid(self) -> int | None:
@@ -54,6 +57,7 @@ class Child:
 
     async def start(self) -> None:
         """Start the process and watch over it."""
+        self._log_began = self._log.stat().st_size if self._log.exists() else 0
         await self._spawn()
         self._task = asyncio.get_running_loop().create_task(self._watch(), name=f"child-{self.name}")
 
@@ -76,7 +80,9 @@ class Child:
     def last_words(self) -> str:
         """Return the end of its log, for an error message."""
         try:
-            lines = self._log.read_text(errors="replace").splitlines()[-_LAST_WORDS:]
+            with self._log.open(errors="replace") as log:
+                log.seek(self._log_began)
+                lines = log.read().splitlines()[-_LAST_WORDS:]
         except OSError:
             return f"There is no log at {self._log}"
         return "\n".join([*lines, f"(log: {self._log})"])
@@ -104,8 +110,10 @@ class Child:
             steady = loop.time() - began > _STEADY_S
             self._early_deaths = 0 if steady else self._early_deaths + 1
             delay = _BACKOFF_MIN_S if steady else delay
+            self.gave_up = self._early_deaths >= _GIVE_UP_AFTER or code == _EX_CONFIG
+            if code == _EX_CONFIG:
+                return
             self._say(f"{self.name} ended ({_how(code)}); restarting in {delay:g} s")
-            self.gave_up = self._early_deaths >= _GIVE_UP_AFTER
             await asyncio.sleep(delay)
             delay = min(delay * 2, _BACKOFF_MAX_S)
             await self._spawn()
