@@ -19,6 +19,7 @@ from trunkline_hub.audit import feature as audit_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import BusGrant, Callout
+from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
@@ -46,6 +47,7 @@ class Services:
 
     db: Database
     bus: HubBus
+    eviction: Eviction
     audit: audit.Audit
     security: security.Security
     reconciler: Reconciler
@@ -62,7 +64,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     db = Database(settings.db.url.get_secret_value(), clock)
     bus = HubBus(settings.bus, hub_id=settings.hub_id)
     trail = audit.Audit()
-    access = security.Security(settings.security, db, clock, trail)
+    eviction = Eviction(settings.bus, hub_id=settings.hub_id)
+    access = security.Security(settings.security, db, clock, trail, eviction.evict)
     log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
@@ -73,7 +76,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
+        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
         dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
@@ -97,7 +100,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
     async def judge(token: str, connection: str) -> BusGrant:
         principal, rights = await services.security.rights(token, connection)
         return BusGrant(
-            principal=principal.name, publish=rights.publish, subscribe=rights.subscribe,
+            key_id=principal.key_id, publish=rights.publish, subscribe=rights.subscribe,
             expires_at=principal.expires_at,
         )  # fmt: skip
 
@@ -106,6 +109,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         services.bus,
         services.reconciler,
         Callout(settings.bus, judge, hub_id=settings.hub_id),
+        services.eviction,
         OutboxRelay(services.db, services.bus.publish_fact),
         Backstop(services.bus),
         OrphanScan(services.bus, workspaces),

@@ -108,6 +108,7 @@ class Launcher:
             "TRUNKLINE_BUS__URLS": f'["{files.url}"]',
             "TRUNKLINE_BUS__PASSWORD": secrets.hub_password,
             "TRUNKLINE_BUS__AUTH_PASSWORD": secrets.auth_password,
+            "TRUNKLINE_BUS__SYS_PASSWORD": secrets.sys_password,
             "TRUNKLINE_BUS__ISSUER_SEED": secrets.issuer_seed,
             "TRUNKLINE_SECURITY__BOOTSTRAP_TOKEN": secrets.admin_token,
         }

@@ -201,12 +201,10 @@ class _Service:
         self._state = "starting"
 
     async def start(self, stop: asyncio.Event) -> None:
-        registered = await self._register(stop)
+        registered = await self._register_and_connect(stop)
         if registered is None:
             return
         self._heartbeat_s = registered.connection.heartbeat_s
-        source = f"/{self._client.workspace}/agents/{self._agent.name}"
-        await self._client.connect(registered.connection, source=source)
         for spec in self._agent.skills.values():
             server = SkillServer(self._client, spec, self._identity)
             await server.start()
@@ -234,12 +232,15 @@ class _Service:
         self._beat()
         await self._tasks.close()
 
-    async def _register(self, stop: asyncio.Event) -> frames.Registered | None:
-        """Register; wait for a hub that is not there yet."""
+    async def _register_and_connect(self, stop: asyncio.Event) -> frames.Registered | None:
+        """Register and connect; wait for a hub or a broker that is not there yet."""
         delay = _RETRY_MIN_S
+        source = f"/{self._client.workspace}/agents/{self._agent.name}"
         while not stop.is_set():
             try:
-                return await self._client.agents.register(self._agent.name, self._agent.registration())
+                registered = await self._client.agents.register(self._agent.name, self._agent.registration())
+                await self._client.connect(registered.connection, source=source)
+                return registered
             except UnavailableError as error:
                 _log.warning("waiting for the hub: %s", error)
                 with contextlib.suppress(TimeoutError):

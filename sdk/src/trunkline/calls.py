@@ -37,11 +37,13 @@ class Calls:
         self._principal = principal
         self._waiting: dict[int, _Waiting] = {}
         self._next = 0
+        self._listening = False
         bus.on_down.append(self._interrupt)
         bus.on_denied.append(self._refuse)
 
-    async def open(self) -> None:
-        """Start listening for replies."""
+    async def _listen(self) -> None:
+        """Listen for replies: from the first call on, since not every token may call."""
+        self._listening = True
         subject = subjects.reply_filter(self._workspace, self._principal, self._bus.mark)
         await self._bus.subscribe(subject, self._on_reply)
 
@@ -64,6 +66,8 @@ class Calls:
         """
         if not self._bus.is_up:
             raise BusUnavailableError("The connection to the broker is down")
+        if not self._listening:
+            await self._listen()
         self._next += 1
         number = self._next
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()

@@ -255,7 +255,6 @@ class Client:
         self._publisher = Publisher(bus)
         self._calls = Calls(bus, found.workspace, found.principal)
         await self._publisher.open()
-        await self._calls.open()
         self._bus = bus
 
     def _message(self, event_type: str, data: Any, attributes: dict[str, str | None]) -> ce.Envelope:

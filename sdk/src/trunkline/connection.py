@@ -85,6 +85,8 @@ class Bus:
         self._listeners: list[Listener] = []
         self._tasks = Tasks()
         self._closing = False
+        self._refused: asyncio.Future[Exception] | None = None
+        """While first connecting: where a refusal ends the attempt, which `nats-py` would repeat for ever."""
 
     @property
     def client(self) -> Client:
@@ -105,11 +107,22 @@ class Bus:
             TokenInvalidError: the broker refused the credentials.
             BusUnavailableError: nothing answered within `timeout_s`.
         """
+        self._refused = asyncio.get_running_loop().create_future()
+        connecting = self._tasks.spawn(self._connect(), name="bus-connect")
         try:
             async with asyncio.timeout(timeout_s):
-                await self._connect()
+                either: list[asyncio.Future[Any]] = [connecting, self._refused]
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if self._refused.done():
+                    raise self._refused.result()
+                await connecting
         except (OSError, TimeoutError, nats.errors.Error) as error:
             raise _why(error, self.dial.urls) from None
+        finally:
+            self._refused = None
+            if not connecting.done():
+                connecting.cancel()
+                await asyncio.wait([connecting])
 
     async def subscribe(self, subject: str, receive: Receive, *, queue: str = "") -> Listener:
         """Listen on `subject`; `receive` is awaited for each message in turn."""
@@ -240,6 +253,8 @@ class Bus:
     async def _on_error(self, error: Exception) -> None:
         match = _VIOLATION.search(str(error))
         if match is None:
+            if self._refused is not None and not self._refused.done() and _is_refusal(error):
+                self._refused.set_result(error)
             _log.debug("broker connection: %s", error)
             return
         _log.warning("the broker refused a %s to %s", match[1], match[2])
@@ -247,13 +262,17 @@ class Bus:
             callback(match[1], match[2])
 
 
+def _is_refusal(error: Exception) -> bool:
+    text = str(error).lower()
+    return "authorization" in text or "authentication" in text
+
+
 def _words(error: BaseException) -> str:
     return str(error) or "timeout"
 
 
 def _why(error: Exception, urls: list[str]) -> TrunklineError:
-    text = str(error).lower()
-    if "authorization" in text or "authentication" in text:
+    if _is_refusal(error):
         return TokenInvalidError("The broker refused the token: unknown, expired or revoked")
     return BusUnavailableError(f"No broker answers at {', '.join(urls)}: {_words(error)}")
 

@@ -34,7 +34,7 @@ _RETRY_S = 0.5
 class BusGrant:
     """What a connection may do: exact subjects, nothing else."""
 
-    principal: str
+    key_id: str
     publish: list[str]
     subscribe: list[str]
     expires_at: datetime | None
@@ -128,7 +128,7 @@ class Callout(Component):
             "subs": -1, "data": -1, "payload": -1, "type": "user", "version": 2,
         }  # fmt: skip
         claims = {
-            "aud": self._settings.account, "sub": request.user_nkey, "name": grant.principal,
+            "aud": self._settings.account, "sub": request.user_nkey, "name": grant.key_id,
             "exp": expires, "nats": rights,
         }  # fmt: skip
         return self._sign(claims).decode()

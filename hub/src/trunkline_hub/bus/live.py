@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.wire import message
 from trunkline_hub.bus.connection import HubBus
@@ -39,8 +41,10 @@ async def deliver(
         config.deliver_policy, config.opt_start_seq = DeliverPolicy.BY_START_SEQUENCE, after_seq + 1
     elif since is not None:
         config.deliver_policy, config.opt_start_time = DeliverPolicy.BY_START_TIME, since
-    info = await bus.js().add_consumer(stream, config)
-    return info.name
+    try:
+        return (await bus.js().add_consumer(stream, config)).name
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The log cannot be followed: {error}") from None
 
 
 async def follow(

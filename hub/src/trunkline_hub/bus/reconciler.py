@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol.errors import BusUnavailableError
@@ -113,7 +113,11 @@ class Reconciler(Component):
         if present is not None:
             config.deliver_policy = present.config.deliver_policy
             config.opt_start_seq = present.config.opt_start_seq
-        await js.add_consumer(spec.stream, config)
+        try:
+            await js.add_consumer(spec.stream, config)
+        except BadRequestError as error:  # one that the broker refuses must not keep the others from being made
+            _log.error("consumer_refused", stream=spec.stream, consumer=spec.name, error=error.description)  # noqa: TRY400
+            return
         _log.info("consumer_ready", stream=spec.stream, consumer=spec.name, new=present is None)
 
 

@@ -17,6 +17,10 @@ class BusSettings(BaseModel):
     password: SecretStr = Field(default=SecretStr(""), description="Password of `user`.")
     auth_user: str = Field(default="auth", description="User that answers the auth callout.")
     auth_password: SecretStr = Field(default=SecretStr(""), description="Password of `auth_user`.")
+    sys_user: str = Field(default="sys", description="User of the NATS system account.")
+    sys_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of `sys_user`; without it, revoked tokens keep open connections."
+    )
     issuer_seed: SecretStr = Field(
         default=SecretStr(""), description="Account nkey seed that signs user permissions (`auth_callout.issuer`)."
     )

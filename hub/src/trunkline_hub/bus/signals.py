@@ -48,7 +48,6 @@ class HubCalls:
         calls = self._by_workspace.get(workspace)
         if calls is None:
             calls = self._by_workspace[workspace] = Calls(self._bus.bus, workspace, subjects.HUB)
-            await calls.open()
         headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
         subject = subjects.call(workspace, caller, skill, agent)
         raw = await calls.send(subject, skill, ce.encode(request), headers, timeout_s=timeout_s)

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+_MAX_DIGITS = 18
+"""Sequences are below 2**63."""
 
 
 def encode_cursor(position: str) -> str:
@@ -28,9 +30,12 @@ def decode_cursor(cursor: str | None) -> str | None:
         return None
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return raw.decode()
+        position = raw.decode()
     except (binascii.Error, UnicodeDecodeError):
         raise CursorInvalidError(f"{cursor!r} is not a cursor") from None
+    if not position.isprintable():
+        raise CursorInvalidError(f"{cursor!r} is not a cursor")
+    return position
 
 
 def decode_number(cursor: str | None) -> int | None:
@@ -38,7 +43,7 @@ def decode_number(cursor: str | None) -> int | None:
     position = decode_cursor(cursor)
     if position is None:
         return None
-    if not position.isascii() or not position.isdigit():
+    if not position.isascii() or not position.isdigit() or len(position) > _MAX_DIGITS:
         raise CursorInvalidError(f"{cursor!r} is not a cursor of this list")
     return int(position)
 

@@ -16,6 +16,7 @@ from trunkline_hub.web import requires
 from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
 
+_MAX_SEQ_DIGITS = 18
 AnyRequest = Request[Principal, Any, Any]
 TypePattern = Annotated[str | None, QueryParameter(name="type", description="Type or pattern, such as `order.*`.")]
 
@@ -47,7 +48,7 @@ async def query(
 async def tail(workspace: str, events: Events, request: AnyRequest, event_type: TypePattern = None) -> ServerSentEvent:
     """Follow the log live as server-sent events; `Last-Event-ID` resumes after that place."""
     last = request.headers.get("last-event-id", "")
-    after_seq = int(last) if last.isdigit() else None
+    after_seq = int(last) if last.isascii() and last.isdigit() and len(last) <= _MAX_SEQ_DIGITS else None
     followed = events.tail(workspace, [event_type] if event_type else [], after_seq=after_seq)
     return ServerSentEvent(_messages(followed))
 
@@ -59,10 +60,10 @@ async def subscribe(workspace: str, data: Subscription, request: AnyRequest, eve
 
 
 async def _messages(followed: AsyncIterator[Event | None]) -> AsyncIterator[ServerSentEventMessage]:
-    yield ServerSentEventMessage(comment="following")
+    yield ServerSentEventMessage(data=None, comment="following")
     async for event in followed:
         if event is None:
-            yield ServerSentEventMessage(comment="still here")
+            yield ServerSentEventMessage(data=None, comment="still here")
         else:
             text = msgspec.json.encode(event).decode()
             yield ServerSentEventMessage(data=text, event="event", id=str(event.seq))

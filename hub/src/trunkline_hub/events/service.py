@@ -77,6 +77,10 @@ class Events:
             scanned += len(part)
             for stored in part:
                 position = stored.seq
+                if since is not None and stored.stored_at < since:
+                    if wanted.newest:
+                        return EventPage(items=found, next=None)
+                    continue
                 event = _event(stored)
                 if wanted.matches(event.event):
                     found.append(event)
@@ -105,7 +109,7 @@ class Events:
             RequestInvalidError: the inbox is somebody else's, or a pattern is wrong.
         """
         prefix = subjects.inbox_prefix(principal.name) + "."
-        if not wanted.deliver_to.startswith(prefix) or any(char in wanted.deliver_to for char in "*> \t\r\n"):
+        if not wanted.deliver_to.startswith(prefix) or not model.is_plain_subject(wanted.deliver_to):
             raise RequestInvalidError(errors=[FieldError("/deliver_to", f"must begin with {prefix!r}")])
         stream = subjects.events_stream(workspace)
         consumer = await deliver(

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import structlog
@@ -23,6 +24,7 @@ from trunkline_hub.core.principal import EVERY_WORKSPACE, Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.security import model, store
 from trunkline_hub.security.model import Grant, Key, Rights
+from trunkline_hub.security.ports import Evict
 from trunkline_hub.security.settings import SecuritySettings
 
 _log = structlog.get_logger("security")
@@ -42,7 +44,7 @@ class Grants:
 class Security:
     """Identity and access."""
 
-    def __init__(self, settings: SecuritySettings, db: Database, clock: Clock, audit: Audit) -> None:
+    def __init__(self, settings: SecuritySettings, db: Database, clock: Clock, audit: Audit, evict: Evict) -> None:
         self.permissions: dict[str, str] = {}
         """Every permission of every feature; filled by the composition root."""
         self.used: dict[str, datetime] = {}
@@ -51,6 +53,7 @@ class Security:
         self._db = db
         self._clock = clock
         self._audit = audit
+        self._evict = evict
         self._slugs: list[str] = []
 
     async def bootstrap(self) -> None:
@@ -152,6 +155,10 @@ class Security:
             raise TokenUnknownError(f"The token {key_id!r} stands above this workspace")
         await store.revoke_key(tx, key_id)
         await self._audit.record(tx, workspace, by.name, "token.revoked", f"token/{key_id}", principal=row.principal)
+        tx.after_commit(partial(self._evict_soon, key_id))
+
+    async def _evict_soon(self, key_id: str) -> None:
+        self._evict(key_id)
 
     async def create_signin_link(self, tx: Tx, by: Principal, base_url: str) -> SigninLink:
         """Make a link that signs a browser in once, as the caller."""

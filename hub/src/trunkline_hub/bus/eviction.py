@@ -1,0 +1,101 @@
+"""Ends the open connections of a revoked token, through the broker's system account.
+
+Without a system account the token's connections end with their login, within
+the hour; new ones are refused at once in any case.
+"""
+
+import asyncio
+from typing import ClassVar
+
+import msgspec
+import structlog
+from nats.aio.msg import Msg
+
+from trunkline.connection import Bus, Dial
+from trunkline.protocol.errors import TrunklineError
+from trunkline.wire import message
+from trunkline_hub.bus.settings import BusSettings
+from trunkline_hub.core.component import Component
+
+_log = structlog.get_logger("eviction")
+_ANSWERS_S = 1.0
+_RETRY_S = 0.5
+_LIMIT = 65_536
+
+
+class _Connection(msgspec.Struct):
+    cid: int
+    authorized_user: str = ""
+
+
+class _Connections(msgspec.Struct):
+    server_id: str = ""
+    connections: list[_Connection] = []
+
+
+class _Answer(msgspec.Struct):
+    data: _Connections | None = None
+
+
+class Eviction(Component):
+    """Knows how to kick: asks every server for the connections of a key, and has them closed."""
+
+    name: ClassVar[str] = "eviction"
+
+    def __init__(self, settings: BusSettings, *, hub_id: str) -> None:
+        super().__init__()
+        self._wanted: asyncio.Queue[str] = asyncio.Queue()
+        self._enabled = bool(settings.sys_password.get_secret_value())
+        self._bus = Bus(
+            Dial(
+                urls=settings.urls,
+                name=f"eviction {hub_id}",
+                inbox_prefix="_INBOX",
+                user=settings.sys_user,
+                password=settings.sys_password.get_secret_value(),
+            )
+        )
+
+    async def run(self) -> None:
+        while self._enabled:
+            try:
+                await self._bus.open()
+                break
+            except TrunklineError:
+                await asyncio.sleep(_RETRY_S)
+        self.started.set()
+        try:
+            while True:
+                await self._evict(await self._wanted.get())
+        finally:
+            await self._bus.close()
+
+    def evict(self, key_id: str) -> None:
+        """Have every open connection that came with this key closed, soon."""
+        self._wanted.put_nowait(key_id)
+
+    async def _evict(self, key_id: str) -> None:
+        if not self._enabled or not self._bus.is_up:
+            _log.warning("connections_not_evicted", key=key_id, reason="the system account is not reachable")
+            return
+        found = await self._connections_of(key_id)
+        for server, cid in found:
+            self._bus.write(message(f"$SYS.REQ.SERVER.{server}.KICK", msgspec.json.encode({"cid": cid})))
+        _log.info("connections_evicted", key=key_id, count=len(found))
+
+    async def _connections_of(self, key_id: str) -> list[tuple[str, int]]:
+        """Ask every server of the cluster; those that are slower than a second are not waited for."""
+        found: list[tuple[str, int]] = []
+
+        async def collect(msg: Msg) -> None:
+            answer = msgspec.json.decode(msg.data, type=_Answer).data
+            if answer is not None:
+                found.extend((answer.server_id, one.cid) for one in answer.connections if one.authorized_user == key_id)
+
+        inbox = self._bus.client.new_inbox()
+        listener = await self._bus.subscribe(inbox, collect)
+        ask = msgspec.json.encode({"auth": True, "limit": _LIMIT})
+        self._bus.write(message("$SYS.REQ.SERVER.PING.CONNZ", ask, reply=inbox))
+        await asyncio.sleep(_ANSWERS_S)
+        await self._bus.unsubscribe(listener)
+        return found

@@ -1,0 +1,119 @@
+"""Engines, hubs and clients for every test of the hub; all real, on free ports, with files of their own.
+
+Everything asynchronous runs in one event loop, so that a hub can serve a whole
+session. Tests use names of their own and do not tidy up behind them.
+"""
+
+import inspect
+import os
+
+import pytest
+import pytest_asyncio
+from trunkline.protocol.ids import new_token
+from trunkline_hub.core.clock import SystemClock
+
+from support.broker import Broker
+from support.databases import Postgres
+from support.hub import FakeClock, Hub, with_second_workspace
+
+BUS = {"heartbeat_s": 0.3, "events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 2**28}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "function", None)):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory):
+    """Nothing of the developer's own Trunkline reaches the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("TRUNKLINE_") and n != "TRUNKLINE_NATS_BINARY"]:
+            patch.delenv(name)
+        patch.setenv("TRUNKLINE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    server = Postgres(tmp_path_factory.mktemp("pg") / "data")
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_broker(tmp_path_factory):
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+async def _session_hub(tmp_path_factory, name, url):
+    broker = Broker(tmp_path_factory.mktemp(f"broker-{name}"))
+    await broker.start()
+    await with_second_workspace(url, SystemClock())
+    hub = Hub(broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20})
+    try:
+        await hub.start()
+        yield hub
+    finally:
+        await hub.stop()
+        await broker.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sqlite_hub(tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'hub.db'}"
+    async for hub in _session_hub(tmp_path_factory, "sqlite", url):
+        yield hub
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres_hub(tmp_path_factory, postgres):
+    async for hub in _session_hub(tmp_path_factory, "postgres", await postgres.fresh()):
+        yield hub
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def hub(request):
+    """A hub, once on each database: for whatever touches SQL."""
+    return request.getfixturevalue(f"{request.param}_hub")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def broker(tmp_path):
+    """A broker of the test's own, to be killed."""
+    broker = Broker(tmp_path / "broker", sync="always")
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_hub(broker, tmp_path):
+    """Makes hubs of the test's own, on its own broker: `await own_hub(clock=..., bus={...})`."""
+    hubs = []
+
+    async def make(**options):
+        url = options.pop("url", f"sqlite:///{tmp_path / 'hub.db'}")
+        hub = Hub(broker, url, **{**options, "bus": BUS | options.get("bus", {})})
+        hubs.append(hub)
+        await hub.start()
+        return hub
+
+    yield make
+    for hub in reversed(hubs):
+        await hub.stop()
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def name():
+    """A name nobody else uses."""
+    return f"n-{new_token(4)}"
