@@ -80,7 +80,8 @@ class Eviction(Component):
             return
         found = await self._connections_of(key_id)
         for server, cid in found:
-            self._bus.write(message(f"$SYS.REQ.SERVER.{server}.KICK", msgspec.json.encode({"cid": cid})))
+            # A request, since the broker ignores a kick that asks for no answer.
+            await self._bus.request(f"$SYS.REQ.SERVER.{server}.KICK", {"cid": cid})
         _log.info("connections_evicted", key=key_id, count=len(found))
 
     async def _connections_of(self, key_id: str) -> list[tuple[str, int]]:
