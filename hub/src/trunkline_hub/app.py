@@ -4,6 +4,7 @@ Read it top to bottom: doors, then who may, then the features in the order of
 the arrow. Each `build` gets exactly what it needs. Nothing registers itself.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.supervisor = supervisor
+        app.state.closing = asyncio.Event()
         await upgrade(services.db)
         await services.security.bootstrap()
         await supervisor.start()

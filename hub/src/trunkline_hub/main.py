@@ -1,9 +1,12 @@
 """One hub process: settings, application, run until signalled."""
 
+import asyncio
 import sys
+from types import FrameType
 
 import structlog
 import uvicorn
+from litestar import Litestar
 
 from trunkline.protocol.errors import SetupError
 from trunkline_hub import app
@@ -17,8 +20,9 @@ EXIT_SETUP = 78
 
 def serve(settings: Settings) -> None:
     """Run a hub until SIGINT or SIGTERM; open requests get `web.shutdown_s` to finish."""
+    application = app.build(settings)
     config = uvicorn.Config(
-        app.build(settings),
+        application,
         host=settings.web.host,
         port=settings.web.port,
         loop="uvloop",
@@ -30,7 +34,21 @@ def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=max(1, round(settings.web.shutdown_s)),
     )
-    uvicorn.Server(config).run()
+    _Server(config, application).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is closing before it waits for open requests."""
+
+    def __init__(self, config: uvicorn.Config, application: Litestar) -> None:
+        super().__init__(config)
+        self._application = application
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        closing: asyncio.Event | None = self._application.state.get("closing")
+        if closing is not None:
+            closing.set()
+        super().handle_exit(sig, frame)
 
 
 def main() -> int:

@@ -3,15 +3,20 @@
 import mimetypes
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from trunkline.protocol.errors import RouteUnknownError
 from trunkline.protocol.resources import Overview
 from trunkline_hub.admin.service import Overviews
+from trunkline_hub.core.principal import Principal
 from trunkline_hub.web import PUBLIC, requires
+from trunkline_hub.web.streams import Messages, stream
+
+AnyRequest = Request[Principal, Any, Any]
 
 DASHBOARD = Path(__file__).parent / "dashboard"
 _PAGE = "index.html"
@@ -33,12 +38,12 @@ async def overview(workspace: str, overviews: Overviews) -> Overview:
 
 
 @get("/overview/live", opt=requires("overview:read"))
-async def overview_live(workspace: str, overviews: Overviews) -> ServerSentEvent:
+async def overview_live(workspace: str, request: AnyRequest, overviews: Overviews) -> ServerSentEvent:
     """Follow the overview as server-sent events, one a second."""
-    return ServerSentEvent(_messages(overviews.follow(workspace)))
+    return stream(request, _messages(overviews.follow(workspace)))
 
 
-async def _messages(followed: AsyncIterator[Overview | None]) -> AsyncIterator[ServerSentEventMessage]:
+async def _messages(followed: AsyncIterator[Overview | None]) -> Messages:
     async for view in followed:
         if view is None:
             yield ServerSentEventMessage(comment="still here")

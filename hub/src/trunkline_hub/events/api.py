@@ -15,6 +15,7 @@ from trunkline_hub.events.service import EventFilter, Events
 from trunkline_hub.web import requires
 from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.streams import Messages, stream
 
 _MAX_SEQ_DIGITS = 18
 AnyRequest = Request[Principal, Any, Any]
@@ -50,7 +51,7 @@ async def tail(workspace: str, events: Events, request: AnyRequest, event_type: 
     last = request.headers.get("last-event-id", "")
     after_seq = int(last) if last.isascii() and last.isdigit() and len(last) <= _MAX_SEQ_DIGITS else None
     followed = events.tail(workspace, [event_type] if event_type else [], after_seq=after_seq)
-    return ServerSentEvent(_messages(followed))
+    return stream(request, _messages(followed))
 
 
 @post("/events/subscriptions", opt=requires("events:read", audited=False))
@@ -59,7 +60,7 @@ async def subscribe(workspace: str, data: Subscription, request: AnyRequest, eve
     return await events.subscribe(request.user, workspace, data)
 
 
-async def _messages(followed: AsyncIterator[Event | None]) -> AsyncIterator[ServerSentEventMessage]:
+async def _messages(followed: AsyncIterator[Event | None]) -> Messages:
     yield ServerSentEventMessage(data=None, comment="following")
     async for event in followed:
         if event is None:
