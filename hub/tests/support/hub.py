@@ -89,7 +89,7 @@ class Hub:
         secrets = broker.secrets
         bus = {
             "urls": [broker.url], "password": secrets.hub_password, "auth_password": secrets.auth_password,
-            "issuer_seed": secrets.issuer_seed,
+            "issuer_seed": secrets.issuer_seed, "sys_password": secrets.sys_password,
         }  # fmt: skip
         self.settings = Settings(
             hub_id=settings.pop("hub_id", secrets.hub_id), db={"url": database_url},

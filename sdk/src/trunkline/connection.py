@@ -36,8 +36,8 @@ _log = logging.getLogger("trunkline.bus")
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
 _PING_INTERVAL_S = 5
 _FLUSH_S = 10
-_RECONNECT_WAIT_S: Any = 0.2
-"""Declared as whole seconds by `nats-py`, which only sleeps that long."""
+_RECONNECT_WAIT_S = 0.2
+"""On the average; jittered, so that a returning broker is not stormed."""
 _RETRY_MIN_S = 0.1
 _RETRY_MAX_S = 2.0
 
@@ -189,7 +189,7 @@ class Bus:
             inbox_prefix=self.dial.inbox_prefix.encode(),
             allow_reconnect=True,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=_RECONNECT_WAIT_S,
+            reconnect_time_wait=_jittered(_RECONNECT_WAIT_S),
             connect_timeout=5,
             ping_interval=_PING_INTERVAL_S,
             max_outstanding_pings=2,
@@ -260,6 +260,11 @@ class Bus:
         _log.warning("the broker refused a %s to %s", match[1], match[2])
         for callback in self.on_denied:
             callback(match[1], match[2])
+
+
+def _jittered(seconds: float) -> Any:
+    """Return `seconds`, half to one and a half; `nats-py` declares whole seconds but only sleeps that long."""
+    return seconds * random.uniform(0.5, 1.5)
 
 
 def _is_refusal(error: Exception) -> bool:

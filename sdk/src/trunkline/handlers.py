@@ -88,7 +88,7 @@ def check_name(kind: str, name: str) -> str:
     """Return `name` if it can name a `kind`, else raise HandlerInvalidError."""
     if not _NAME.fullmatch(name):
         raise HandlerInvalidError(
-            f"{name!r} cannot name {kind}: letters, digits, '_', '.', '-', at most 128, beginning with a letter or digit"
+            f"{name!r} cannot name {kind}: letters, digits, '_', '.', '-', at most 127, beginning with a letter or digit"
         )
     return name
 

@@ -25,15 +25,15 @@ from trunkline.protocol.errors import (
 )
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_token
-from trunkline.wire import message
+from trunkline.wire import message, one_line
 
 _log = logging.getLogger("trunkline.publisher")
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 1_000_000
 MAX_FLIGHTS = 4
-FLUSH_AT = 250
-"""With a batch in the air the next one leaves when it has this many messages."""
+SPLIT_AT = 256
+"""From this many messages on the way, half are prepared here while the broker stores the other half."""
 MAX_SINGLES = 256
 ACK_TIMEOUT_S = 5.0
 GIVE_UP_S = 30.0
@@ -46,8 +46,7 @@ _ERR_STORE_FULL = frozenset({10077, 10047, 10023})
 _ERR_TOO_LARGE = 10054
 
 
-@dataclass(eq=False, slots=True)
-class _Item:
+class _Item(msgspec.Struct, eq=False):
     subject: str
     payload: bytes
     headers: bytes
@@ -62,6 +61,8 @@ class _Item:
 class _Flight:
     number: int
     items: list[_Item]
+    again: bool = False
+    """Whether these were on their way before."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -94,9 +95,16 @@ class _Line:
 
     pending: deque[_Item] = field(default_factory=deque)
     retries: deque[_Item] = field(default_factory=deque)
+    retry_at: float = 0.0
     batches: int = 0
     singles: int = 0
+    resent: int = 0
+    """Singles in the air that are sent again; nobody waits for them."""
     bytes: int = 0
+    flying: int = 0
+    """Messages in the air."""
+    share: int = MAX_BATCH
+    """A batch leaves beside others when it has this many messages, and has no more."""
     scheduled: bool = False
 
 
@@ -138,7 +146,7 @@ class Publisher:
         if self._closed:
             future.set_exception(ClientClosedError())
             return future
-        lines = b"Nats-Msg-Id: %s\r\n%s" % (msg_id.encode(), headers)
+        lines = b"Nats-Msg-Id: %s\r\n%s" % (one_line(msg_id).encode(), headers)
         cost = len(payload) + len(lines) + HEADER_RESERVE
         if cost > self._bus.max_payload:
             future.set_exception(_too_large(cost, self._bus.max_payload))
@@ -146,9 +154,11 @@ class Publisher:
         item = _Item(subject, payload, lines, msg_id, key, future, loop.time() + self._give_up_s, cost)
         line = self._lines.get(stream)
         if line is None:
-            line = self._lines[stream] = _Line()
+            line = self._lines[stream] = _Line(share=self._max_batch)
         line.pending.append(item)
         line.bytes += cost
+        if len(line.pending) == line.share:
+            self._pump(line)
         self._schedule(line)
         return future
 
@@ -176,14 +186,20 @@ class Publisher:
     def _schedule(self, line: _Line) -> None:
         if not line.scheduled:
             line.scheduled = True
-            asyncio.get_running_loop().call_soon(self._pump, line)
+            asyncio.get_running_loop().call_soon(self._on_turn, line)
+
+    def _on_turn(self, line: _Line) -> None:
+        """Send what this loop turn has gathered, and learn from its amount how to share out the next."""
+        line.scheduled = False
+        on_the_way = line.flying + len(line.pending)
+        line.share = min(self._max_batch, on_the_way // 2) if on_the_way >= SPLIT_AT else self._max_batch
+        self._pump(line)
 
     def _pump(self, line: _Line) -> None:
-        line.scheduled = False
         if not self._bus.is_up or self._closed:
             return
-        while line.retries and line.singles < MAX_SINGLES:
-            self._send_single(line, line.retries.popleft())
+        if line.retries and asyncio.get_running_loop().time() >= line.retry_at:
+            self._send_again(line)
         while line.pending and self._may_send(line):
             batch = self._take_batch(line)
             if not batch:
@@ -196,9 +212,9 @@ class Publisher:
     def _may_send(self, line: _Line) -> bool:
         if line.retries or line.singles >= MAX_SINGLES:
             return False
-        if line.batches + line.singles == 0:
+        if line.batches == 0 and line.singles == line.resent:
             return True
-        full = len(line.pending) >= min(FLUSH_AT, self._max_batch) or line.bytes >= MAX_BATCH_BYTES
+        full = len(line.pending) >= line.share or line.bytes >= MAX_BATCH_BYTES
         return full and line.batches < MAX_FLIGHTS
 
     def _take_batch(self, line: _Line) -> list[_Item]:
@@ -207,7 +223,7 @@ class Publisher:
         held: list[_Item] = []
         held_keys: set[str] = set()
         size = 0
-        while line.pending and len(batch) < self._max_batch:
+        while line.pending and len(batch) < line.share:
             item = line.pending[0]
             if batch and size + item.cost > MAX_BATCH_BYTES:
                 break
@@ -222,9 +238,23 @@ class Publisher:
         line.bytes -= size
         return batch
 
-    def _send_single(self, line: _Line, item: _Item) -> None:
-        number = self._launch(line, [item])
+    def _send_again(self, line: _Line) -> None:
+        """Resend one by one; of each key one at a time, for the first may fail where the second does not."""
+        held: list[_Item] = []
+        held_keys: set[str] = set()
+        while line.retries and line.singles < MAX_SINGLES:
+            item = line.retries.popleft()
+            if item.key is not None and (item.key in self._keys or item.key in held_keys):
+                held.append(item)
+                held_keys.add(item.key)
+            else:
+                self._send_single(line, item, again=True)
+        line.retries.extendleft(reversed(held))
+
+    def _send_single(self, line: _Line, item: _Item, *, again: bool = False) -> None:
+        number = self._launch(line, [item], again=again)
         line.singles += 1
+        line.resent += again
         self.stats.singles += 1
         self._bus.write(message(item.subject, item.payload, reply=f"{self._inbox}.{number}", headers=item.headers))
 
@@ -242,14 +272,15 @@ class Publisher:
         parts.append(message(last.subject, last.payload, reply=f"{self._inbox}.{number}", headers=commit))
         self._bus.write(b"".join(parts))
 
-    def _launch(self, line: _Line, items: list[_Item]) -> int:
+    def _launch(self, line: _Line, items: list[_Item], *, again: bool = False) -> int:
         self._next += 1
-        flight = _Flight(self._next, items)
+        flight = _Flight(self._next, items, again)
         for item in items:
             if item.key is not None:
                 self._keys[item.key] = self._keys.get(item.key, 0) + 1
         flight.timer = asyncio.get_running_loop().call_later(ACK_TIMEOUT_S, self._on_timeout, flight.number)
         self._flights[flight.number] = (line, flight)
+        line.flying += len(items)
         return flight.number
 
     def _land(self, number: int) -> tuple[_Line, _Flight] | None:
@@ -259,10 +290,12 @@ class Publisher:
         line, flight = landed
         if flight.timer is not None:
             flight.timer.cancel()
+        line.flying -= len(flight.items)
         if len(flight.items) > 1:
             line.batches -= 1
         else:
             line.singles -= 1
+            line.resent -= flight.again
         for item in flight.items:
             if item.key is not None:
                 self._release(item.key)
@@ -310,15 +343,16 @@ class Publisher:
 
     def _again(self, line: _Line, items: list[_Item], *, delay_s: float = 0.0, why: str = "") -> None:
         now = asyncio.get_running_loop().time()
-        for item in items:
+        for item in reversed(items):  # to the front: later messages of the same key may wait there already
             if item.future.done():
                 continue
             if now >= item.deadline:
                 _fail(item, BusUnavailableError(why or f"No acknowledgement for {self._give_up_s:g} s"))
                 continue
             self.stats.resent += 1
-            line.retries.append(item)
+            line.retries.appendleft(item)
         if delay_s:
+            line.retry_at = now + delay_s
             asyncio.get_running_loop().call_later(delay_s, self._schedule, line)
         else:
             self._schedule(line)
@@ -329,7 +363,7 @@ class Publisher:
             self._again(landed[0], landed[1].items)
 
     def _interrupt(self) -> None:
-        for number in list(self._flights):
+        for number in reversed(list(self._flights)):  # each goes before what waits already
             self._on_timeout(number)
         if not self._closed:
             asyncio.get_running_loop().call_later(self._give_up_s, self._expire)

@@ -67,6 +67,8 @@ class SkillServer:
         await self._tasks.close()
 
     async def _receive(self, msg: Msg) -> None:
+        if not msg.reply:  # nobody to answer; a message without an address would break the connection
+            return
         self._running += 1
         self._tasks.spawn(self._answer(msg), name=f"call-{self._spec.name}")
 

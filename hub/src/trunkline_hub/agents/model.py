@@ -80,14 +80,14 @@ def check_registration(name: str, registration: Registration) -> None:
     """
     problems: list[FieldError] = []
     if not _NAME.fullmatch(name):
-        problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 128"))
+        problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 127"))
     for kind, names in (
         ("skills", [skill.name for skill in registration.skills]),
         ("readers", [f"{reader.lane} {reader.name}" for reader in registration.readers]),
     ):
         for index, given in enumerate(names):
             if not _NAME.fullmatch(given.rsplit(" ", 1)[-1]):
-                problems.append(FieldError(f"/{kind}/{index}/name", "letters, digits, '_', '.', '-'; at most 128"))
+                problems.append(FieldError(f"/{kind}/{index}/name", "letters, digits, '_', '.', '-'; at most 127"))
             if given in names[:index]:
                 problems.append(FieldError(f"/{kind}/{index}/name", f"{given!r} is given twice"))
     if problems:

@@ -192,7 +192,7 @@ class Agents:
 def _grants(workspace: str, agent: str, wanted: frames.Registration) -> list[Grant]:
     skills = [Grant(workspace=workspace, agent=agent, kind="skill", name=skill.name) for skill in wanted.skills]
     readers = [Grant(workspace=workspace, agent=agent, kind=r.lane, name=r.name) for r in wanted.readers]
-    return skills + readers
+    return [Grant(workspace=workspace, agent=agent, kind="agent", name=agent), *skills, *readers]
 
 
 def _validate(row: Any, skill: str, payload: Any) -> None:
@@ -201,8 +201,8 @@ def _validate(row: Any, skill: str, payload: Any) -> None:
     if schema is None:
         return
     try:
-        validator = jsonschema_rs.validator_for(schema)
-    except (jsonschema_rs.ValidationError, ValueError) as error:
+        validator = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         raise SkillSchemaInvalidError(f"The schema of skill {skill!r} is not valid JSON Schema: {error}") from None
     problems = [
         FieldError("".join(f"/{step}" for step in error.instance_path), error.message)
@@ -210,6 +210,11 @@ def _validate(row: Any, skill: str, payload: Any) -> None:
     ]
     if problems:
         raise PayloadInvalidError(errors=problems[:20])
+
+
+def _no_retrieval(uri: str) -> Any:
+    """A schema may refer to itself only: the hub fetches nothing on an agent's word."""
+    raise ValueError(f"{uri} is outside of the schema")
 
 
 def _instance(one: Instance) -> AgentInstance:

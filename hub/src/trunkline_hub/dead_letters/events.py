@@ -12,6 +12,9 @@ from trunkline_hub.bus.observer import Observer, Streams
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.dead_letters import model, store
 
+_MAX_BIGINT = 2**63 - 1
+_MAX_INTEGER = 2**31 - 1
+
 
 class DeadLetterIndex(Observer):
     """Writes every dead letter into the index, and publishes that it died."""
@@ -87,7 +90,9 @@ def _attempt_row(delivery: Delivery) -> dict[str, Any] | None:
     workspace, lane, reader = model.reader_of(delivery.subject)
     try:
         record = msgspec.json.decode(delivery.payload, type=Attempt)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not (0 <= record.stream_seq <= _MAX_BIGINT and 0 <= record.number <= _MAX_INTEGER):
         return None
     return {
         "workspace_id": workspace, "seq": delivery.stream_seq, "lane": lane, "reader": reader,

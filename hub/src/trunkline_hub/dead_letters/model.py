@@ -1,6 +1,7 @@
 """Reading a dead letter and the records of its attempts. Pure."""
 
 import base64
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,15 @@ import msgspec
 
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import TrunklineError
+from trunkline.protocol.errors import ConflictError, TrunklineError
 from trunkline.protocol.subjects import Lane
+from trunkline.protocol.trace import is_traceparent
 
 SHOWN_BYTES = 64 * 1024
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
+_MAX_DIGITS = 18
+_SUBJECT = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +49,17 @@ def examine(dead_subject: str, payload: bytes, headers: dict[str, str]) -> Corps
         workspace=workspace,
         lane=lane,
         reader=reader,
-        subject=subject,
+        subject=_short(subject, 2048),
         stream_seq=_number(headers.get(frames.HEADER_STREAM_SEQ)),
-        message_id=message.id if message else _UNKNOWN,
-        type=message.type if message else _UNKNOWN,
-        sender=_sender(subject),
-        reason=headers.get(frames.HEADER_REASON, _UNKNOWN)[:63],
-        error=headers.get(frames.HEADER_ERROR, ""),
+        message_id=_short(message.id, 512) if message else _UNKNOWN,
+        type=_short(message.type, 512) if message else _UNKNOWN,
+        sender=_short(_sender(subject), 255),
+        reason=_short(headers.get(frames.HEADER_REASON, _UNKNOWN), 63),
+        error=_short(headers.get(frames.HEADER_ERROR, ""), 2000),
         attempts=_number(headers.get(frames.HEADER_DELIVERIES)),
         size_bytes=len(payload),
-        traceparent=message.traceparent if message else None,
-        redrive_of=headers.get(frames.HEADER_REDRIVE_OF),
+        traceparent=_trace(message),
+        redrive_of=_short(headers.get(frames.HEADER_REDRIVE_OF, ""), 36) or None,
     )
 
 
@@ -66,11 +70,21 @@ def reader_of(subject: str) -> tuple[str, Lane, str]:
     return parts[1], lane, subjects.untoken(parts[5])
 
 
-def redrive_subject(lane: Lane, reader: str, subject: str) -> str:
-    """Return where a dead letter goes again: its queue, or its one group and no other."""
-    if lane == "queue" or f".redrive.{subjects.token(reader)}." in subject:
-        return subject
-    return subjects.redrive_event(subject, reader)
+def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> str:
+    """Return where a dead letter goes again: its queue, or its one group and no other.
+
+    The letter's own word on where it came from is checked: whoever reads a
+    queue may write its dead letters, and the hub must not carry them elsewhere.
+
+    Raises:
+        ConflictError: the letter does not say, or names a place that is not its reader's.
+    """
+    place = f"{subjects.ROOT}.{workspace}"
+    again = f"{place}.redrive.{subjects.token(reader)}."
+    homes = (f"{place}.tasks.{subjects.token(reader)}.",) if lane == "queue" else (f"{place}.events.", again)
+    if not subject.startswith(homes) or not _SUBJECT.fullmatch(subject):
+        raise ConflictError(f"The letter says it came from {subject!r}, which is not where {lane} {reader!r} reads")
+    return subject if lane == "queue" or subject.startswith(again) else subjects.redrive_event(subject, reader)
 
 
 def show(payload: bytes) -> tuple[Any, str, bool]:
@@ -99,9 +113,21 @@ def _envelope(payload: bytes) -> ce.Envelope | None:
 def _sender(subject: str) -> str:
     try:
         return subjects.sender_of(subject)
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, UnicodeDecodeError):
         return _UNKNOWN
 
 
+def _trace(message: ce.Envelope | None) -> str | None:
+    given = message.traceparent if message else None
+    return given if given is not None and is_traceparent(given) else None
+
+
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdigit() else 0
+    """Return the number a header holds; 0 for what is none or could not be stored."""
+    plain = text is not None and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text or "") if plain else 0
+
+
+def _short(text: str, size: int) -> str:
+    """Return `text` as it can be stored: no NUL, no lone surrogate, at most `size` characters."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:size]

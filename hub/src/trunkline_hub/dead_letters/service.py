@@ -73,13 +73,14 @@ class DeadLetters:
 
         Raises:
             DeadLetterUnknownError, DeadLetterRedrivenError, BusUnavailableError
+            ConflictError: it does not say where its reader got it.
         """
         async with self._db.write() as tx:
             row = await self._row(tx, workspace, letter_id)
+            subject = model.redrive_subject(workspace, row.lane, row.reader, row.subject)
             if not await store.mark_redrive_began(tx, workspace, letter_id):
                 raise DeadLetterRedrivenError(f"Redriven at {rfc3339(row.redriven_at)} by {row.redriven_by}")
         stored = await self._stored(workspace, row)
-        subject = model.redrive_subject(row.lane, row.reader, row.subject)
         ack = await self._bus.store(
             subjects.reader_stream(workspace, row.lane), subject, stored.payload, msg_id=f"redrive:{row.id}",
             headers=header_lines(

@@ -122,7 +122,8 @@ class Events:
         """Write down that a group follows these types; the reconciler makes its cursor."""
         types = model.check_patterns(wanted.types, f"/readers/{wanted.name}/types")
         retry = wanted.retry or frames.RetryPolicy()
-        ack_wait_s = wanted.ack_wait_s or model.DEFAULT_ACK_WAIT_S
+        ack_wait_s = model.DEFAULT_ACK_WAIT_S if wanted.ack_wait_s is None else wanted.ack_wait_s
+        model.check_group(f"/readers/{wanted.name}", retry.max_attempts, ack_wait_s)
         row = {
             "workspace_id": workspace, "name": wanted.name, "types": types,
             "retry": msgspec.to_builtins(retry), "ack_wait_s": ack_wait_s,

@@ -12,6 +12,8 @@ from trunkline.protocol.subjects import NAME_PATTERN
 DEFAULT_ACK_WAIT_S = 30.0
 DEFAULT_MAX_IN_FLIGHT = 10_000
 MAX_ATTEMPTS = 1000
+MAX_ACK_WAIT_S = 86400.0
+MAX_IN_FLIGHT = 1_000_000
 _NAME = re.compile(NAME_PATTERN)
 
 
@@ -37,13 +39,13 @@ def settle(name: str, wanted: QueueDeclaration, present: Settled | None = None) 
     )
     problems = []
     if not _NAME.fullmatch(name):
-        problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 128"))
+        problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 127"))
     if not 1 <= settled.retry.max_attempts <= MAX_ATTEMPTS:
         problems.append(FieldError("/retry/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))
-    if settled.ack_wait_s < 1:
-        problems.append(FieldError("/ack_wait_s", "must be at least 1"))
-    if settled.max_in_flight < 1:
-        problems.append(FieldError("/max_in_flight", "must be at least 1"))
+    if not 1 <= settled.ack_wait_s <= MAX_ACK_WAIT_S:
+        problems.append(FieldError("/ack_wait_s", f"must be 1 to {MAX_ACK_WAIT_S:g}"))
+    if not 1 <= settled.max_in_flight <= MAX_IN_FLIGHT:
+        problems.append(FieldError("/max_in_flight", f"must be 1 to {MAX_IN_FLIGHT}"))
     if problems:
         raise RequestInvalidError(errors=problems)
     return settled

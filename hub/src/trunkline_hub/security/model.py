@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,13 @@ from trunkline_hub.core.principal import EVERY_WORKSPACE, Principal
 PREFIX = "tl"
 _ID_CHARS = 16
 _SECRET_CHARS = 48
+_NAME_CHARS = 127
+_NAME = re.compile(subjects.NAME_PATTERN)
+_MAX_LIFE_S = 100 * 366 * 86400
 _ACK = "$JS.ACK"
 
-GrantKind = Literal["skill", "queue", "group"]
+GrantKind = Literal["agent", "skill", "queue", "group"]
+_GRANT_SCOPES = {"queue": "queues:consume", "group": "events:read"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,7 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """An agent's right to one skill, queue or group, given at its registration."""
+    """An agent's right to be itself, to one skill, queue or group; given at its registration."""
 
     workspace: str
     agent: str
@@ -87,6 +92,25 @@ def check_key(key: Key | None, token: str, now: datetime) -> Key:
     return key
 
 
+def check_new_token(name: str, principal: str, life_s: int | None) -> None:
+    """Refuse names that cannot be stored or are the hub's own, and lives that are none.
+
+    Raises:
+        RequestInvalidError: with a pointer for each wrong field.
+    """
+    problems: list[FieldError] = []
+    if not 1 <= len(name) <= _NAME_CHARS or not name.isprintable():
+        problems.append(FieldError("/name", f"must be 1 to {_NAME_CHARS} printable characters"))
+    if not _NAME.fullmatch(principal):
+        problems.append(FieldError("/principal", f"letters, digits, '_', '.', '-'; at most {_NAME_CHARS}"))
+    if principal == subjects.HUB:
+        problems.append(FieldError("/principal", f"{principal!r} is the hub itself"))
+    if life_s is not None and not 1 <= life_s <= _MAX_LIFE_S:
+        problems.append(FieldError("/expires_in_s", f"must be 1 to {_MAX_LIFE_S}"))
+    if problems:
+        raise RequestInvalidError(errors=problems)
+
+
 def check_scopes(wanted: Iterable[str], known: Iterable[str], held: Iterable[str]) -> None:
     """Refuse scopes that do not exist, and those the giver does not hold.
 
@@ -107,19 +131,19 @@ def check_scopes(wanted: Iterable[str], known: Iterable[str], held: Iterable[str
 
 
 def rights(principal: Principal, grants: Iterable[Grant]) -> Rights:
-    """Return the exact subjects for a connection of `principal` that works as the agent of `grants`."""
+    """Return the exact subjects for a connection of `principal` that works as the agent of `grants`.
+
+    A grant is the principal's; what of it this token may use, its workspace and scopes say.
+    """
     found = _base_rights(principal)
     for grant in grants:
+        needed = {"agents:register"} | ({_GRANT_SCOPES[grant.kind]} if grant.kind in _GRANT_SCOPES else set())
+        if not principal.works_in(grant.workspace) or not all(allows(principal.scopes, scope) for scope in needed):
+            continue
         extra = _grant_rights(principal.name, grant)
         found.publish.extend(extra.publish)
         found.subscribe.extend(extra.subscribe)
     return Rights(publish=sorted(set(found.publish)), subscribe=sorted(set(found.subscribe)))
-
-
-def agent_rights(principal: str, workspace: str, agent: str) -> Rights:
-    """Return what every registered agent needs: to give signs of life."""
-    beat = f"{subjects.ROOT}.{workspace}.beat.{subjects.token(principal)}.{subjects.token(agent)}.*"
-    return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
 
 
 def _base_rights(principal: Principal) -> Rights:
@@ -141,6 +165,9 @@ def _base_rights(principal: Principal) -> Rights:
 
 
 def _grant_rights(principal: str, grant: Grant) -> Rights:
+    if grant.kind == "agent":  # to give signs of life
+        beat = f"{subjects.ROOT}.{grant.workspace}.beat.{subjects.token(principal)}.{subjects.token(grant.agent)}.*"
+        return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
     if grant.kind == "skill":
         return Rights(
             publish=[f"{subjects.ROOT}.{grant.workspace}.reply.{subjects.token(grant.name)}.>"],

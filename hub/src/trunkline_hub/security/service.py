@@ -99,7 +99,7 @@ class Security:
         async with self._db.read() as tx:
             session = await store.session(tx, model.hash_secret(secret))
             key = await store.key(tx, session.key_id) if session is not None else None
-        if session is None or key is None or key.revoked_at is not None:
+        if session is None or key is None or not _is_alive(key, self._clock.now()):
             raise TokenInvalidError("The session has ended; sign in again")
         return _principal(key, via="session", expires_at=session.expires_at)
 
@@ -112,10 +112,7 @@ class Security:
             return principal, model.rights(principal, [])
         async with self._db.read() as tx:
             grants = await store.grants_of(tx, principal.name, agent)
-        found = model.rights(principal, grants)
-        workspace = "*" if principal.workspace == EVERY_WORKSPACE else principal.workspace
-        extra = model.agent_rights(principal.name, workspace, agent)
-        return principal, Rights(publish=found.publish + extra.publish, subscribe=found.subscribe + extra.subscribe)
+        return principal, model.rights(principal, grants)
 
     async def create_token(self, tx: Tx, by: Principal, workspace: str, request: TokenRequest) -> TokenCreated:
         """Make a token that can do no more than its maker.
@@ -125,6 +122,7 @@ class Security:
         """
         model.check_scopes(request.scopes, self.permissions, by.scopes)
         name = request.principal or by.name
+        model.check_new_token(request.name, name, request.expires_in_s)
         await self._ensure_principal(tx, name, workspace, by)
         secret = model.make_secret(new_token(8), new_token(24))
         expires = None if request.expires_in_s is None else self._clock.now() + timedelta(seconds=request.expires_in_s)
@@ -181,7 +179,7 @@ class Security:
         """
         link = await store.use_signin_link(tx, model.hash_secret(secret))
         key = await store.key(tx, link.key_id) if link is not None else None
-        if key is None or key.revoked_at is not None:
+        if key is None or not _is_alive(key, self._clock.now()):
             raise SigninLinkInvalidError
         cookie = new_token(24)
         now = self._clock.now()
@@ -233,6 +231,10 @@ class LastUsed(Component):
             if used:
                 async with self._db.write() as tx:
                     await store.touch_keys(tx, used)
+
+
+def _is_alive(key: Key, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
 
 
 def _principal(key: Key, *, via: str, expires_at: datetime | None = None) -> Principal:

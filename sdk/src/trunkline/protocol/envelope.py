@@ -7,6 +7,7 @@ the message's own bytes and are read with `extensions`.
 
 import base64
 import time
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -74,7 +75,7 @@ def decode(raw: bytes) -> Envelope:
     """
     try:
         envelope = _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EnvelopeInvalidError(_explain(raw, error)) from None
     check(envelope)
     return envelope
@@ -123,8 +124,12 @@ def extensions(raw: bytes) -> dict[str, Any]:
 def now_rfc3339() -> str:
     """Return the present moment in UTC, RFC 3339 with microseconds."""
     seconds, nanos = divmod(time.time_ns(), 1_000_000_000)
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{stamp}.{nanos // 1000:06d}Z"
+    return f"{_second(seconds)}.{nanos // 1000:06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def new_envelope(*, type: str, source: str, data: bytes | None, **attributes: str | None) -> Envelope:  # noqa: A002 -- CloudEvents' own name
