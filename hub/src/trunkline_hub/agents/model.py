@@ -64,7 +64,8 @@ class Presence:
         for state in _BEST_FIRST:
             if state in states:
                 return state
-        return "unknown" if now < self.grace_until else "offline"
+        heard_of = (workspace, agent) in self._instances
+        return "unknown" if now < self.grace_until and not heard_of else "offline"
 
     def agents_up(self, workspace: str, now: datetime) -> int:
         """Count the agents with a living instance."""
