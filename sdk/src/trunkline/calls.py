@@ -70,16 +70,16 @@ class Calls:
             await self._listen()
         self._next += 1
         number = self._next
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = _Waiting(future, subject.lower(), on_progress)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bytes] = loop.create_future()
+        self._waiting[number] = _Waiting(future, subject, on_progress)
         reply = subjects.reply(self._workspace, skill, self._principal, self._bus.mark, number)
         self._bus.write(message(subject, payload, reply=reply, headers=header_lines(headers)))
+        timer = loop.call_later(timeout_s, _give_up, future, f"No answer from {skill!r} within {timeout_s:g} s")
         try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError:
-            raise CallTimeoutError(f"No answer from {skill!r} within {timeout_s:g} s") from None
+            return await future
         finally:
+            timer.cancel()
             del self._waiting[number]
 
     async def _on_reply(self, msg: Msg) -> None:
@@ -105,8 +105,13 @@ class Calls:
 
     def _refuse(self, kind: str, subject: str) -> None:
         for waiting in self._waiting.values():
-            if kind == "publish" and waiting.subject == subject and not waiting.future.done():
+            if kind == "publish" and waiting.subject.lower() == subject and not waiting.future.done():
                 waiting.future.set_exception(denied(kind, subject))
+
+
+def _give_up(future: "asyncio.Future[bytes]", sentence: str) -> None:
+    if not future.done():
+        future.set_exception(CallTimeoutError(sentence))
 
 
 def _error(raw: Any) -> TrunklineError:

@@ -6,6 +6,7 @@ recognised without being imported, so it stays optional.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -83,9 +84,15 @@ class Codec:
         if is_pydantic(kind):
             return cast("Callable[[bytes], Any]", kind.model_validate_json)
         try:
-            return msgspec.json.Decoder(kind).decode
+            return (_shared_decoder if isinstance(kind, type) else msgspec.json.Decoder)(kind).decode
         except TypeError as error:
             raise HandlerInvalidError(f"{kind!r} cannot be decoded from JSON: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _shared_decoder(kind: type) -> msgspec.json.Decoder[Any]:
+    """A caller names the type of its result anew in each call; making a decoder costs more than using it."""
+    return msgspec.json.Decoder(kind)
 
 
 def _field_error(text: str) -> FieldError:

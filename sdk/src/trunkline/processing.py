@@ -80,9 +80,11 @@ class Processor:
             enter(message)
             context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
             await self._run(payload, context)
-        except asyncio.CancelledError:
-            delivery.nak()
-            raise
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                delivery.nak()
+                raise
+            await self._settle_failure(delivery, _judge(error), started)
         except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
             await self._settle_failure(delivery, _judge(error), started)
         else:
@@ -170,14 +172,25 @@ def describe(error: BaseException) -> frames.AttemptError:
     )
 
 
+def words_of(error: BaseException) -> str:
+    """Return `str(error)`, also for an exception that fails to tell."""
+    return str(traceback.TracebackException(type(error), error, None))
+
+
 def _sentence(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
+    text = words_of(error) or type(error).__name__
     if isinstance(error, TrunklineError) and error.errors:
         text += ": " + "; ".join(f"{field.pointer or '/'} {field.detail}" for field in error.errors[:3])
     return text[:_ERROR_CHARS]
 
 
-def _judge(error: Exception) -> _Failure:
+def is_cancelled() -> bool:
+    """Whether this task itself is to end; else a CancelledError came out of something a handler awaited."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _judge(error: BaseException) -> _Failure:
     if isinstance(error, RetryAfterError):
         return _Failure(error=describe(error), reason=None, delay_s=error.delay_s)
     if isinstance(error, PermanentError):

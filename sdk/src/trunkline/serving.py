@@ -12,7 +12,7 @@ from trunkline.client import Client
 from trunkline.connection import Listener
 from trunkline.context import Context, enter
 from trunkline.handlers import SkillSpec
-from trunkline.processing import Identity
+from trunkline.processing import Identity, is_cancelled, words_of
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import CallFailedError, CallTimeoutError, TrunklineError
@@ -115,9 +115,13 @@ class SkillServer:
             raise CallTimeoutError(f"{self._spec.name!r} was not done within the caller's {timeout_s:g} s") from None
         except TrunklineError:
             raise
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            raise CallFailedError("CancelledError: something the skill waited for was cancelled") from None
         except Exception as error:  # noqa: BLE001 -- the edge of user code
             _log.exception("skill %s failed", self._spec.name)
-            raise CallFailedError(f"{type(error).__name__}: {error}") from None
+            raise CallFailedError(f"{type(error).__name__}: {words_of(error)}") from None
 
     def _reporter(self, reply: str) -> Callable[[frames.Progress], Awaitable[None]]:
         async def report(progress: frames.Progress) -> None:

@@ -1,14 +1,17 @@
 """Presence by lease, and the rules of registration. Pure: time comes in as an argument."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.frames import Beat, Registration
-from trunkline.protocol.subjects import NAME_PATTERN
+from trunkline.protocol.subjects import NAME_PATTERN, can_name_reader
 
 _NAME = re.compile(NAME_PATTERN)
+_VERSION_CHARS = 63
+_NAMED = "letters, digits, '_', '.', '-'; at most 127"
 MAX_LEASE_S = 120.0
 FORGET_S = 3600.0
 _BEST_FIRST = ("healthy", "draining", "starting")
@@ -81,15 +84,24 @@ def check_registration(name: str, registration: Registration) -> None:
     """
     problems: list[FieldError] = []
     if not _NAME.fullmatch(name):
-        problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 127"))
-    for kind, names in (
-        ("skills", [skill.name for skill in registration.skills]),
-        ("readers", [f"{reader.lane} {reader.name}" for reader in registration.readers]),
-    ):
-        for index, given in enumerate(names):
-            if not _NAME.fullmatch(given.rsplit(" ", 1)[-1]):
-                problems.append(FieldError(f"/{kind}/{index}/name", "letters, digits, '_', '.', '-'; at most 127"))
-            if given in names[:index]:
-                problems.append(FieldError(f"/{kind}/{index}/name", f"{given!r} is given twice"))
+        problems.append(FieldError("/name", _NAMED))
+    if not registration.version.isprintable() or len(registration.version) > _VERSION_CHARS:
+        problems.append(FieldError("/version", f"must be printable, at most {_VERSION_CHARS} characters"))
+    if "\0" in registration.description:
+        problems.append(FieldError("/description", "must not contain NUL"))
+    problems += _wrong_names("skills", [skill.name for skill in registration.skills], _NAME.fullmatch)
+    for lane in ("queue", "group"):
+        names = [reader.name if reader.lane == lane else None for reader in registration.readers]
+        problems += _wrong_names("readers", names, can_name_reader)
     if problems:
         raise RequestInvalidError(errors=problems)
+
+
+def _wrong_names(kind: str, names: Sequence[str | None], can_name: Callable[[str], object]) -> list[FieldError]:
+    problems: list[FieldError] = []
+    for index, name in enumerate(names):
+        if name is not None and not can_name(name):
+            problems.append(FieldError(f"/{kind}/{index}/name", _NAMED))
+        if name is not None and name in names[:index]:
+            problems.append(FieldError(f"/{kind}/{index}/name", f"{name!r} is given twice"))
+    return problems

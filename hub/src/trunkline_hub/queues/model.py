@@ -1,20 +1,17 @@
 """Rules about queues. Pure."""
 
-import re
-
 import msgspec
 
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.resources import QueueDeclaration
-from trunkline.protocol.subjects import NAME_PATTERN
+from trunkline.protocol.subjects import can_name_reader
 
 DEFAULT_ACK_WAIT_S = 30.0
 DEFAULT_MAX_IN_FLIGHT = 10_000
 MAX_ATTEMPTS = 1000
 MAX_ACK_WAIT_S = 86400.0
 MAX_IN_FLIGHT = 1_000_000
-_NAME = re.compile(NAME_PATTERN)
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +35,7 @@ def settle(name: str, wanted: QueueDeclaration, present: Settled | None = None) 
         max_in_flight=wanted.max_in_flight if wanted.max_in_flight is not None else base.max_in_flight,
     )
     problems = []
-    if not _NAME.fullmatch(name):
+    if not can_name_reader(name):
         problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 127"))
     if not 1 <= settled.retry.max_attempts <= MAX_ATTEMPTS:
         problems.append(FieldError("/retry/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))

@@ -6,7 +6,12 @@ from typing import Any, cast
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from trunkline.protocol.errors import CrossSiteError, PermissionDeniedError, WorkspaceUnknownError
+from trunkline.protocol.errors import (
+    CrossSiteError,
+    PermissionDeniedError,
+    RequestMalformedError,
+    WorkspaceUnknownError,
+)
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
 
@@ -36,10 +41,13 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
 
     Raises:
         TokenMissingError, TokenInvalidError, TokenExpiredError: nobody known.
+        RequestMalformedError: the address cannot be one.
         CrossSiteError: a browser session was used from another site.
         WorkspaceUnknownError: not this principal's workspace.
         PermissionDeniedError: the scope is missing.
     """
+    if "\0" in connection.scope["path"] or b"%00" in connection.scope["query_string"]:
+        raise RequestMalformedError("An address cannot contain NUL")
     permission = handler.opt.get("permission")
     if permission == PUBLIC:
         return

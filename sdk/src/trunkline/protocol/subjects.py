@@ -35,6 +35,8 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
+_NAME = re.compile(NAME_PATTERN)
+_MAX_CONSUMER_CHARS = 255
 _DEFAULT_CLASS = "normal"
 _DEFAULT_PARTITION = "0"
 
@@ -160,6 +162,11 @@ def reader_stream(workspace: str, lane: Lane) -> str:
 def consumer(lane: Lane, reader: str) -> str:
     """Return the durable's name: `q_<queue>` or `g_<group>`."""
     return f"{lane[0]}_{token(reader)}"
+
+
+def can_name_reader(name: str) -> bool:
+    """Whether a queue or group may have this name: the broker takes consumer names of 255 characters."""
+    return _NAME.fullmatch(name) is not None and len(consumer("queue", name)) <= _MAX_CONSUMER_CHARS
 
 
 def workspace_of(subject: str) -> str:
