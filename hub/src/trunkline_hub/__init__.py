@@ -3,6 +3,4 @@
 Start reading at `app.py`, where everything is put together.
 """
 
-from importlib.metadata import version
-
-__version__ = version("trunkline-hub")
+__version__ = "0.1.0"

@@ -6,15 +6,11 @@ the launcher. Nothing here is needed on a cluster that brings its own NATS.
 """
 
 import asyncio
-import contextlib
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
-
-import aiohttp
 
 from trunkline.local import LocalContext, write_context
 from trunkline.protocol.errors import BrokerStartError, HubStartError
@@ -85,17 +81,26 @@ class Launcher:
             raise HubStartError(f"Not ready after {_READY_TIMEOUT_S:g} s. {hub.last_words()}") from None
 
     async def _until_ready(self, broker: Child, hub: Child) -> None:
-        async with aiohttp.ClientSession() as session:
-            while True:
-                if broker.gave_up:
-                    raise BrokerStartError(broker.last_words())
-                if hub.gave_up:
-                    raise HubStartError(hub.last_words())
-                with contextlib.suppress(aiohttp.ClientError, OSError):
-                    async with session.get(f"{self.url}/readyz") as response:
-                        if response.status == HTTPStatus.OK:
-                            return
-                await asyncio.sleep(_POLL_S)
+        while not await self._is_ready():
+            if broker.gave_up:
+                raise BrokerStartError(broker.last_words())
+            if hub.gave_up:
+                raise HubStartError(hub.last_words())
+            await asyncio.sleep(_POLL_S)
+
+    async def _is_ready(self) -> bool:
+        """Ask `/readyz` over a bare socket: an HTTP client would take longer to load than the hub takes to start."""
+        try:
+            reader, writer = await asyncio.open_connection(self.options.host, self.options.port)
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return b" 200 " in await reader.readline()
+        except OSError:
+            return False
+        finally:
+            writer.close()
 
     def _hub_environment(self, files: BrokerFiles) -> dict[str, str]:
         secrets = self._place.secrets

@@ -11,24 +11,28 @@ async def greet(name: str) -> str:
 agent.run()
 """
 
-from trunkline.agent import Agent
-from trunkline.client import Client
-from trunkline.context import Context
-from trunkline.protocol.errors import (
-    AgentOfflineError,
-    BusUnavailableError,
-    CallFailedError,
-    CallTimeoutError,
-    HubUnreachableError,
-    PayloadInvalidError,
-    PermissionDeniedError,
-    QueueFullError,
-    QueueUnknownError,
-    SkillUnknownError,
-    TrunklineError,
-)
-from trunkline.protocol.frames import Ack, Progress
-from trunkline.retry import PermanentError, Retry, RetryAfterError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trunkline.agent import Agent
+    from trunkline.client import Client
+    from trunkline.context import Context
+    from trunkline.protocol.errors import (
+        AgentOfflineError,
+        BusUnavailableError,
+        CallFailedError,
+        CallTimeoutError,
+        HubUnreachableError,
+        PayloadInvalidError,
+        PermissionDeniedError,
+        QueueFullError,
+        QueueUnknownError,
+        SkillUnknownError,
+        TrunklineError,
+    )
+    from trunkline.protocol.frames import Ack, Progress
+    from trunkline.retry import PermanentError, Retry, RetryAfterError
 
 __version__ = "0.1.0"
 
@@ -54,3 +58,37 @@ __all__ = [
     "TrunklineError",
     "__version__",
 ]
+
+# Names are loaded when first used: `trunkline --help` need not load a NATS client.
+_HOMES = {
+    "Ack": "trunkline.protocol.frames",
+    "Agent": "trunkline.agent",
+    "AgentOfflineError": "trunkline.protocol.errors",
+    "BusUnavailableError": "trunkline.protocol.errors",
+    "CallFailedError": "trunkline.protocol.errors",
+    "CallTimeoutError": "trunkline.protocol.errors",
+    "Client": "trunkline.client",
+    "Context": "trunkline.context",
+    "HubUnreachableError": "trunkline.protocol.errors",
+    "PayloadInvalidError": "trunkline.protocol.errors",
+    "PermanentError": "trunkline.retry",
+    "PermissionDeniedError": "trunkline.protocol.errors",
+    "Progress": "trunkline.protocol.frames",
+    "QueueFullError": "trunkline.protocol.errors",
+    "QueueUnknownError": "trunkline.protocol.errors",
+    "Retry": "trunkline.retry",
+    "RetryAfterError": "trunkline.retry",
+    "SkillUnknownError": "trunkline.protocol.errors",
+    "TrunklineError": "trunkline.protocol.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'trunkline' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

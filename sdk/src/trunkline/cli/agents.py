@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from trunkline.cli.output import Screen, ago, parse_data
-from trunkline.cli.root import with_client
+from trunkline.cli.session import with_client
 from trunkline.client import CALL_TIMEOUT_S, Client
 from trunkline.protocol.frames import Progress
 

@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from trunkline.cli.output import Screen, ago
-from trunkline.cli.root import with_client
+from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol.resources import DeadLetterDetail
 

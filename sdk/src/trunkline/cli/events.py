@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from trunkline.cli.output import Screen, parse_data
-from trunkline.cli.root import with_client
+from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol import envelope as ce
 

@@ -1,41 +1,52 @@
 """The command tree, and the one place where errors become words and exit codes."""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from functools import update_wrapper
-from importlib.metadata import entry_points
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
 from trunkline import __version__
 from trunkline.cli.output import Screen
-from trunkline.client import Client
 from trunkline.protocol.errors import TrunklineError
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
+_GROUP = "trunkline.commands"
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
 
+_OWN = {
+    "agents": "trunkline.cli.agents:agents",
+    "call": "trunkline.cli.agents:call",
+    "dead": "trunkline.cli.dead:dead",
+    "events": "trunkline.cli.events:query",
+    "publish": "trunkline.cli.events:publish",
+    "queues": "trunkline.cli.queues:queues",
+    "signin": "trunkline.cli.tokens:signin",
+    "tail": "trunkline.cli.events:tail",
+    "tokens": "trunkline.cli.tokens:tokens",
+    "whoami": "trunkline.cli.tokens:whoami",
+}
+
+
 class _Tree(click.Group):
-    """Own commands at once; a hub's are loaded when named, so that the others stay quick."""
+    """Commands are loaded when named, so that each is as quick as what it needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *(point.name for point in _added())})
+        return sorted({*super().list_commands(ctx), *_OWN, *(point.name for point in _added())})
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        own = super().get_command(ctx, cmd_name)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        own = _OWN.get(cmd_name)
         if own is not None:
-            return own
+            return _command(EntryPoint(cmd_name, own, _GROUP).load())
         for point in _added():
             if point.name == cmd_name:
-                loaded = point.load()
-                return loaded if isinstance(loaded, click.Command) else None
+                return _command(point.load())
         return None
+
+
+def _command(loaded: object) -> click.Command | None:
+    return loaded if isinstance(loaded, click.Command) else None
 
 
 @click.group(cls=_Tree, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,27 +61,6 @@ def tree(ctx: click.Context, as_json: bool, workspace: str | None) -> None:
     """
     ctx.obj = Screen(as_json=as_json)
     ctx.meta["workspace"] = workspace
-
-
-def with_client(
-    function: Callable[Concatenate[Client, Screen, P], Awaitable[R]],
-) -> Callable[P, R]:
-    """Turn `async def command(client, screen, …)` into a click callback; `--json` works behind it too."""
-
-    @click.option("--json", "json_here", is_flag=True, help="Print JSON, for programs.")
-    @click.pass_context
-    def command(ctx: click.Context, /, json_here: bool, *args: Any, **kwargs: Any) -> R:
-        screen: Screen = ctx.obj
-        screen.as_json = screen.as_json or json_here
-        workspace = ctx.meta.get("workspace")
-
-        async def work() -> R:
-            async with Client(workspace=workspace, name="trunkline-cli") as client:
-                return await function(client, screen, *args, **kwargs)
-
-        return asyncio.run(work())
-
-    return update_wrapper(command, function)  # type: ignore[return-value]  # click fills in the parameters
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -92,4 +82,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _added() -> list[Any]:
-    return list(entry_points(group="trunkline.commands"))
+    return list(entry_points(group=_GROUP))
