@@ -1,0 +1,16 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Agent = Schemas["Agent"];
+export type Attempt = Schemas["Attempt"];
+export type DeadLetter = Schemas["DeadLetter"];
+export type DeadLetterDetail = Schemas["DeadLetterDetail"];
+export type DeadLetterPage = Schemas["DeadLetterPage"];
+export type Overview = Schemas["Overview"];
+export type ReaderLag = Schemas["ReaderLag"];
+export type Redriven = Schemas["Redriven"];
+export type Sample = Schemas["Sample"];
+export type StoredEvent = Schemas["Event"];
+export type Whoami = Schemas["Whoami"];
+export type Lane = DeadLetter["lane"];

@@ -1,0 +1,24 @@
+/** The design system: what pages are made of. Nothing here knows the API. */
+export { AppShell, NavItem } from "./app-shell";
+export { AreaChart } from "./area-chart";
+export { Banner } from "./banner";
+export { Chip } from "./chip";
+export { CodeBlock, JsonBlock } from "./code-block";
+export { CopyButton } from "./copy-button";
+export { DataTable } from "./data-table";
+export type { Column } from "./data-table";
+export { EmptyState } from "./empty-state";
+export { ErrorState } from "./error-state";
+export { Fact, Facts } from "./facts";
+export * as format from "./format";
+export { Marked } from "./inline-code";
+export { Logo } from "./logo";
+export { PageHeader } from "./page-header";
+export { Panel } from "./panel";
+export { RelativeTime } from "./relative-time";
+export { StatTile } from "./stat-tile";
+export { StateBadge } from "./state-badge";
+export { theme, schemeManager } from "./theme";
+export { ThemeToggle } from "./theme-toggle";
+export { Timeline, TimelineItem } from "./timeline";
+export { Toasts, toast } from "./toast";

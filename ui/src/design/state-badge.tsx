@@ -1,0 +1,47 @@
+import type { ReactNode } from "react";
+
+import css from "./state-badge.module.css";
+
+export type Tone = "ok" | "warn" | "danger" | "neutral" | "accent";
+
+const TONES: Record<string, Tone> = {
+  healthy: "ok",
+  live: "ok",
+  redriven: "ok",
+  starting: "accent",
+  connecting: "accent",
+  draining: "warn",
+  reconnecting: "warn",
+  offline: "neutral",
+  unknown: "neutral",
+  paused: "neutral",
+  waiting: "danger",
+};
+
+interface StateBadgeProps {
+  state: string;
+  /** Only where the state's own colour does not fit. */
+  tone?: Tone;
+  /** A ring around the dot moves: this is happening now. */
+  pulse?: boolean;
+  /** Without the pill around it. */
+  plain?: boolean;
+  children?: ReactNode;
+  testId?: string;
+}
+
+/** A state as a coloured dot and its word; never by colour alone. */
+export function StateBadge({ state, tone, pulse = false, plain = false, children, testId }: StateBadgeProps) {
+  return (
+    <span
+      className={css.badge}
+      data-tone={tone ?? TONES[state] ?? "neutral"}
+      data-plain={plain}
+      data-state={state}
+      data-testid={testId}
+    >
+      <span className={css.dot} data-pulse={pulse} aria-hidden />
+      {children ?? state}
+    </span>
+  );
+}

@@ -1,0 +1,60 @@
+import type { Attempt, DeadLetter } from "~/api/resources";
+import { CodeBlock, Marked, RelativeTime, Timeline, TimelineItem, format } from "~/design";
+
+import css from "./detail.module.css";
+
+interface AttemptsProps {
+  letter: DeadLetter;
+  history: Attempt[];
+}
+
+/** What went wrong each time, oldest first. */
+export function Attempts({ letter, history }: AttemptsProps) {
+  const missing = letter.attempts - history.length;
+  return (
+    <section>
+      <h3 className={css.heading}>Attempts</h3>
+      {history.length === 0 ? (
+        <p className={css.none}>No attempt is on record.</p>
+      ) : (
+        <Timeline label="Attempts">
+          {history.map((attempt) => (
+            <Item key={`${String(attempt.number)}-${attempt.started_at}`} attempt={attempt} />
+          ))}
+        </Timeline>
+      )}
+      {history.length > 0 && missing > 0 && <p className={css.none}>{missing} more left no record.</p>}
+    </section>
+  );
+}
+
+function Item({ attempt }: { attempt: Attempt }) {
+  const { error } = attempt;
+  const fields = error.errors?.filter((field) => !error.message.includes(field.detail)) ?? [];
+  return (
+    <TimelineItem marker={attempt.number} tone={attempt.final ? "danger" : "neutral"} testId="attempt">
+      <div className={css.attempt}>
+        <b>{attempt.agent}</b>
+        <span className={css.meta}>
+          v{attempt.version} · {attempt.instance} · {format.duration(attempt.duration_ms)} ·{" "}
+          <RelativeTime at={attempt.started_at} />
+        </span>
+      </div>
+      <p className={css.message}>
+        {error.type && <b>{error.type}: </b>}
+        <Marked text={error.message} /> <span className={css.meta}>{error.code}</span>
+      </p>
+      {fields.map((field) => (
+        <p key={field.pointer} className={css.message}>
+          <code>{field.pointer || "/"}</code> <Marked text={field.detail} />
+        </p>
+      ))}
+      {error.traceback && (
+        <details className={css.details}>
+          <summary>Traceback</summary>
+          <CodeBlock text={error.traceback.trimEnd()} what="traceback" />
+        </details>
+      )}
+    </TimelineItem>
+  );
+}

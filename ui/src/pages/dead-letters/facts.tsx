@@ -1,0 +1,70 @@
+import type { DeadLetterDetail } from "~/api/resources";
+import { Chip, CopyButton, Fact, Facts, RelativeTime, format } from "~/design";
+
+import css from "./detail.module.css";
+
+/** `00-<trace id>-<span id>-01` (W3C trace context). */
+function traceId(traceparent: string | null): string | null {
+  return traceparent?.split("-")[1] ?? null;
+}
+
+/** Where it comes from, where it waited, and how to find it elsewhere. */
+export function Where({ detail }: { detail: DeadLetterDetail }) {
+  const { letter, subject } = detail;
+  const trace = traceId(letter.traceparent);
+  return (
+    <section aria-label="Where">
+      <Facts>
+        <Fact name="Reader">
+          {letter.reader} <Chip>{letter.lane}</Chip>
+        </Fact>
+        <Fact name="Sender">{letter.sender}</Fact>
+        <Fact name="Died">
+          <RelativeTime at={letter.died_at} /> · {format.moment(letter.died_at)}
+        </Fact>
+        <Fact name="Subject">
+          <Id value={subject} what="subject" />
+        </Fact>
+        <Fact name="Message">
+          <Id value={letter.message_id} what="message id" />
+        </Fact>
+        <Fact name="Dead letter">
+          <Id value={letter.id} what="dead letter id" />
+        </Fact>
+        {trace !== null && (
+          <Fact name="Trace">
+            <Id value={trace} what="trace id" />
+          </Fact>
+        )}
+      </Facts>
+    </section>
+  );
+}
+
+function Id({ value, what }: { value: string; what: string }) {
+  return (
+    <>
+      <code>{value}</code>
+      <CopyButton text={value} what={what} />
+    </>
+  );
+}
+
+export function Headers({ headers }: { headers: Record<string, string> }) {
+  const entries = Object.entries(headers);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <details className={css.details}>
+        <summary>Headers ({entries.length})</summary>
+        <Facts>
+          {entries.map(([name, value]) => (
+            <Fact key={name} name={name}>
+              <code>{value}</code>
+            </Fact>
+          ))}
+        </Facts>
+      </details>
+    </section>
+  );
+}

@@ -1,0 +1,35 @@
+import { createBrowserRouter } from "react-router";
+
+import { DeadLettersPage } from "./pages/dead-letters/page";
+import { NotFoundPage } from "./pages/not-found";
+import { OverviewPage } from "./pages/overview/page";
+import { PageCrashed } from "./pages/page-crashed";
+import { SigninPage } from "./pages/signin/page";
+import { RequireSession } from "./shell/require-session";
+import { Shell } from "./shell/shell";
+
+/** Every address of the dashboard. */
+export function createRouter() {
+  return createBrowserRouter([
+    { path: "/signin", element: <SigninPage />, errorElement: <PageCrashed /> },
+    {
+      element: <RequireSession />,
+      errorElement: <PageCrashed />,
+      children: [
+        {
+          element: <Shell />,
+          children: [
+            {
+              errorElement: <PageCrashed />,
+              children: [
+                { path: "/", element: <OverviewPage /> },
+                { path: "/dead-letters/:id?", element: <DeadLettersPage /> },
+                { path: "*", element: <NotFoundPage /> },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  ]);
+}

@@ -1,0 +1,47 @@
+import "@testing-library/jest-dom/vitest";
+import { cleanup } from "@testing-library/react";
+import { afterEach, beforeEach, vi } from "vitest";
+
+import { FakeEventSource } from "./event-source";
+
+// What jsdom lacks and the dashboard needs.
+class NoResizeObserver implements ResizeObserver {
+  observe(): void {
+    // Nothing is ever resized here.
+  }
+  unobserve(): void {
+    // As above.
+  }
+  disconnect(): void {
+    // As above.
+  }
+}
+
+function noMatch(query: string): MediaQueryList {
+  const nothing = () => undefined;
+  return {
+    media: query,
+    matches: false,
+    onchange: null,
+    addListener: nothing,
+    removeListener: nothing,
+    addEventListener: nothing,
+    removeEventListener: nothing,
+    dispatchEvent: () => false,
+  };
+}
+
+beforeEach(() => {
+  vi.stubGlobal("ResizeObserver", NoResizeObserver);
+  vi.stubGlobal("EventSource", FakeEventSource);
+  window.matchMedia = noMatch;
+  Element.prototype.scrollIntoView = () => undefined;
+  FakeEventSource.all = [];
+  localStorage.clear();
+});
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});

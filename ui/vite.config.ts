@@ -1,0 +1,29 @@
+import react from "@vitejs/plugin-react";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const hub = process.env.TRUNKLINE_URL ?? "http://127.0.0.1:8400";
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: {
+    outDir: "../hub/src/trunkline_hub/admin/dashboard",
+    emptyOutDir: true,
+    // The hub's Content-Security-Policy allows no data: fonts and no inline scripts.
+    assetsInlineLimit: 0,
+    target: "es2023",
+    // One file of about 205 kB gzipped; say so when it grows.
+    chunkSizeWarningLimit: 720,
+  },
+  server: { proxy: { "/api": hub } },
+  test: {
+    environment: "jsdom",
+    globals: true,
+    setupFiles: ["src/test/setup.ts"],
+    css: false,
+    restoreMocks: true,
+    // Mantine's tooltips open by timers of their own, outside any act().
+    onConsoleLog: (log) => !log.includes("not wrapped in act"),
+  },
+});
