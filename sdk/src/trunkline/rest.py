@@ -67,7 +67,7 @@ class DeadLettersApi:
         return await self._api.get(f"/dead-letters/{segment(letter_id)}", resources.DeadLetterDetail)
 
     async def redrive(self, letter_id: str) -> resources.Redriven:
-        """Send a dead letter back to where it came from, under a new message id."""
+        """Send a dead letter back to where it came from; the message keeps its id."""
         return await self._api.post(f"/dead-letters/{segment(letter_id)}/redrive", resources.Redriven)
 
 

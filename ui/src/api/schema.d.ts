@@ -672,7 +672,6 @@ export interface components {
             message_id: string;
             reader: string;
             reason: string;
-            redriven_as: string | null;
             redriven_at: string | null;
             redriven_by: string | null;
             sender: string;
@@ -1377,8 +1376,8 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Document created, URL follows */
-            201: {
+            /** @description Request fulfilled, document follows */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

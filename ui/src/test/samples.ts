@@ -55,7 +55,6 @@ export function letter(more: Partial<DeadLetter> = {}): DeadLetter {
     traceparent: "00-99e1d82f54c205a85f7e3691a5c247e7-7a5b662a762d66c0-01",
     redriven_at: null,
     redriven_by: null,
-    redriven_as: null,
     ...more,
   };
 }

@@ -38,7 +38,7 @@ async def get_dead_letter(workspace: str, letter_id: str, tx: Tx, dead_letters: 
     return await dead_letters.get(tx, workspace, letter_id)
 
 
-@post("/dead-letters/{letter_id:str}/redrive", opt=requires("dead_letters:redrive"))
+@post("/dead-letters/{letter_id:str}/redrive", opt=requires("dead_letters:redrive"), status_code=200)
 async def redrive(workspace: str, letter_id: str, request: AnyRequest, dead_letters: DeadLetters) -> Redriven:
     """Send a dead letter back to its queue, or to the one group that could not process it."""
     return await dead_letters.redrive(request.user, workspace, letter_id)

@@ -49,17 +49,17 @@ def examine(dead_subject: str, payload: bytes, headers: dict[str, str]) -> Corps
         workspace=workspace,
         lane=lane,
         reader=reader,
-        subject=_short(subject, 2048),
+        subject=storable(subject, 2048),
         stream_seq=_number(headers.get(frames.HEADER_STREAM_SEQ)),
-        message_id=_short(message.id, 512) if message else _UNKNOWN,
-        type=_short(message.type, 512) if message else _UNKNOWN,
-        sender=_short(_sender(subject), 255),
-        reason=_short(headers.get(frames.HEADER_REASON, _UNKNOWN), 63),
-        error=_short(headers.get(frames.HEADER_ERROR, ""), 2000),
+        message_id=storable(message.id, 512) if message else _UNKNOWN,
+        type=storable(message.type, 512) if message else _UNKNOWN,
+        sender=storable(_sender(subject), 255),
+        reason=storable(headers.get(frames.HEADER_REASON, _UNKNOWN), 63),
+        error=storable(headers.get(frames.HEADER_ERROR, ""), 2000),
         attempts=_number(headers.get(frames.HEADER_DELIVERIES)),
         size_bytes=len(payload),
         traceparent=_trace(message),
-        redrive_of=_short(headers.get(frames.HEADER_REDRIVE_OF, ""), 36) or None,
+        redrive_of=storable(headers.get(frames.HEADER_REDRIVE_OF, ""), 36) or None,
     )
 
 
@@ -85,6 +85,11 @@ def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> st
     if not subject.startswith(homes) or not _SUBJECT.fullmatch(subject):
         raise ConflictError(f"The letter says it came from {subject!r}, which is not where {lane} {reader!r} reads")
     return subject if lane == "queue" or subject.startswith(again) else subjects.redrive_event(subject, reader)
+
+
+def show_headers(headers: dict[str, str]) -> dict[str, str]:
+    """Return headers as JSON can carry them, whatever bytes they are made of."""
+    return {storable(name, SHOWN_BYTES): storable(value, SHOWN_BYTES) for name, value in headers.items()}
 
 
 def show(payload: bytes) -> tuple[Any, str, bool]:
@@ -128,6 +133,6 @@ def _number(text: str | None) -> int:
     return int(text or "") if plain else 0
 
 
-def _short(text: str, size: int) -> str:
+def storable(text: str, size: int) -> str:
     """Return `text` as it can be stored: no NUL, no lone surrogate, at most `size` characters."""
     return text.replace("\0", "").encode(errors="replace").decode()[:size]

@@ -60,7 +60,7 @@ class DeadLetters:
         stored = await self._stored(workspace, row)
         payload, encoding, truncated = model.show(stored.payload)
         return DeadLetterDetail(
-            letter=_letter(row), subject=row.subject, headers=stored.headers, payload=payload,
+            letter=_letter(row), subject=row.subject, headers=model.show_headers(stored.headers), payload=payload,
             payload_encoding=encoding, payload_truncated=truncated, history=await self._history(tx, workspace, row),
         )  # fmt: skip
 
@@ -91,7 +91,7 @@ class DeadLetters:
             ),
         )  # fmt: skip
         async with self._db.write() as tx:
-            if await store.mark_redriven(tx, workspace, letter_id, by.name, f"redrive:{row.id}"):
+            if await store.mark_redriven(tx, workspace, letter_id, by.name):
                 await self._audit.record(
                     tx, workspace, by.name, "dead_letter.redriven", f"dead_letter/{letter_id}",
                     reader=row.reader, message_id=row.message_id,
@@ -143,5 +143,5 @@ def _letter(row: Any) -> DeadLetter:
         id=row.id, lane=row.lane, reader=row.reader, message_id=row.message_id, type=row.type, sender=row.sender,
         reason=row.reason, error=row.error, attempts=row.attempts, size_bytes=row.size_bytes,
         died_at=rfc3339(row.died_at), traceparent=row.traceparent, redriven_at=rfc3339_or_none(row.redriven_at),
-        redriven_by=row.redriven_by, redriven_as=row.redriven_as,
+        redriven_by=row.redriven_by
     )  # fmt: skip

@@ -29,7 +29,6 @@ dead_letters = Table(
     Column("redrive_began_at", UtcDateTime, nullable=True),
     Column("redriven_at", UtcDateTime, nullable=True),
     Column("redriven_by", String(255), nullable=True),
-    Column("redriven_as", String(512), nullable=True),
     UniqueConstraint("workspace_id", "seq"),
     Index(None, "workspace_id", "id"),
     Index(None, "workspace_id", "lane", "reader", "id"),
@@ -100,10 +99,10 @@ async def mark_redrive_began(tx: Tx, workspace: str, letter_id: str) -> bool:
     return bool(result.rowcount)
 
 
-async def mark_redriven(tx: Tx, workspace: str, letter_id: str, by: str, as_id: str) -> bool:
+async def mark_redriven(tx: Tx, workspace: str, letter_id: str, by: str) -> bool:
     table = dead_letters
     mine = (table.c.workspace_id == workspace) & (table.c.id == letter_id) & table.c.redriven_at.is_(None)
-    values = {"redriven_at": tx.clock.now(), "redriven_by": by, "redriven_as": as_id}
+    values = {"redriven_at": tx.clock.now(), "redriven_by": by}
     return bool((await tx.execute(table.update().where(mine).values(**values))).rowcount)
 
 

@@ -189,7 +189,6 @@ class DeadLetter(msgspec.Struct, kw_only=True):
     traceparent: str | None
     redriven_at: str | None
     redriven_by: str | None
-    redriven_as: str | None
 
 
 class DeadLetterDetail(msgspec.Struct, kw_only=True):
@@ -211,7 +210,7 @@ class DeadLetterPage(msgspec.Struct, kw_only=True):
 
 
 class Redriven(msgspec.Struct, kw_only=True):
-    """A dead letter that is on its way again, under a new message id."""
+    """A dead letter that is on its way again. The message keeps its id, so that idempotent workers know it."""
 
     id: str
     message_id: str

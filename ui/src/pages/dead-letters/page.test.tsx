@@ -8,7 +8,7 @@ import { visit } from "~/test/visit";
 const LIST = "GET /api/v1/w/default/dead-letters";
 const ONE = "GET /api/v1/w/default/dead-letters/dl-1";
 const REDRIVE = "POST /api/v1/w/default/dead-letters/dl-1/redrive";
-const REDRIVEN = { redriven_at: "2026-11-22T11:21:00Z", redriven_by: "admin", redriven_as: "m-2" };
+const REDRIVEN = { redriven_at: "2026-11-22T11:21:00Z", redriven_by: "admin" };
 
 function hubWithOne(): FakeHub {
   return new FakeHub()

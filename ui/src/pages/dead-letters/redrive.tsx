@@ -47,12 +47,6 @@ function Done({ letter }: { letter: DeadLetter }) {
     <>
       Redriven <RelativeTime at={letter.redriven_at} />
       {letter.redriven_by !== null && ` by ${letter.redriven_by}`}
-      {letter.redriven_as !== null && (
-        <>
-          {" "}
-          as <code>{letter.redriven_as}</code>
-        </>
-      )}
       .
     </>
   );

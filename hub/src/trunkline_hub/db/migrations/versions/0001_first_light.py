@@ -94,7 +94,6 @@ def upgrade() -> None:
         sa.Column("redrive_began_at", UtcDateTime(), nullable=True),
         sa.Column("redriven_at", UtcDateTime(), nullable=True),
         sa.Column("redriven_by", sa.String(length=255), nullable=True),
-        sa.Column("redriven_as", sa.String(length=512), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
         sa.UniqueConstraint("workspace_id", "seq", name=op.f("uq_dead_letters_workspace_id_seq")),
     )
