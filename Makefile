@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 REPO   ?= .
+PORT   ?= 8400
 UI_OUT := hub/src/trunkline_hub/admin/dashboard
 UI_SRC := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
@@ -36,8 +37,8 @@ ui/node_modules/.installed: ui/package-lock.json | $(VENV)/.installed
 $(UI_OUT)/index.html: $(UI_SRC) ui/node_modules/.installed
 	cd ui && $(NODE) npm run --silent build
 
-run: install ui ## start a hub, three agents and feed them a repository's history (REPO=path)
-	@$(BIN)/trunkline demo --repo "$(REPO)"
+run: install ui ## start a hub, three agents and feed them a repository's history (REPO=path PORT=n)
+	@$(BIN)/trunkline demo --repo "$(REPO)" --port $(PORT)
 
 check: install ui/node_modules/.installed ## format, lint, types, architecture, contracts
 	$(BIN)/ruff format --check --quiet .

@@ -10,9 +10,10 @@ from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from trunkline.local import LocalContext, find_context
-from trunkline.protocol.errors import ContextMissingError, HubStartError
+from trunkline.protocol.errors import ContextMissingError, HubStartError, Problem, TrunklineError, from_problem
 
 _READY_TIMEOUT_S = 40.0
 _POLL_S = 0.05
@@ -41,7 +42,7 @@ class HubProcess:
             return running
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "trunkline.cli", "serve", "--port", str(self._port),
+                sys.executable, "-m", "trunkline.cli", "--json", "serve", "--port", str(self._port),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.ours = True
@@ -49,7 +50,7 @@ class HubProcess:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 while (found := await _running_hub()) is None:
                     if self._process.returncode is not None:
-                        raise HubStartError(self._log.read_text(errors="replace").strip())
+                        raise _why_not(self._log)
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise HubStartError(f"Not ready after {_READY_TIMEOUT_S:g} s; see {self._log}") from None
@@ -102,6 +103,17 @@ class AgentProcess:
             self._say(f"{self.module} ended with {code}; starting it again")
             await asyncio.sleep(_RESTART_S)
             await self._spawn()
+
+
+def _why_not(log: Path) -> TrunklineError:
+    """Return what `trunkline serve` ended with: it prints one problem as JSON."""
+    words = log.read_text(errors="replace").strip()
+    for line in reversed(words.splitlines()):
+        try:
+            return from_problem(msgspec.json.decode(line, type=Problem))
+        except msgspec.DecodeError:
+            continue
+    return HubStartError(words)
 
 
 async def _running_hub() -> LocalContext | None:
