@@ -108,7 +108,7 @@ class Bus:
             BusUnavailableError: nothing answered within `timeout_s`.
         """
         self._refused = asyncio.get_running_loop().create_future()
-        connecting = self._tasks.spawn(self._connect(), name="bus-connect")
+        connecting = self._tasks.spawn(self._connect(), name="bus-connect", awaited=True)
         try:
             async with asyncio.timeout(timeout_s):
                 either: list[asyncio.Future[Any]] = [connecting, self._refused]

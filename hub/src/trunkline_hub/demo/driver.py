@@ -99,7 +99,7 @@ class Demo:
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
         """Return what `work` returns, or None when a signal came first; what was started is cleaned up by others."""
-        working = self._tasks.spawn(work, name="demo-work")
+        working = self._tasks.spawn(work, name="demo-work", awaited=True)
         stopping = self._tasks.spawn(stop.wait(), name="demo-stop")
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -151,7 +151,9 @@ class Demo:
         await client.connect()
         tally = Tally()
         with self._show.progress(len(shas)) as progress:
-            watching = self._tasks.spawn(self._watch(client, len(shas), tally, progress), name="demo-watch")
+            watching = self._tasks.spawn(
+                self._watch(client, len(shas), tally, progress), name="demo-watch", awaited=True
+            )
             slots = asyncio.Semaphore(_IN_FLIGHT)
             async with asyncio.TaskGroup() as group:
                 for commit in read_commits(self._options.repo, shas):

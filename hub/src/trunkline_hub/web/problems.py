@@ -27,6 +27,7 @@ from trunkline.protocol.errors import (
     TrunklineError,
     UnavailableError,
 )
+from trunkline.protocol.ids import new_id
 from trunkline_hub.web.observe import request_id
 
 _log = structlog.get_logger("web")
@@ -46,8 +47,10 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     known = _translate(error)
     if isinstance(known, InternalError):
         _log.error("request_failed", path=request.url.path, exc_info=error)
-    problem = known.to_problem(instance=request.url.path, request_id=request_id(request.scope))
-    headers = {"Retry-After": _RETRY_AFTER_S} if isinstance(known, UnavailableError) else {}
+    identity = request_id(request.scope)
+    problem = known.to_problem(instance=request.url.path, request_id=identity or new_id())
+    headers = {} if identity else {"X-Request-Id": problem.request_id or ""}  # refused before any route was found
+    headers |= {"Retry-After": _RETRY_AFTER_S} if isinstance(known, UnavailableError) else {}
     if known.status == 401:  # noqa: PLR2004 -- RFC 9110 demands the challenge
         headers["WWW-Authenticate"] = 'Bearer realm="trunkline"'
     if isinstance(error, MethodNotAllowedException) and error.headers:
@@ -60,6 +63,8 @@ def _translate(error: Exception) -> TrunklineError:
         return error
     if isinstance(error, ValidationException):
         return _validation(error)
+    if isinstance(error, UnicodeDecodeError | RecursionError):  # the decoder's own, on bytes or depths it cannot take
+        return RequestMalformedError(_first_line(error))
     if isinstance(error, SerializationException):
         return RequestMalformedError(_first_line(error))
     if isinstance(error, HTTPException):

@@ -23,7 +23,7 @@ async def _until(closing: asyncio.Event, messages: Messages) -> Messages:
     closed = tasks.spawn(closing.wait(), name="stream-closing")
     try:
         while True:
-            upcoming = tasks.spawn(_next(messages), name="stream-next")
+            upcoming = tasks.spawn(_next(messages), name="stream-next", awaited=True)
             either: list[asyncio.Task[Any]] = [upcoming, closed]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             message = upcoming.result() if upcoming.done() else None
