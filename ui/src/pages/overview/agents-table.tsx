@@ -22,7 +22,7 @@ const COLUMNS: Column<Agent>[] = [
     cell: (agent) => (
       <>
         <span className={css.name}>
-          <b>{agent.name}</b>
+          <b>{agent.name}</b> <small className={css.zero}>{agent.version}</small>
         </span>
         {agent.description !== "" && (
           <div className={css.about} title={agent.description}>
@@ -33,9 +33,8 @@ const COLUMNS: Column<Agent>[] = [
     ),
   },
   { key: "state", title: "State", cell: (agent) => <StateBadge state={agent.state} /> },
-  { key: "version", title: "Version", priority: "medium", cell: (agent) => agent.version },
   { key: "skills", title: "Skills", priority: "medium", cell: (agent) => <Skills agent={agent} /> },
-  { key: "instances", title: "Instances", align: "right", priority: "low", cell: (agent) => agent.instances.length },
+  { key: "instances", title: "Up", align: "right", priority: "low", cell: (agent) => agent.instances.length },
   { key: "handled", title: "Handled", align: "right", cell: (agent) => format.count(total(agent, "handled")) },
   {
     key: "failed",
