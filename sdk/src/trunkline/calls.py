@@ -9,9 +9,17 @@ from nats.aio.msg import Msg
 
 from trunkline.connection import Bus, denied
 from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import BusUnavailableError, CallTimeoutError, Problem, TrunklineError, from_problem
+from trunkline.protocol.errors import (
+    BusUnavailableError,
+    CallTimeoutError,
+    MessageTooLargeError,
+    Problem,
+    TrunklineError,
+    from_problem,
+)
 from trunkline.wire import header_lines, message
 
+_HEADER_RESERVE = 512
 OnProgress = Callable[[frames.Progress], None]
 
 
@@ -66,6 +74,8 @@ class Calls:
         """
         if not self._bus.is_up:
             raise BusUnavailableError("The connection to the broker is down")
+        if len(payload) + _HEADER_RESERVE > self._bus.max_payload:  # the broker would end the connection
+            raise MessageTooLargeError(f"The input has {len(payload):,} bytes")
         if not self._listening:
             await self._listen()
         self._next += 1

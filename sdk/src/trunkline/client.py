@@ -102,6 +102,8 @@ class Client:
         Raises:
             HubUnreachableError, TokenInvalidError, BusUnavailableError
         """
+        if self._bus is not None:
+            return
         async with self._opening:
             if self._bus is None:
                 await self._open(connection, source)
@@ -269,7 +271,9 @@ class Client:
         )
 
     async def _send(self, stream: str, target: str, message: ce.Envelope) -> Ack:
-        stored = await self.store(
+        if self._publisher is None:
+            raise ClientClosedError
+        stored = await self._publisher.publish(
             stream,
             target,
             ce.encode(message),
@@ -277,7 +281,8 @@ class Client:
             headers=_CE_HEADERS,
             key=message.partitionkey,
         )
-        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+        stored.id = message.id
+        return stored
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

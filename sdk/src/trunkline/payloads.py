@@ -73,7 +73,10 @@ class Codec:
             return None
         if is_pydantic(self.kind):
             return cast("dict[str, Any]", self.kind.model_json_schema())
-        (schema,), components = msgspec.json.schema_components([self.kind], ref_template="#/$defs/{name}")
+        try:
+            (schema,), components = msgspec.json.schema_components([self.kind], ref_template="#/$defs/{name}")
+        except TypeError as error:
+            raise HandlerInvalidError(f"{self.kind!r} has no JSON Schema: {error}") from None
         if set(schema) == {"$ref"}:
             schema = components.pop(schema["$ref"].removeprefix("#/$defs/"))
         return {**schema, "$defs": components} if components else schema

@@ -35,7 +35,7 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_ENVELOPE_FIELDS = frozenset({"Content-Type", "traceparent"})
+_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -149,7 +149,7 @@ class Processor:
 
 def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     """Return the headers of a dead letter: where it came from and why it died."""
-    kept = {name: value for name, value in delivery.headers.items() if name in _ENVELOPE_FIELDS}
+    kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
     return kept | {
         frames.HEADER_SUBJECT: delivery.subject,
         frames.HEADER_STREAM_SEQ: str(delivery.stream_seq),

@@ -15,7 +15,7 @@ from trunkline.handlers import SkillSpec
 from trunkline.processing import Identity, is_cancelled, words_of
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import CallFailedError, CallTimeoutError, TrunklineError
+from trunkline.protocol.errors import CallFailedError, CallTimeoutError, MessageTooLargeError, TrunklineError
 from trunkline.tasks import Tasks
 from trunkline.wire import header_lines, message
 
@@ -25,6 +25,7 @@ _RESULT = header_lines({"Content-Type": ce.CONTENT_TYPE, frames.HEADER_KIND: fra
 _ERROR = header_lines({"Content-Type": "application/problem+json", frames.HEADER_KIND: frames.KIND_ERROR})
 _PROGRESS = header_lines({"Content-Type": "application/json", frames.HEADER_KIND: frames.KIND_PROGRESS})
 _DEFAULT_TIMEOUT_S = 300.0
+_HEADER_RESERVE = 512
 
 
 class SkillServer:
@@ -76,6 +77,8 @@ class SkillServer:
         try:
             async with self._slots:
                 raw = await self._run(msg)
+            if len(raw) + _HEADER_RESERVE > self._client.bus.max_payload:
+                raise MessageTooLargeError(f"The answer has {len(raw):,} bytes")  # the broker would end the connection
             lines = message(msg.reply, raw, headers=_RESULT)
             self.handled += 1
         except TrunklineError as error:

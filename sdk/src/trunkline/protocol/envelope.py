@@ -132,14 +132,21 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def new_envelope(*, type: str, source: str, data: bytes | None, **attributes: str | None) -> Envelope:  # noqa: A002 -- CloudEvents' own name
-    """Make an envelope with a fresh id and the present time around JSON `data`."""
+def new_envelope(
+    *,
+    type: str,  # noqa: A002 -- CloudEvents' own name
+    source: str,
+    data: bytes | None,
+    id: str | None = None,  # noqa: A002 -- CloudEvents' own name
+    **attributes: str | None,
+) -> Envelope:
+    """Make an envelope around JSON `data`, with the present time and, unless given, a fresh id."""
     return Envelope(
         specversion="1.0",
-        id=attributes.pop("id", None) or new_id(),
+        id=id or new_id(),
         source=source,
         type=type,
-        time=attributes.pop("time", None) or now_rfc3339(),
+        time=now_rfc3339(),
         datacontenttype=JSON_DATA if data is not None else None,
         data=msgspec.Raw(data) if data is not None else _NO_DATA,
         **attributes,

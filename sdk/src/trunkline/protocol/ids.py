@@ -2,19 +2,21 @@
 
 import os
 import time
+from random import getrandbits
+
+_VARIANT = {"0": "8", "1": "9", "2": "a", "3": "b"}
+"""Two random bits behind the two that name the variant."""
 
 
 def new_id() -> str:
     """Return a new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits.
 
-    Sorting ids as text sorts them by creation time, to the millisecond.
+    Sorting ids as text sorts them by creation time, to the millisecond. They
+    are unique, not secret: what must not be guessed is made by `new_token`.
     """
-    millis = time.time_ns() // 1_000_000
-    value = (millis << 80) | int.from_bytes(os.urandom(10), "big")
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    millis = f"{time.time_ns() // 1_000_000:012x}"
+    bits = f"{getrandbits(74):019x}"
+    return f"{millis[:8]}-{millis[8:]}-7{bits[1:4]}-{_VARIANT[bits[0]]}{bits[4:7]}-{bits[7:]}"
 
 
 def new_token(size_bytes: int = 12) -> str:

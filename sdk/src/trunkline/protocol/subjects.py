@@ -17,6 +17,7 @@ subjects it stands for "any instance".
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 ANY = "_"
@@ -33,6 +34,8 @@ Lane = Literal["queue", "group"]
 WORKSPACE_PATTERN = r"[a-z][a-z0-9-]{0,62}"
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}"
 
+_CACHED = 4096
+"""A program sends few kinds of messages, many times."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
 _NAME = re.compile(NAME_PATTERN)
@@ -41,6 +44,7 @@ _DEFAULT_CLASS = "normal"
 _DEFAULT_PARTITION = "0"
 
 
+@lru_cache(maxsize=_CACHED)
 def token(name: str) -> str:
     """Encode `name` into one subject token: `=XX` for each byte outside A-Z a-z 0-9 _ -."""
     if name != ANY and _PLAIN.fullmatch(name):
@@ -60,6 +64,7 @@ def untoken(encoded: str) -> str:
     return raw.encode("latin-1").decode()
 
 
+@lru_cache(maxsize=_CACHED)
 def type_tokens(event_type: str) -> str:
     """Encode a dotted event type, each segment one token."""
     return ".".join(token(segment) for segment in event_type.split("."))
@@ -74,6 +79,7 @@ def type_filter(pattern: str) -> str:
     return ".".join(encoded)
 
 
+@lru_cache(maxsize=_CACHED)
 def event(workspace: str, principal: str, event_type: str) -> str:
     return f"{ROOT}.{workspace}.events.{token(principal)}.{type_tokens(event_type)}"
 
@@ -93,6 +99,7 @@ def redrive_filter(workspace: str, group: str) -> str:
     return f"{ROOT}.{workspace}.redrive.{token(group)}.>"
 
 
+@lru_cache(maxsize=_CACHED)
 def task(workspace: str, queue: str, principal: str) -> str:
     return f"{ROOT}.{workspace}.tasks.{token(queue)}.{_DEFAULT_CLASS}.{_DEFAULT_PARTITION}.{token(principal)}"
 

@@ -1,8 +1,8 @@
 """W3C Trace Context: the `traceparent` that follows a message from hop to hop."""
 
-import os
 import re
 from contextvars import ContextVar
+from random import getrandbits
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
@@ -18,10 +18,10 @@ def is_traceparent(value: str) -> bool:
 
 def child_of(parent: str | None) -> str:
     """Return a `traceparent` that continues `parent`, or starts a sampled trace."""
-    span = os.urandom(8).hex()
     if parent is not None and (match := _TRACEPARENT.fullmatch(parent)):
-        return f"00-{match[1]}-{span}-{match[3]}"
-    return f"00-{os.urandom(16).hex()}-{span}-01"
+        return f"00-{match[1]}-{getrandbits(64) or 1:016x}-{match[3]}"
+    bits = f"{getrandbits(192):048x}"
+    return f"00-{bits[:32]}-{bits[32:]}-01"
 
 
 def next_traceparent() -> str:

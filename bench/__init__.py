@@ -1,0 +1,1 @@
+"""Trunkline against raw `nats-py`, side by side: `make bench`, or `python -m bench --help`."""

@@ -1,0 +1,58 @@
+"""`python -m bench`: measure, print the table, write `bench/out/latest.json`."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bench import call, consume, publish, report, startup
+from bench.rounds import Pace, Result
+from bench.servers import Stage, stage
+
+OUT = Path(__file__).parent / "out" / "latest.json"
+FULL = Pace(rounds=9, seconds=1.5)
+QUICK = Pace(rounds=1, seconds=0.3)
+
+Benchmark = Callable[[Stage, Pace], Awaitable[list[Result]]]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "sdk_publish": publish.sdk_publish,
+    "group_commit_fsync": publish.group_commit_fsync,
+    "sdk_publish_powersafe": publish.sdk_publish_powersafe,
+    "sdk_publish_powersafe_4000": publish.sdk_publish_powersafe_4000,
+    "sdk_consume": consume.sdk_consume,
+    "sdk_consume_task": consume.sdk_consume_task,
+    "sdk_call_p50": call.sdk_call_p50,
+    "start_to_healthy": startup.start_to_healthy,
+}
+
+
+async def run(names: list[str], pace: Pace, parent: Path | None) -> list[Result]:
+    """Measure what was asked for and print it."""
+    results: list[Result] = []
+    async with stage(parent) as servers:
+        fsync_ms = report.fsync_p50_ms(servers.powersafe.data)
+        for name in names:
+            print(f"{name} ...", flush=True)
+            results += await BENCHMARKS[name](servers, pace)
+    report.show(results, fsync_ms=fsync_ms)
+    return results
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run of seconds; its figures mean nothing")
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="run this one alone; may be repeated")
+    parser.add_argument("--rounds", type=int, default=None, help="rounds for each side")
+    parser.add_argument("--data", type=Path, default=None, help="parent of the temporary data directory")
+    options = parser.parse_args()
+    base = QUICK if options.quick else FULL
+    pace = Pace(rounds=options.rounds or base.rounds, seconds=base.seconds)
+    results = asyncio.run(run(options.only or list(BENCHMARKS), pace, options.data))
+    report.save(results, OUT)
+    print(f"Written to {OUT}")
+
+
+if __name__ == "__main__":
+    main()
