@@ -4,10 +4,12 @@ import asyncio
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from trunkline import payloads
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
-from trunkline.context import links
+from trunkline.context import current_message
 from trunkline.http import HttpApi
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
@@ -19,7 +21,7 @@ from trunkline.protocol.errors import (
     TrunklineError,
 )
 from trunkline.protocol.frames import Ack
-from trunkline.protocol.ids import new_token
+from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
 from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, QueuesApi, TokensApi
@@ -59,7 +61,7 @@ class Client:
         self._calls: Calls | None = None
         self._opening = asyncio.Lock()
         self._closed = False
-        self._source: str | None = None
+        self._source = "/"
         self._connection: frames.Connection | None = None
         self._known_queues: set[str] = set()
         self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
@@ -143,9 +145,11 @@ class Client:
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
             BusUnavailableError (nothing acknowledged: sending the same id again is safe).
         """
-        await self.connect()
-        attributes = {"subject": subject, "partitionkey": key, "id": id, "correlationid": correlation_id}
-        message = self._message(event_type, data, attributes)
+        if self._bus is None:
+            await self.connect()
+        message = self._message(event_type, data, id, correlation_id)
+        message.subject = subject
+        message.partitionkey = key
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -166,12 +170,13 @@ class Client:
             QueueFullError: the store is full; nothing was accepted.
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError
         """
-        await self.connect()
+        if self._bus is None:
+            await self.connect()
         if queue not in self._known_queues:
             await self.queues.exists(queue)
             self._known_queues.add(queue)
-        attributes = {"partitionkey": key, "id": id, "correlationid": correlation_id}
-        message = self._message(type or f"task.{queue}", data, attributes)
+        message = self._message(type or f"task.{queue}", data, id, correlation_id)
+        message.partitionkey = key
         target = subjects.task(self.workspace, queue, self.principal)
         return await self._send(subjects.tasks_stream(self.workspace), target, message)
 
@@ -204,7 +209,7 @@ class Client:
             PayloadInvalidError: the input does not fit the skill's schema.
         """
         await self.connect()
-        message = self._message(f"call.{skill}", input, {})
+        message = self._message(f"call.{skill}", input)
         target = subjects.call(self.workspace, self.principal, skill, agent, instance)
         headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
         assert self._calls is not None
@@ -259,30 +264,39 @@ class Client:
         await self._publisher.open()
         self._bus = bus
 
-    def _message(self, event_type: str, data: Any, attributes: dict[str, str | None]) -> ce.Envelope:
-        linked = links()
-        if attributes.get("correlationid"):
-            linked["correlationid"] = attributes["correlationid"]
-        return ce.new_envelope(
+    def _message(
+        self, event_type: str, data: Any, message_id: str | None = None, correlation_id: str | None = None
+    ) -> ce.Envelope:
+        """Make the envelope; what is sent while a message is handled is linked to it."""
+        message = ce.Envelope(
+            specversion="1.0",
+            id=message_id or new_id(),
+            source=self._source,
             type=event_type,
-            source=self._source or "/",
-            data=payloads.encode(data),
-            **{**attributes, **linked, "traceparent": next_traceparent()},
+            time=ce.now_rfc3339(),
+            datacontenttype=ce.JSON_DATA,
+            data=msgspec.Raw(payloads.encode(data)),
+            traceparent=next_traceparent(),
+            correlationid=correlation_id,
         )
+        cause = current_message.get()
+        if cause is not None:
+            message.causationid = cause.id
+            message.correlationid = correlation_id or cause.correlationid or cause.id
+        return message
 
-    async def _send(self, stream: str, target: str, message: ce.Envelope) -> Ack:
+    def _send(self, stream: str, target: str, message: ce.Envelope) -> "asyncio.Future[Ack]":
         if self._publisher is None:
             raise ClientClosedError
-        stored = await self._publisher.publish(
+        return self._publisher.publish(
             stream,
             target,
             ce.encode(message),
             msg_id=f"{self.principal}:{message.id}",
+            ack_id=message.id,
             headers=_CE_HEADERS,
             key=message.partitionkey,
         )
-        stored.id = message.id
-        return stored
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -32,8 +32,8 @@ _log = logging.getLogger("trunkline.publisher")
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 1_000_000
 MAX_FLIGHTS = 4
-SPLIT_AT = 256
-"""From this many messages on the way, half are prepared here while the broker stores the other half."""
+CHUNK = 64
+"""A batch is written in pieces of this many messages, so that the broker reads while the rest is being made."""
 MAX_SINGLES = 256
 ACK_TIMEOUT_S = 5.0
 GIVE_UP_S = 30.0
@@ -50,7 +50,7 @@ class _Item(msgspec.Struct, eq=False):
     subject: str
     payload: bytes
     headers: bytes
-    msg_id: str
+    ack_id: str
     key: str | None
     future: "asyncio.Future[Ack]"
     deadline: float
@@ -61,9 +61,28 @@ class _Item(msgspec.Struct, eq=False):
 class _Flight:
     number: int
     items: list[_Item]
+    is_batch: bool = False
     again: bool = False
     """Whether these were on their way before."""
     timer: asyncio.TimerHandle | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Open:
+    """A batch that is being written; its last message is kept back to carry the commit."""
+
+    flight: _Flight
+    header: bytes
+    size: int = 0
+    written: int = 0
+    keys: dict[str, int] = field(default_factory=dict)
+    """How often each key is in this batch: its own keys may join it and keep their order."""
+
+    def add(self, items: list[_Item]) -> None:
+        for item in items:
+            self.size += item.cost
+            if item.key is not None:
+                self.keys[item.key] = self.keys.get(item.key, 0) + 1
 
 
 class _AckError(msgspec.Struct):
@@ -101,10 +120,8 @@ class _Line:
     resent: int = 0
     """Singles in the air that are sent again; nobody waits for them."""
     bytes: int = 0
-    flying: int = 0
-    """Messages in the air."""
-    share: int = MAX_BATCH
-    """A batch leaves beside others when it has this many messages, and has no more."""
+    open: "_Open | None" = None
+    """The batch that is being written."""
     scheduled: bool = False
 
 
@@ -131,9 +148,19 @@ class Publisher:
         await self._bus.subscribe(f"{self._inbox}.*", self._on_ack)
 
     def publish(
-        self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None
+        self,
+        stream: str,
+        subject: str,
+        payload: bytes,
+        *,
+        msg_id: str,
+        ack_id: str | None = None,
+        headers: bytes = b"",
+        key: str | None = None,
     ) -> "asyncio.Future[Ack]":
         """Hand over one message; the future ends when the broker has stored it.
+
+        The broker knows the message by `msg_id`, the caller's `Ack` names it `ack_id`.
 
         The future raises:
             MessageTooLargeError: headers and payload exceed the broker's limit.
@@ -151,13 +178,15 @@ class Publisher:
         if cost > self._bus.max_payload:
             future.set_exception(_too_large(cost, self._bus.max_payload))
             return future
-        item = _Item(subject, payload, lines, msg_id, key, future, loop.time() + self._give_up_s, cost)
+        item = _Item(subject, payload, lines, ack_id or msg_id, key, future, loop.time() + self._give_up_s, cost)
         line = self._lines.get(stream)
         if line is None:
-            line = self._lines[stream] = _Line(share=self._max_batch)
+            line = self._lines[stream] = _Line()
         line.pending.append(item)
         line.bytes += cost
-        if len(line.pending) == line.share:
+        if len(line.pending) >= CHUNK and (line.open is not None or self._is_idle(line)):
+            self._stream(line)
+        elif len(line.pending) >= self._max_batch:
             self._pump(line)
         self._schedule(line)
         return future
@@ -189,10 +218,8 @@ class Publisher:
             asyncio.get_running_loop().call_soon(self._on_turn, line)
 
     def _on_turn(self, line: _Line) -> None:
-        """Send what this loop turn has gathered, and learn from its amount how to share out the next."""
+        """Send what this loop turn has gathered."""
         line.scheduled = False
-        on_the_way = line.flying + len(line.pending)
-        line.share = min(self._max_batch, on_the_way // 2) if on_the_way >= SPLIT_AT else self._max_batch
         self._pump(line)
 
     def _pump(self, line: _Line) -> None:
@@ -200,43 +227,101 @@ class Publisher:
             return
         if line.retries and asyncio.get_running_loop().time() >= line.retry_at:
             self._send_again(line)
+        if line.open is not None:
+            self._board(line, line.open)
+            self._write(line, line.open, commit=True)
         while line.pending and self._may_send(line):
-            batch = self._take_batch(line)
+            batch = self._take(line, self._max_batch, MAX_BATCH_BYTES)
             if not batch:
                 return
             if len(batch) == 1:
                 self._send_single(line, batch[0])
             else:
-                self._send_batch(line, batch)
+                self._write(line, self._open_batch(line, batch), commit=True)
+
+    def _is_idle(self, line: _Line) -> bool:
+        """Whether nothing is in the air that a new message would have to wait for."""
+        free = line.batches == 0 and line.singles == line.resent and not line.retries
+        return free and self._bus.is_up and not self._closed
 
     def _may_send(self, line: _Line) -> bool:
         if line.retries or line.singles >= MAX_SINGLES:
             return False
         if line.batches == 0 and line.singles == line.resent:
             return True
-        full = len(line.pending) >= line.share or line.bytes >= MAX_BATCH_BYTES
+        full = len(line.pending) >= self._max_batch or line.bytes >= MAX_BATCH_BYTES
         return full and line.batches < MAX_FLIGHTS
 
-    def _take_batch(self, line: _Line) -> list[_Item]:
-        """Take the oldest messages whose keys are not in the air; keep the order of the rest."""
+    def _take(self, line: _Line, count: int, size: int, own: dict[str, int] | None = None) -> list[_Item]:
+        """Take the oldest messages whose keys are not in the air elsewhere; keep the order of the rest."""
+        own = own or {}
         batch: list[_Item] = []
         held: list[_Item] = []
         held_keys: set[str] = set()
-        size = 0
-        while line.pending and len(batch) < line.share:
+        taken = 0
+        while line.pending and len(batch) < count:
             item = line.pending[0]
-            if batch and size + item.cost > MAX_BATCH_BYTES:
+            if taken + item.cost > size and (batch or size < MAX_BATCH_BYTES):
                 break
             line.pending.popleft()
-            if item.key is not None and (item.key in self._keys or item.key in held_keys):
+            if item.key is not None and (item.key in held_keys or self._keys.get(item.key, 0) != own.get(item.key, 0)):
                 held.append(item)
                 held_keys.add(item.key)
                 continue
             batch.append(item)
-            size += item.cost
+            taken += item.cost
         line.pending.extendleft(reversed(held))
-        line.bytes -= size
+        line.bytes -= taken
         return batch
+
+    def _stream(self, line: _Line) -> None:
+        """Write the beginning of a batch while the rest of it is still being made."""
+        batch = line.open
+        if batch is None:
+            items = self._take(line, self._max_batch, MAX_BATCH_BYTES)
+            if len(items) > 1:
+                batch = line.open = self._open_batch(line, items)
+            elif items:
+                self._send_single(line, items[0])
+        else:
+            self._board(line, batch)
+        if batch is not None:
+            full = len(batch.flight.items) >= self._max_batch or batch.size >= MAX_BATCH_BYTES - CHUNK * HEADER_RESERVE
+            self._write(line, batch, commit=full or len(line.pending) >= CHUNK)
+
+    def _open_batch(self, line: _Line, items: list[_Item]) -> "_Open":
+        flight = self._launch(line, items, is_batch=True)
+        line.batches += 1
+        self.stats.batches += 1
+        header = b"Nats-Batch-Id: %s-%d\r\nNats-Batch-Sequence: " % (self._inbox[-12:].encode(), flight.number)
+        batch = _Open(flight, header)
+        batch.add(items)
+        return batch
+
+    def _board(self, line: _Line, batch: "_Open") -> None:
+        """Add to an open batch what has gathered and fits."""
+        items = batch.flight.items
+        more = self._take(line, self._max_batch - len(items), MAX_BATCH_BYTES - batch.size, batch.keys)
+        items.extend(more)
+        self._claim(more)
+        batch.add(more)
+
+    def _write(self, line: _Line, batch: "_Open", *, commit: bool) -> None:
+        """Write what is not written yet: all but the last message, or, committing, the last one too."""
+        items = batch.flight.items
+        last = len(items) - 1
+        parts = [
+            message(item.subject, item.payload, headers=b"%s%s%d\r\n" % (item.headers, batch.header, index))
+            for index, item in enumerate(items[batch.written : last], batch.written + 1)
+        ]
+        batch.written = last
+        if commit:
+            item = items[last]
+            headers = b"%s%s%d\r\nNats-Batch-Commit: 1\r\n" % (item.headers, batch.header, last + 1)
+            reply = f"{self._inbox}.{batch.flight.number}"
+            parts.append(message(item.subject, item.payload, reply=reply, headers=headers))
+            line.open = None
+        self._bus.write(b"".join(parts))
 
     def _send_again(self, line: _Line) -> None:
         """Resend one by one; of each key one at a time, for the first may fail where the second does not."""
@@ -252,36 +337,25 @@ class Publisher:
         line.retries.extendleft(reversed(held))
 
     def _send_single(self, line: _Line, item: _Item, *, again: bool = False) -> None:
-        number = self._launch(line, [item], again=again)
+        flight = self._launch(line, [item], again=again)
         line.singles += 1
         line.resent += again
         self.stats.singles += 1
-        self._bus.write(message(item.subject, item.payload, reply=f"{self._inbox}.{number}", headers=item.headers))
+        reply = f"{self._inbox}.{flight.number}"
+        self._bus.write(message(item.subject, item.payload, reply=reply, headers=item.headers))
 
-    def _send_batch(self, line: _Line, items: list[_Item]) -> None:
-        number = self._launch(line, items)
-        line.batches += 1
-        self.stats.batches += 1
-        batch = b"Nats-Batch-Id: %s-%d\r\nNats-Batch-Sequence: " % (self._inbox[-12:].encode(), number)
-        parts = [
-            message(item.subject, item.payload, headers=b"%s%s%d\r\n" % (item.headers, batch, index))
-            for index, item in enumerate(items[:-1], 1)
-        ]
-        last = items[-1]
-        commit = b"%s%s%d\r\nNats-Batch-Commit: 1\r\n" % (last.headers, batch, len(items))
-        parts.append(message(last.subject, last.payload, reply=f"{self._inbox}.{number}", headers=commit))
-        self._bus.write(b"".join(parts))
-
-    def _launch(self, line: _Line, items: list[_Item], *, again: bool = False) -> int:
+    def _launch(self, line: _Line, items: list[_Item], *, is_batch: bool = False, again: bool = False) -> "_Flight":
         self._next += 1
-        flight = _Flight(self._next, items, again)
+        flight = _Flight(self._next, items, is_batch, again)
+        self._claim(items)
+        flight.timer = asyncio.get_running_loop().call_later(ACK_TIMEOUT_S, self._on_timeout, flight.number)
+        self._flights[flight.number] = (line, flight)
+        return flight
+
+    def _claim(self, items: list[_Item]) -> None:
         for item in items:
             if item.key is not None:
                 self._keys[item.key] = self._keys.get(item.key, 0) + 1
-        flight.timer = asyncio.get_running_loop().call_later(ACK_TIMEOUT_S, self._on_timeout, flight.number)
-        self._flights[flight.number] = (line, flight)
-        line.flying += len(items)
-        return flight.number
 
     def _land(self, number: int) -> tuple[_Line, _Flight] | None:
         landed = self._flights.pop(number, None)
@@ -290,8 +364,9 @@ class Publisher:
         line, flight = landed
         if flight.timer is not None:
             flight.timer.cancel()
-        line.flying -= len(flight.items)
-        if len(flight.items) > 1:
+        if line.open is not None and line.open.flight is flight:
+            line.open = None
+        if flight.is_batch:
             line.batches -= 1
         else:
             line.singles -= 1
@@ -325,11 +400,11 @@ class Publisher:
         self.stats.acked += len(flight.items)
         for offset, item in enumerate(flight.items):
             if not item.future.done():
-                stored = Ack(id=item.msg_id, stream=ack.stream, seq=first + offset, duplicate=ack.duplicate)
+                stored = Ack(id=item.ack_id, stream=ack.stream, seq=first + offset, duplicate=ack.duplicate)
                 item.future.set_result(stored)
 
     def _explain(self, line: _Line, flight: _Flight, error: _AckError) -> None:
-        if len(flight.items) > 1:
+        if flight.is_batch:
             self._again(line, flight.items)
             return
         item = flight.items[0]
