@@ -27,6 +27,7 @@ from trunkline_hub.core.component import Component
 _log = structlog.get_logger("backstop")
 _SCAN_S = 30.0
 _SCAN_LIMIT = 500
+_KEPT_HEADERS = ("Content-Type", frames.HEADER_REDRIVE_OF)
 REASON = "deliveries_exhausted"
 
 
@@ -83,8 +84,12 @@ class OrphanScan(Component):
         return buried
 
     async def _scan_queue(self, stream: str, info: ConsumerInfo) -> int:
-        """Below the acknowledgement floor everything is settled: what is still stored there is an orphan."""
-        floor = info.ack_floor.stream_seq if info.ack_floor else 0
+        """What was delivered and is not pending is settled: if it is still stored, it is an orphan.
+
+        The acknowledgement floor alone would not do: giving a message up does not move it.
+        """
+        settled = info.ack_floor if info.num_ack_pending else info.delivered
+        floor = settled.stream_seq if settled else 0
         buried = 0
         for subject in info.config.filter_subjects or [info.config.filter_subject or ">"]:
             message = await read_next(self._bus, stream, 1, subject) if floor else None
@@ -101,7 +106,7 @@ async def bury(bus: HubBus, stream: str, consumer: str, message: Stored, deliver
     reader = subjects.untoken(consumer.split("_", 1)[1])
     workspace = stream.split("_", 1)[1]
     headers = {
-        "Content-Type": message.headers.get("Content-Type", ""),
+        **{name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers},
         frames.HEADER_SUBJECT: message.subject,
         frames.HEADER_STREAM_SEQ: str(message.seq),
         frames.HEADER_DELIVERIES: str(deliveries),

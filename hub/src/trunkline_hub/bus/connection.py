@@ -60,6 +60,8 @@ class HubBus(Component):
         Raises:
             BusUnavailableError: the broker is away.
         """
+        if not self.bus.is_up:
+            raise BusUnavailableError("The hub is not connected to the broker")
         try:
             return self.bus.client.jsm(timeout=5)
         except ClientClosedError:

@@ -102,7 +102,7 @@ async def _get(bus: HubBus, stream: str, seq: int, filter_subject: str | None) -
         raise BusUnavailableError(f"The log could not be read: {error}") from None
     return Stored(
         seq=raw.seq or seq, subject=raw.subject or "", payload=raw.data or b"",
-        headers=dict(raw.headers or {}), stored_at=raw.time or datetime.fromtimestamp(0, UTC),
+        headers={name: str(value) for name, value in (raw.headers or {}).items()}, stored_at=raw.time or datetime.fromtimestamp(0, UTC),
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """Cursor paging: opaque, stateless, stable while rows come and go."""
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -31,7 +30,7 @@ def decode_cursor(cursor: str | None) -> str | None:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = raw.decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise CursorInvalidError(f"{cursor!r} is not a cursor") from None
     if not position.isprintable():
         raise CursorInvalidError(f"{cursor!r} is not a cursor")

@@ -20,7 +20,8 @@ from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import tables
 
 _log = structlog.get_logger("db")
-_WRITES = "trunkline_writes"
+WRITES = "trunkline_writes"
+"""Execution option of transactions that mean to write."""
 _POOL_SIZE = 8
 _BUSY_TIMEOUT_MS = 10_000
 
@@ -89,7 +90,7 @@ class Database:
         """Open a transaction that commits when the block ends well."""
         with _translated():
             async with self._engine.connect() as connection:
-                writing = await connection.execution_options(**{_WRITES: True})
+                writing = await connection.execution_options(**{WRITES: True})
                 async with writing.begin():
                     tx = Tx(writing, self._clock)
                     yield tx
@@ -148,5 +149,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once where we mean to write: an upgrade later could only fail."""
-    writes = connection.get_execution_options().get(_WRITES, False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

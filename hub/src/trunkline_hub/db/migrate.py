@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, inspect, text
 
-from trunkline_hub.db.engine import Database
+from trunkline_hub.db.engine import WRITES, Database
 
 _log = structlog.get_logger("db")
 _LOCK = 7_126_543_001
@@ -19,13 +19,13 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 async def upgrade(db: Database) -> None:
     """Bring the schema up to date."""
-    async with db.engine.begin() as connection:
+    async with db.engine.execution_options(**{WRITES: True}).begin() as connection:
         await connection.run_sync(_upgrade)
 
 
 async def downgrade(db: Database, revision: str) -> None:
     """Take the schema down to `revision`; `base` empties the database."""
-    async with db.engine.begin() as connection:
+    async with db.engine.execution_options(**{WRITES: True}).begin() as connection:
         await connection.run_sync(_run, "downgrade", revision)
 
 
