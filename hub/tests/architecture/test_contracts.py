@@ -20,9 +20,9 @@ PUBLIC_ROUTES = {
     ): "signing in is what one does without credentials; the one-time secret is the credential",
     ("GET", "/"): "the dashboard's files hold no data",
     ("GET", "/{path:path}"): "the dashboard's files hold no data",
-    ("GET", "/api/v1/openapi.json"): "the shape of the API, the same in every hub; contains no data",
-    ("GET", "/api/v1"): "beside openapi.json; there is nothing at it",
-    ("GET", "/api/v1/{path:str}"): "beside openapi.json; there is nothing at it",
+    ("GET", "/api/v1/openapi.json"): "the shape of the API, the same in every hub; it contains no data",
+    ("GET", "/api/v1/openapi.json/openapi.json"): "beside openapi.json; there is nothing at it",
+    ("GET", "/api/v1/openapi.json/{path:str}"): "beside openapi.json; there is nothing at it",
 }
 ANYONE_ROUTES = {
     ("GET", "/api/v1/w/{workspace:str}/connection"): "what a token may do on the bus, the bus itself decides",

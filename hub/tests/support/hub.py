@@ -208,9 +208,8 @@ async def eventually(check: Any, *, timeout_s: float = 20.0, every_s: float = 0.
     try:
         async with asyncio.timeout(timeout_s):
             while True:
-                last = check()
-                if asyncio.iscoroutine(last):
-                    last = await last
+                found = check()
+                last = await found if asyncio.iscoroutine(found) else found
                 if last:
                     return last
                 await asyncio.sleep(every_s)

@@ -1,0 +1,176 @@
+"""Tokens, sign-in links, sessions over HTTP."""
+
+import json
+
+import pytest
+from trunkline.protocol.errors import CATALOGUE
+
+from support.hub import FakeClock
+
+CODES = {error.code: error.status for error in CATALOGUE}
+
+
+def body(**fields) -> bytes:
+    return json.dumps({"name": "t", "scopes": []} | fields).encode()
+
+
+async def test_a_token_can_do_no_more_than_its_maker(hub, name):
+    maker = await hub.token("tokens:*", "events:read", principal=name)
+    refused = await hub.http(
+        "POST", "tokens", token=maker, raw=body(scopes=["events:read", "events:publish", "*", "events:*"])
+    )
+    assert (refused.status, refused.pointers) == (422, ["/scopes/1", "/scopes/2", "/scopes/3"])
+    made = await hub.http("POST", "tokens", token=maker, raw=body(scopes=["events:read"]))
+    assert made.status == 201
+    assert made.json["token"]["principal"] == name
+    assert (await hub.http("GET", "events", token=made.json["secret"])).status == 200
+
+
+async def test_scopes_that_do_not_exist_are_named(sqlite_hub):
+    refused = await sqlite_hub.admin("POST", "tokens", raw=body(scopes=["events:read", "x:y", "events:", "*:read"]))
+    assert refused.pointers == ["/scopes/1", "/scopes/2", "/scopes/3"]
+
+
+async def test_a_token_above_workspaces_is_not_made_for_a_principal_inside_one(sqlite_hub, name):
+    """Nobody in a workspace can make a token for the administrator, or for the hub itself."""
+    maker = await sqlite_hub.token("*", principal=name)
+    for victim in ("admin", "hub"):
+        answer = await sqlite_hub.http(
+            "POST", "tokens", token=maker, raw=body(principal=victim, scopes=["events:publish"])
+        )
+        assert (answer.status, answer.pointers) == (422, ["/principal"])
+    answer = await sqlite_hub.admin("POST", "tokens", raw=body(principal="hub"))
+    assert answer.pointers == ["/principal"]
+
+
+async def test_a_principal_of_another_workspace_is_refused(sqlite_hub, name):
+    await sqlite_hub.token(principal=name, workspace="other")
+    answer = await sqlite_hub.admin("POST", "tokens", raw=body(principal=name))
+    assert (answer.status, answer.pointers) == (422, ["/principal"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("expires_in_s", 0), ("expires_in_s", -1), ("expires_in_s", 10**15), ("expires_in_s", 10**30), ("name", ""),
+     ("name", "x" * 128), ("name", "a\x00b"), ("principal", "a b"), ("principal", "x" * 128), ("principal", "\x00"), ("principal", "*")],
+)  # fmt: skip
+async def test_what_cannot_be_stored_is_refused_before(hub, field, value):
+    answer = await hub.admin("POST", "tokens", raw=body(**{field: value}))
+    assert (answer.status, answer.pointers or [f"/{field}"]) == (422, [f"/{field}"])
+
+
+async def test_a_secret_is_shown_once_and_never_listed(hub, name):
+    made = await hub.admin("POST", "tokens", raw=body(principal=name))
+    listed = await hub.admin("GET", "tokens", params={"limit": 500})
+    assert made.json["token"]["id"] in [token["id"] for token in listed.json["items"]]
+    assert made.json["secret"].encode() not in listed.body
+    assert made.json["secret"].rsplit("_", 1)[1].encode() not in listed.body
+
+
+async def test_a_revoked_token_opens_nothing_from_then_on(hub, name):
+    token = await hub.token("events:read", principal=name)
+    assert (await hub.http("GET", "events", token=token)).status == 200
+    assert (await hub.admin("DELETE", f"tokens/{token.split('_')[1]}")).status == 204
+    again = await hub.http("GET", "events", token=token)
+    assert (again.status, again.code) == (401, "access.token_invalid")
+    assert (await hub.admin("DELETE", f"tokens/{token.split('_')[1]}")).code == "token.unknown"
+
+
+async def test_a_token_of_another_workspace_cannot_be_revoked_from_here(sqlite_hub):
+    token = await sqlite_hub.token("events:read", workspace="other")
+    maker = await sqlite_hub.token("tokens:*")
+    assert (await sqlite_hub.http("DELETE", f"tokens/{token.split('_')[1]}", token=maker)).code == "token.unknown"
+    admins = sqlite_hub.admin_token.split("_")[1]
+    assert (await sqlite_hub.http("DELETE", f"tokens/{admins}", token=maker)).code == "token.unknown"
+    assert (await sqlite_hub.http("GET", "/api/v1/w/other/events", token=token)).status == 200
+
+
+async def test_a_foreign_workspace_does_not_exist_for_a_token(hub):
+    token = await hub.token("*", workspace="other")
+    assert (await hub.http("GET", "/api/v1/w/other/events", token=token)).status == 200
+    for path in ("events", "agents", "queues", "dead-letters", "audit", "tokens", "overview", "connection"):
+        answer = await hub.http("GET", path, token=token)
+        assert (answer.status, answer.code) == (404, "workspace.unknown")
+
+
+@pytest.mark.parametrize("tamper", [lambda t: t[:-1] + ("0" if t[-1] != "0" else "1"), lambda t: t[:-1], lambda t: t + "0",
+                                    lambda t: t.upper(), lambda t: "tl_" + "0" * 16 + t[19:], lambda t: "", lambda t: "x",
+                                    lambda t: t.split("_")[2], lambda t: t + "é", lambda t: "tl_" + "é" * 16 + "_" + "e" * 48])  # fmt: skip
+async def test_a_tampered_token_is_refused(sqlite_hub, tamper):
+    answer = await sqlite_hub.http("GET", "events", token=tamper(sqlite_hub.admin_token))
+    assert answer.status == 401
+    assert answer.code in {"access.token_invalid", "access.token_missing"}
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_tokens_and_what_stands_on_them_expire(own_hub, clock: FakeClock):
+    """An expired token opens nothing, and neither does a session that was begun with it."""
+    hub = await own_hub(clock=clock)
+    token = await hub.token("events:read", "signin:write", expires_in_s=60)
+    link = await hub.http("POST", "/api/v1/signin-links", token=token)
+    late = await hub.http("POST", "/api/v1/signin-links", token=token)
+    session = await hub.http("POST", "/api/v1/session", raw=secret_of(link))
+    cookie = session.headers["Set-Cookie"].split(";")[0]
+    clock.forward(59)
+    assert (await hub.http("GET", "events", token=token)).status == 200
+    assert (await hub.http("GET", "events", headers={"Cookie": cookie})).status == 200
+    clock.forward(2)
+    answer = await hub.http("GET", "events", token=token)
+    assert (answer.status, answer.code) == (401, "access.token_expired")
+    assert (await hub.http("GET", "events", headers={"Cookie": cookie})).status == 401
+    assert (await hub.http("POST", "/api/v1/session", raw=secret_of(late))).code == "access.signin_link_invalid"
+
+
+def secret_of(link) -> bytes:
+    return json.dumps({"secret": link.json["url"].split("#")[1]}).encode()
+
+
+async def test_a_sign_in_link_works_once(hub, name):
+    token = await hub.token("signin:write", "events:read", principal=name)
+    link = await hub.http("POST", "/api/v1/signin-links", token=token)
+    assert link.json["url"].startswith(hub.url)
+    first = await hub.http("POST", "/api/v1/session", raw=secret_of(link))
+    assert (first.status, first.json["principal"]) == (201, name)
+    assert {"httponly", "samesite=strict"} <= {part.strip().lower() for part in first.headers["Set-Cookie"].split(";")}
+    second = await hub.http("POST", "/api/v1/session", raw=secret_of(link))
+    assert (second.status, second.code) == (401, "access.signin_link_invalid")
+    assert (await hub.http("POST", "/api/v1/session", raw=b'{"secret":"made up"}')).status == 401
+
+
+async def test_a_browser_session_changes_nothing_without_the_csrf_header(hub, name):
+    link = await hub.admin("POST", "/api/v1/signin-links")
+    session = await hub.http("POST", "/api/v1/session", raw=secret_of(link))
+    cookie = {"Cookie": session.headers["Set-Cookie"].split(";")[0]}
+    assert (await hub.http("GET", "/api/v1/session", headers=cookie)).json["principal"] == "admin"
+    refused = await hub.http("PUT", f"queues/{name}", headers=cookie, raw=b"{}")
+    assert (refused.status, refused.code) == (403, "access.cross_site")
+    assert (await hub.admin("GET", f"queues/{name}")).status == 404
+    mine = cookie | {"X-Trunkline-Session": "1"}
+    assert (await hub.http("PUT", f"queues/{name}", headers=mine, raw=b"{}")).status == 200
+    assert (await hub.http("DELETE", "/api/v1/session", headers=mine)).status == 204
+    assert (await hub.http("GET", "/api/v1/session", headers=cookie)).status == 401
+
+
+async def test_a_session_ends_with_its_token(hub, name):
+    token = await hub.token("signin:write", principal=name)
+    link = await hub.http("POST", "/api/v1/signin-links", token=token)
+    session = await hub.http("POST", "/api/v1/session", raw=secret_of(link))
+    cookie = {"Cookie": session.headers["Set-Cookie"].split(";")[0]}
+    assert (await hub.http("GET", "/api/v1/session", headers=cookie)).status == 200
+    await hub.admin("DELETE", f"tokens/{token.split('_')[1]}")
+    assert (await hub.http("GET", "/api/v1/session", headers=cookie)).status == 401
+
+
+async def test_tokens_are_listed_in_pages(sqlite_hub):
+    for _ in range(5):
+        await sqlite_hub.token()
+    seen, cursor = [], None
+    while True:
+        page = (
+            await sqlite_hub.admin("GET", "tokens", params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
+        ).json
+        seen += [token["id"] for token in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) >= 6
