@@ -11,6 +11,7 @@ from trunkline.cli.output import Screen
 from trunkline.protocol.errors import TrunklineError
 
 _GROUP = "trunkline.commands"
+_OF_THE_HUB = frozenset({"serve", "demo", "doctor"})
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -42,6 +43,8 @@ class _Tree(click.Group):
         for point in _added():
             if point.name == cmd_name:
                 return _command(point.load())
+        if cmd_name in _OF_THE_HUB:
+            raise click.UsageError(f"`trunkline {cmd_name}` comes with the hub: pip install trunkline-hub")
         return None
 
 
