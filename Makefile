@@ -46,7 +46,7 @@ check: install ui/node_modules/.installed ## format, lint, types, architecture, 
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	$(BIN)/python -m tools.generate --check
-	cd ui && $(NODE) npm run --silent lint && $(NODE) npm run --silent typecheck
+	cd ui && $(NODE) npm run --silent gen -- --check && $(NODE) npm run --silent lint && $(NODE) npm run --silent typecheck
 
 test: check ui ## check, then unit, integration, dashboard and browser tests (under 10 minutes)
 	cd ui && $(NODE) npm test --silent

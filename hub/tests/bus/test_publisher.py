@@ -50,13 +50,15 @@ async def test_messages_with_one_key_keep_their_order(broker):
     """Even though batches overlap and some are refused for a duplicate inside."""
     async with on_the_bus(broker) as bus:
         publisher = await opened(bus, max_batch=20)
-        await send(publisher, 77, key="k77")
+        early = [3, 24, 203, 403]
+        for n in early:
+            await send(publisher, n, key=f"k{n % 7}")
         await asyncio.gather(*(send(publisher, n, key=f"k{n % 7}") for n in range(700)))
-        ids = [int(text[1:]) for text in await stored_ids(bus, EVENTS) if text != "m77"]
+        ids = [int(text[1:]) for text in await stored_ids(bus, EVENTS)][len(early) :]
         for key in range(7):
             mine = [n for n in ids if n % 7 == key]
             assert mine == sorted(mine)
-        assert len(ids) == 699
+        assert len(ids) == 696
         publisher.close()
 
 
