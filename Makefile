@@ -44,7 +44,7 @@ check: install ui/node_modules/.installed ## format, lint, types, architecture, 
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
+	@$(BIN)/lint-imports --no-logo > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	$(BIN)/python -m tools.generate --check
 	cd ui && $(NODE) npm run --silent gen -- --check && $(NODE) npm run --silent lint && $(NODE) npm run --silent typecheck
 
