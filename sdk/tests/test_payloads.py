@@ -148,3 +148,10 @@ def test_a_type_that_json_cannot_fill_is_refused_when_the_handler_is_declared():
 def test_a_type_without_a_schema_is_refused_when_the_handler_is_declared():
     with pytest.raises(HandlerInvalidError, match="object"):
         Codec(object).schema()
+
+
+def test_a_pointer_escapes_what_rfc_6901_demands():
+    """`~` and `/` in a name neither end a step nor look like one."""
+    from trunkline.protocol.errors import pointer
+
+    assert pointer(["a/b", "m~n", 0]) == "/a~1b/m~0n/0"

@@ -33,6 +33,7 @@ class Serve:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.said = ""
+        self.seen: set[psutil.Process] = set()
         self.process: asyncio.subprocess.Process
 
     async def launch(self) -> None:
@@ -69,6 +70,7 @@ class Serve:
                         found["broker"] = child
                     elif "trunkline_hub.main" in command:
                         found["hub"] = child
+        self.seen |= set(found.values())
         return found
 
     @property
@@ -83,11 +85,11 @@ class Serve:
             return False
 
     async def surely_end(self) -> None:
-        family = list(self.children().values())
+        self.children()
         if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
-        for child in family:
+        for child in self.seen:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
 

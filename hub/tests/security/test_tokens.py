@@ -5,7 +5,7 @@ import json
 import pytest
 from trunkline.protocol.errors import CATALOGUE
 
-from support.hub import FakeClock
+from support.hub import FakeClock, eventually
 
 CODES = {error.code: error.status for error in CATALOGUE}
 
@@ -174,3 +174,28 @@ async def test_tokens_are_listed_in_pages(sqlite_hub):
         if cursor is None:
             break
     assert len(seen) == len(set(seen)) >= 6
+
+
+@pytest.mark.parametrize("wanted", [None, 3600, 60])
+async def test_a_token_never_outlives_its_maker(hub, wanted):
+    """A token with an end cannot make one without, nor one that ends later."""
+    maker = (await hub.admin("POST", "tokens", raw=body(scopes=["tokens:*"], expires_in_s=600))).json
+    made = await hub.http(
+        "POST", "tokens", token=maker["secret"], raw=body(scopes=["tokens:read"], expires_in_s=wanted)
+    )
+    assert made.status == 201
+    assert made.json["token"]["expires_at"] <= maker["token"]["expires_at"]
+
+
+async def test_revoking_a_token_closes_its_open_bus_connection(sqlite_hub, name):
+    """Within seconds the connection is gone and may not come back; others of the same principal stay."""
+    secret = (await sqlite_hub.admin("POST", "tokens", raw=body(scopes=["events:publish"], principal=name))).json
+    other = await sqlite_hub.token("events:publish", principal=name)
+    async with sqlite_hub.client(secret["secret"]) as revoked, sqlite_hub.client(other) as spared:
+        await revoked.publish(f"{name}.sent", 1)
+        await spared.publish(f"{name}.sent", 2)
+        assert (await sqlite_hub.admin("DELETE", f"tokens/{secret['token']['id']}")).status == 204
+
+        await eventually(lambda: not revoked.bus.is_up)
+        await spared.publish(f"{name}.sent", 3)
+        assert spared.bus.reconnects == 0

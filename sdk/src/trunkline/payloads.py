@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from trunkline.protocol.errors import FieldError, HandlerInvalidError, PayloadInvalidError
+from trunkline.protocol.errors import FieldError, HandlerInvalidError, PayloadInvalidError, pointer
 
 _PATH = re.compile(r"^(.*) - at `(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -103,17 +103,14 @@ def _field_error(text: str) -> FieldError:
     if match is None:
         return FieldError("", text)
     steps = [name or index for name, index in _STEP.findall(match[2].removeprefix("$"))]
-    return FieldError("".join(f"/{step}" for step in steps), match[1])
+    return FieldError(pointer(steps), match[1])
 
 
 def _from_pydantic(error: ValueError) -> PayloadInvalidError:
     listed = getattr(error, "errors", None)
     if listed is None:
         return PayloadInvalidError(str(error))
-    fields = [
-        FieldError("".join(f"/{step}" for step in item["loc"]), item["msg"])
-        for item in listed(include_url=False, include_input=False)
-    ]
+    fields = [FieldError(pointer(item["loc"]), item["msg"]) for item in listed(include_url=False, include_input=False)]
     if len(fields) == 1 and fields[0].detail.startswith("Invalid JSON"):
         return PayloadInvalidError(f"The payload is not valid JSON: {fields[0].detail}")
     return PayloadInvalidError(errors=fields)

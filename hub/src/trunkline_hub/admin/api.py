@@ -46,7 +46,7 @@ async def overview_live(workspace: str, request: AnyRequest, overviews: Overview
 async def _messages(followed: AsyncIterator[Overview | None]) -> Messages:
     async for view in followed:
         if view is None:
-            yield ServerSentEventMessage(comment="still here")
+            yield ServerSentEventMessage(data=None, comment="still here")
         else:
             yield ServerSentEventMessage(data=msgspec.json.encode(view).decode(), event="overview")
 

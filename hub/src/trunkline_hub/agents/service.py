@@ -17,6 +17,7 @@ from trunkline.protocol.errors import (
     RequestInvalidError,
     SkillSchemaInvalidError,
     SkillUnknownError,
+    pointer,
 )
 from trunkline.protocol.resources import Agent, AgentInstance, AgentPage, CallRequest, CallResult
 from trunkline.protocol.trace import current_traceparent
@@ -204,10 +205,7 @@ def _validate(row: Any, skill: str, payload: Any) -> None:
         validator = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         raise SkillSchemaInvalidError(f"The schema of skill {skill!r} is not valid JSON Schema: {error}") from None
-    problems = [
-        FieldError("".join(f"/{step}" for step in error.instance_path), error.message)
-        for error in validator.iter_errors(payload)
-    ]
+    problems = [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(payload)]
     if problems:
         raise PayloadInvalidError(errors=problems[:20])
 

@@ -19,6 +19,8 @@ from trunkline_hub.core.component import Component
 _log = structlog.get_logger("bus")
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _RETRY_S = 0.2
+_GIVE_UP_S = 8.0
+"""A caller over HTTP is told soon that the broker is away; it may send the same id again."""
 
 
 class HubBus(Component):
@@ -38,7 +40,7 @@ class HubBus(Component):
                 password=settings.password.get_secret_value(),
             )
         )
-        self.publisher = Publisher(self.bus)
+        self.publisher = Publisher(self.bus, give_up_s=_GIVE_UP_S)
 
     async def run(self) -> None:
         await self._open()

@@ -125,7 +125,7 @@ class Security:
         model.check_new_token(request.name, name, request.expires_in_s)
         await self._ensure_principal(tx, name, workspace, by)
         secret = model.make_secret(new_token(8), new_token(24))
-        expires = None if request.expires_in_s is None else self._clock.now() + timedelta(seconds=request.expires_in_s)
+        expires = self._end(by, request.expires_in_s)
         row = self._key_row(secret, name, workspace, request.name, request.scopes, expires)
         await store.add_key(tx, row)
         await self._audit.record(
@@ -195,6 +195,13 @@ class Security:
         """End a session."""
         await store.end_session(tx, model.hash_secret(cookie))
         await self._audit.record(tx, _home(by), by.name, "session.ended", f"principal/{by.name}")
+
+    def _end(self, by: Principal, expires_in_s: int | None) -> datetime | None:
+        """Return when a token of this maker ends: never after the maker's own."""
+        wanted = None if expires_in_s is None else self._clock.now() + timedelta(seconds=expires_in_s)
+        if by.via == "session" or by.expires_at is None:
+            return wanted
+        return by.expires_at if wanted is None else min(wanted, by.expires_at)
 
     async def _ensure_principal(self, tx: Tx, name: str, workspace: str, by: Principal) -> None:
         present = await store.principal(tx, name)

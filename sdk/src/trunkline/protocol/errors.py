@@ -43,6 +43,11 @@ class FieldError(msgspec.Struct, frozen=True):
     detail: str
 
 
+def pointer(steps: Iterable[object]) -> str:
+    """Return the JSON pointer (RFC 6901) that leads along `steps`; `~` and `/` in a name are escaped."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """RFC 9457 problem details, with Trunkline's stable `code` and the `remedy`."""
 
