@@ -9,7 +9,7 @@ import msgspec
 from trunkline import payloads
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
-from trunkline.context import current_message
+from trunkline.context import link
 from trunkline.http import HttpApi
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
@@ -277,13 +277,8 @@ class Client:
             datacontenttype=ce.JSON_DATA,
             data=msgspec.Raw(payloads.encode(data)),
             traceparent=next_traceparent(),
-            correlationid=correlation_id,
         )
-        cause = current_message.get()
-        if cause is not None:
-            message.causationid = cause.id
-            message.correlationid = correlation_id or cause.correlationid or cause.id
-        return message
+        return link(message, correlation_id)
 
     def _send(self, stream: str, target: str, message: ce.Envelope) -> "asyncio.Future[Ack]":
         if self._publisher is None:

@@ -106,9 +106,12 @@ def enter(message: ce.Envelope) -> None:
     current_traceparent.set(message.traceparent)
 
 
-def links() -> dict[str, str | None]:
-    """Return correlation and causation for a message sent from here."""
+def link(message: ce.Envelope, correlation_id: str | None) -> ce.Envelope:
+    """Link a message sent from here to the one being handled; an explicit correlation wins."""
     cause = current_message.get()
     if cause is None:
-        return {"correlationid": None, "causationid": None}
-    return {"correlationid": cause.correlationid or cause.id, "causationid": cause.id}
+        message.correlationid = correlation_id
+    else:
+        message.causationid = cause.id
+        message.correlationid = correlation_id or cause.correlationid or cause.id
+    return message

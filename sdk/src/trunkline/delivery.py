@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from nats.aio.msg import Msg
+
 from trunkline.connection import Bus
 from trunkline.wire import message
 
@@ -53,3 +55,14 @@ def ack_numbers(reply: str) -> tuple[int, int]:
     tokens = reply.split(".")
     offset = 2 if len(tokens) >= _V2_TOKENS else 0
     return int(tokens[4 + offset]), int(tokens[5 + offset])
+
+
+def answer_heartbeat(bus: Bus, msg: Msg) -> bool:
+    """Whether `msg` is an idle heartbeat or flow control of a push consumer; what asks for an answer gets it."""
+    headers = msg.headers or {}
+    if headers.get("Status") != "100":
+        return False
+    answer_to = msg.reply or headers.get("Nats-Consumer-Stalled", "")
+    if answer_to:
+        bus.write(message(answer_to, b""))
+    return True

@@ -11,8 +11,6 @@ import msgspec
 
 from trunkline.protocol.errors import ContextMissingError
 
-DEFAULT_URL = "http://127.0.0.1:8400"
-
 
 class LocalContext(msgspec.Struct, kw_only=True):
     """A hub's address and a token for it."""

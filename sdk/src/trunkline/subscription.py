@@ -8,14 +8,13 @@ from typing import Self
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus, Listener
-from trunkline.delivery import ack_numbers
+from trunkline.delivery import ack_numbers, answer_heartbeat
 from trunkline.http import HttpApi
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import TrunklineError, UnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.tasks import Tasks
-from trunkline.wire import message
 
 _RETRY_S = 0.5
 
@@ -103,11 +102,7 @@ class EventStream:
 
     async def _receive(self, msg: Msg) -> None:
         self._last_sign = asyncio.get_running_loop().time()
-        headers = msg.headers or {}
-        if headers.get("Status") == "100":
-            answer_to = msg.reply or headers.get("Nats-Consumer-Stalled", "")
-            if answer_to:
-                self._bus.write(message(answer_to, b""))
+        if answer_heartbeat(self._bus, msg):
             return
         _deliveries, seq = ack_numbers(msg.reply)
         if self._after_seq is not None and seq <= self._after_seq:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from trunkline import payloads
 from trunkline.agent import Agent
-from trunkline.context import Context, enter, links
+from trunkline.context import Context, enter, link
 from trunkline.handlers import ReaderSpec, SkillSpec
 from trunkline.processing import REASON_EXHAUSTED, REASON_INVALID, REASON_REJECTED, describe
 from trunkline.protocol import envelope as ce
@@ -180,10 +180,7 @@ class TestHub:
 
 
 def _message(event_type: str, data: Any, options: dict[str, Any]) -> ce.Envelope:
-    linked = links()
-    if options.get("correlation_id"):
-        linked["correlationid"] = options["correlation_id"]
-    return ce.new_envelope(
+    message = ce.new_envelope(
         type=event_type,
         source=f"/test/{_PRINCIPAL}",
         data=payloads.encode(data),
@@ -191,8 +188,8 @@ def _message(event_type: str, data: Any, options: dict[str, Any]) -> ce.Envelope
         subject=options.get("subject"),
         partitionkey=options.get("key"),
         traceparent=next_traceparent(),
-        **linked,
     )
+    return link(message, options.get("correlation_id"))
 
 
 def _matches(pattern: str, event_type: str) -> bool:

@@ -19,15 +19,15 @@ import structlog
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus, Dial
-from trunkline.protocol.errors import AccessError, TrunklineError
+from trunkline.protocol.errors import AccessError
 from trunkline.protocol.ids import new_id
+from trunkline_hub.bus.connection import open_patiently
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.core.component import Component
 
 _log = structlog.get_logger("callout")
 _SUBJECT = "$SYS.REQ.USER.AUTH"
 _LIFE_S = 3600
-_RETRY_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +85,7 @@ class Callout(Component):
         )
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self._bus.open()
-                break
-            except TrunklineError:
-                await asyncio.sleep(_RETRY_S)
+        await open_patiently(self._bus)
         await self._bus.subscribe(_SUBJECT, self._answer, queue="trunkline-hubs")
         await self._bus.flush()
         self.started.set()

@@ -43,7 +43,7 @@ class HubBus(Component):
         self.publisher = Publisher(self.bus, give_up_s=_GIVE_UP_S)
 
     async def run(self) -> None:
-        await self._open()
+        await open_patiently(self.bus)
         await self.publisher.open()
         self.started.set()
         try:
@@ -69,11 +69,6 @@ class HubBus(Component):
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
 
-    async def publish_event(self, workspace: str, principal: str, message: ce.Envelope) -> Ack:
-        """Store an event in the log on behalf of `principal`."""
-        subject = subjects.event(workspace, principal, message.type)
-        return await self._publish(subjects.events_stream(workspace), subject, principal, message)
-
     async def publish_task(self, workspace: str, principal: str, queue: str, message: ce.Envelope) -> Ack:
         """Store work in a queue on behalf of `principal`."""
         subject = subjects.task(workspace, queue, principal)
@@ -95,12 +90,14 @@ class HubBus(Component):
         stored = await self.store(stream, subject, ce.encode(message), msg_id=f"{principal}:{message.id}")
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
-    async def _open(self) -> None:
-        while True:
-            try:
-                await self.bus.open(timeout_s=5)
-            except TrunklineError as error:
-                _log.warning("broker_unreachable", error=str(error))
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return
+
+async def open_patiently(bus: Bus) -> None:
+    """Connect, however long the broker is away."""
+    while True:
+        try:
+            await bus.open(timeout_s=5)
+        except TrunklineError as error:
+            _log.warning("broker_unreachable", connection=bus.dial.name, error=str(error))
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return

@@ -12,14 +12,13 @@ import structlog
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus, Dial
-from trunkline.protocol.errors import TrunklineError
 from trunkline.wire import message
+from trunkline_hub.bus.connection import open_patiently
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.core.component import Component
 
 _log = structlog.get_logger("eviction")
 _ANSWERS_S = 1.0
-_RETRY_S = 0.5
 _LIMIT = 65_536
 
 
@@ -57,12 +56,8 @@ class Eviction(Component):
         )
 
     async def run(self) -> None:
-        while self._enabled:
-            try:
-                await self._bus.open()
-                break
-            except TrunklineError:
-                await asyncio.sleep(_RETRY_S)
+        if self._enabled:
+            await open_patiently(self._bus)
         self.started.set()
         try:
             while True:

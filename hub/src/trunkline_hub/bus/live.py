@@ -8,9 +8,9 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from trunkline.delivery import answer_heartbeat
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.ids import new_token
-from trunkline.wire import message
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored, stored
 
@@ -59,13 +59,6 @@ async def follow(
         while True:
             async with asyncio.timeout(HEARTBEAT_S * 3):
                 msg = await arrived.get()
-            headers = msg.headers or {}
-            if headers.get("Status") == "100":
-                answer_to = msg.reply or headers.get("Nats-Consumer-Stalled", "")
-                if answer_to:
-                    bus.bus.write(message(answer_to, b""))
-                yield None
-            else:
-                yield stored(msg)
+            yield None if answer_heartbeat(bus.bus, msg) else stored(msg)
     finally:
         await bus.bus.unsubscribe(listener)

@@ -8,7 +8,6 @@ from trunkline.protocol.errors import CursorInvalidError
 
 T = TypeVar("T")
 
-DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 _MAX_DIGITS = 18
 """Sequences are below 2**63."""

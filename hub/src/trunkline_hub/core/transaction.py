@@ -1,7 +1,7 @@
 """What the HTTP edge needs of a database: a unit of work to open, commit and roll back."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class UnitOfWork(Protocol):
@@ -13,6 +13,6 @@ class UnitOfWork(Protocol):
 class Transactions(Protocol):
     """Opens units of work. `write` commits when its block ends well."""
 
-    def read(self) -> AbstractAsyncContextManager[Any]: ...
+    def read(self) -> AbstractAsyncContextManager[UnitOfWork]: ...
 
-    def write(self) -> AbstractAsyncContextManager[Any]: ...
+    def write(self) -> AbstractAsyncContextManager[UnitOfWork]: ...

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,6 +13,7 @@ import msgspec
 
 from trunkline.local import LocalContext, find_context
 from trunkline.protocol.errors import ContextMissingError, HubStartError, Problem, TrunklineError, from_problem
+from trunkline_hub.embedded.child import end
 
 _READY_TIMEOUT_S = 40.0
 _POLL_S = 0.05
@@ -59,7 +59,7 @@ class HubProcess:
     async def stop(self) -> None:
         """Stop the hub if it is ours."""
         if self._process is not None and self._process.returncode is None:
-            await _end(self._process, _HUB_STOP_S)
+            await end(self._process, timeout_s=_HUB_STOP_S)
 
 
 class AgentProcess:
@@ -85,7 +85,7 @@ class AgentProcess:
             self._task.cancel()
             await asyncio.wait([self._task])
         if self._process is not None and self._process.returncode is None:
-            await _end(self._process, _AGENT_STOP_S)
+            await end(self._process, timeout_s=_AGENT_STOP_S)
 
     async def _spawn(self) -> None:
         with self._log.open("ab") as log:
@@ -128,13 +128,3 @@ async def _running_hub() -> LocalContext | None:
         ):
             return context if response.status == HTTPStatus.OK else None
     return None
-
-
-async def _end(process: asyncio.subprocess.Process, timeout_s: float) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(timeout_s):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

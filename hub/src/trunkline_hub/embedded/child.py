@@ -66,16 +66,8 @@ class Child:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if self._process is not None and self._process.returncode is None:
+            await end(self._process, timeout_s=timeout_s)
 
     def last_words(self) -> str:
         """Return the end of its log, for an error message."""
@@ -122,6 +114,17 @@ class Child:
         """Keep one old log, so that neither grows without end."""
         if self._log.exists() and self._log.stat().st_size > _LOG_MAX_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
+
+
+async def end(process: asyncio.subprocess.Process, *, timeout_s: float) -> None:
+    """Ask a running process to end; after `timeout_s` make it."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def _die_with_parent() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol.errors import FieldError, Problem
+from trunkline.protocol.errors import FieldError
 from trunkline.protocol.subjects import Lane
 
 HEADER_MSG_ID = "Nats-Msg-Id"
@@ -127,12 +127,6 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     fraction: float
     message: str = ""
-
-
-class CallProblem(msgspec.Struct, kw_only=True):
-    """An error reply to a call."""
-
-    problem: Problem
 
 
 class Beat(msgspec.Struct, kw_only=True, omit_defaults=True):

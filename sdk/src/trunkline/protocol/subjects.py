@@ -31,7 +31,6 @@ ROLLCALL = f"{ROOT}.rollcall"
 Lane = Literal["queue", "group"]
 """A reader takes work from a `queue` or follows events as a `group`."""
 
-WORKSPACE_PATTERN = r"[a-z][a-z0-9-]{0,62}"
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}"
 
 _CACHED = 4096
