@@ -10,18 +10,17 @@ that safe. Messages with the same key keep their order.
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus, denied
+from trunkline.flights import AckError, Flight, Item, Line, OpenBatch, PubAck, fail, parse_ack, too_large
 from trunkline.protocol.errors import (
     BusUnavailableError,
     ClientClosedError,
     MessageTooLargeError,
     QueueFullError,
-    TrunklineError,
 )
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_token
@@ -46,58 +45,6 @@ _ERR_STORE_FULL = frozenset({10077, 10047, 10023})
 _ERR_TOO_LARGE = 10054
 
 
-class _Item(msgspec.Struct, eq=False):
-    subject: str
-    payload: bytes
-    headers: bytes
-    ack_id: str
-    key: str | None
-    future: "asyncio.Future[Ack]"
-    deadline: float
-    cost: int
-
-
-@dataclass(eq=False, slots=True)
-class _Flight:
-    number: int
-    items: list[_Item]
-    is_batch: bool = False
-    again: bool = False
-    """Whether these were on their way before."""
-    timer: asyncio.TimerHandle | None = None
-
-
-@dataclass(eq=False, slots=True)
-class _Open:
-    """A batch that is being written; its last message is kept back to carry the commit."""
-
-    flight: _Flight
-    header: bytes
-    size: int = 0
-    written: int = 0
-    keys: dict[str, int] = field(default_factory=dict)
-    """How often each key is in this batch: its own keys may join it and keep their order."""
-
-    def add(self, items: list[_Item]) -> None:
-        for item in items:
-            self.size += item.cost
-            if item.key is not None:
-                self.keys[item.key] = self.keys.get(item.key, 0) + 1
-
-
-class _AckError(msgspec.Struct):
-    code: int = 0
-    err_code: int = 0
-    description: str = ""
-
-
-class _PubAck(msgspec.Struct):
-    stream: str = ""
-    seq: int = 0
-    duplicate: bool = False
-    error: _AckError | None = None
-
-
 @dataclass
 class PublisherStats:
     """Counters since the start: messages acknowledged, batches and single sends, messages sent again."""
@@ -106,23 +53,6 @@ class PublisherStats:
     batches: int = 0
     singles: int = 0
     resent: int = 0
-
-
-@dataclass(eq=False)
-class _Line:
-    """Messages on their way to one stream."""
-
-    pending: deque[_Item] = field(default_factory=deque)
-    retries: deque[_Item] = field(default_factory=deque)
-    retry_at: float = 0.0
-    batches: int = 0
-    singles: int = 0
-    resent: int = 0
-    """Singles in the air that are sent again; nobody waits for them."""
-    bytes: int = 0
-    open: "_Open | None" = None
-    """The batch that is being written."""
-    scheduled: bool = False
 
 
 class Publisher:
@@ -134,8 +64,8 @@ class Publisher:
         self._max_batch = max_batch
         self._give_up_s = give_up_s
         self._inbox = f"{bus.dial.inbox_prefix}.{new_token(6)}"
-        self._lines: dict[str, _Line] = {}
-        self._flights: dict[int, tuple[_Line, _Flight]] = {}
+        self._lines: dict[str, Line] = {}
+        self._flights: dict[int, tuple[Line, Flight]] = {}
         self._keys: dict[str, int] = {}
         self._next = 0
         self._closed = False
@@ -176,12 +106,12 @@ class Publisher:
         lines = b"Nats-Msg-Id: %s\r\n%s" % (one_line(msg_id).encode(), headers)
         cost = len(payload) + len(lines) + HEADER_RESERVE
         if cost > self._bus.max_payload:
-            future.set_exception(_too_large(cost, self._bus.max_payload))
+            future.set_exception(too_large(cost, self._bus.max_payload))
             return future
-        item = _Item(subject, payload, lines, ack_id or msg_id, key, future, loop.time() + self._give_up_s, cost)
+        item = Item(subject, payload, lines, ack_id or msg_id, key, future, loop.time() + self._give_up_s, cost)
         line = self._lines.get(stream)
         if line is None:
-            line = self._lines[stream] = _Line()
+            line = self._lines[stream] = Line()
         line.pending.append(item)
         line.bytes += cost
         if len(line.pending) >= CHUNK and (line.open is not None or self._is_idle(line)):
@@ -201,28 +131,28 @@ class Publisher:
         """Fail what is still on its way."""
         self._closed = True
         for item in self._everything():
-            _fail(item, ClientClosedError("The client closed before the broker acknowledged"))
+            fail(item, ClientClosedError("The client closed before the broker acknowledged"))
         for _line, flight in self._flights.values():
             if flight.timer is not None:
                 flight.timer.cancel()
         self._flights.clear()
         self._lines.clear()
 
-    def _everything(self) -> list[_Item]:
+    def _everything(self) -> list[Item]:
         waiting = [item for line in self._lines.values() for item in (*line.pending, *line.retries)]
         return waiting + [item for _line, flight in self._flights.values() for item in flight.items]
 
-    def _schedule(self, line: _Line) -> None:
+    def _schedule(self, line: Line) -> None:
         if not line.scheduled:
             line.scheduled = True
             asyncio.get_running_loop().call_soon(self._on_turn, line)
 
-    def _on_turn(self, line: _Line) -> None:
+    def _on_turn(self, line: Line) -> None:
         """Send what this loop turn has gathered."""
         line.scheduled = False
         self._pump(line)
 
-    def _pump(self, line: _Line) -> None:
+    def _pump(self, line: Line) -> None:
         if not self._bus.is_up or self._closed:
             return
         if line.retries and asyncio.get_running_loop().time() >= line.retry_at:
@@ -239,12 +169,12 @@ class Publisher:
             else:
                 self._write(line, self._open_batch(line, batch), commit=True)
 
-    def _is_idle(self, line: _Line) -> bool:
+    def _is_idle(self, line: Line) -> bool:
         """Whether nothing is in the air that a new message would have to wait for."""
         free = line.batches == 0 and line.singles == line.resent and not line.retries
         return free and self._bus.is_up and not self._closed
 
-    def _may_send(self, line: _Line) -> bool:
+    def _may_send(self, line: Line) -> bool:
         if line.retries or line.singles >= MAX_SINGLES:
             return False
         if line.batches == 0 and line.singles == line.resent:
@@ -252,11 +182,11 @@ class Publisher:
         full = len(line.pending) >= self._max_batch or line.bytes >= MAX_BATCH_BYTES
         return full and line.batches < MAX_FLIGHTS
 
-    def _take(self, line: _Line, count: int, size: int, own: dict[str, int] | None = None) -> list[_Item]:
+    def _take(self, line: Line, count: int, size: int, own: dict[str, int] | None = None) -> list[Item]:
         """Take the oldest messages whose keys are not in the air elsewhere; keep the order of the rest."""
         own = own or {}
-        batch: list[_Item] = []
-        held: list[_Item] = []
+        batch: list[Item] = []
+        held: list[Item] = []
         held_keys: set[str] = set()
         taken = 0
         while line.pending and len(batch) < count:
@@ -274,7 +204,7 @@ class Publisher:
         line.bytes -= taken
         return batch
 
-    def _stream(self, line: _Line) -> None:
+    def _stream(self, line: Line) -> None:
         """Write the beginning of a batch while the rest of it is still being made."""
         batch = line.open
         if batch is None:
@@ -289,16 +219,16 @@ class Publisher:
             full = len(batch.flight.items) >= self._max_batch or batch.size >= MAX_BATCH_BYTES - CHUNK * HEADER_RESERVE
             self._write(line, batch, commit=full or len(line.pending) >= CHUNK)
 
-    def _open_batch(self, line: _Line, items: list[_Item]) -> "_Open":
+    def _open_batch(self, line: Line, items: list[Item]) -> OpenBatch:
         flight = self._launch(line, items, is_batch=True)
         line.batches += 1
         self.stats.batches += 1
         header = b"Nats-Batch-Id: %s-%d\r\nNats-Batch-Sequence: " % (self._inbox[-12:].encode(), flight.number)
-        batch = _Open(flight, header)
+        batch = OpenBatch(flight, header)
         batch.add(items)
         return batch
 
-    def _board(self, line: _Line, batch: "_Open") -> None:
+    def _board(self, line: Line, batch: OpenBatch) -> None:
         """Add to an open batch what has gathered and fits."""
         items = batch.flight.items
         more = self._take(line, self._max_batch - len(items), MAX_BATCH_BYTES - batch.size, batch.keys)
@@ -306,7 +236,7 @@ class Publisher:
         self._claim(more)
         batch.add(more)
 
-    def _write(self, line: _Line, batch: "_Open", *, commit: bool) -> None:
+    def _write(self, line: Line, batch: OpenBatch, *, commit: bool) -> None:
         """Write what is not written yet: all but the last message, or, committing, the last one too."""
         items = batch.flight.items
         last = len(items) - 1
@@ -323,9 +253,9 @@ class Publisher:
             line.open = None
         self._bus.write(b"".join(parts))
 
-    def _send_again(self, line: _Line) -> None:
+    def _send_again(self, line: Line) -> None:
         """Resend one by one; of each key one at a time, for the first may fail where the second does not."""
-        held: list[_Item] = []
+        held: list[Item] = []
         held_keys: set[str] = set()
         while line.retries and line.singles < MAX_SINGLES:
             item = line.retries.popleft()
@@ -336,7 +266,7 @@ class Publisher:
                 self._send_single(line, item, again=True)
         line.retries.extendleft(reversed(held))
 
-    def _send_single(self, line: _Line, item: _Item, *, again: bool = False) -> None:
+    def _send_single(self, line: Line, item: Item, *, again: bool = False) -> None:
         flight = self._launch(line, [item], again=again)
         line.singles += 1
         line.resent += again
@@ -344,20 +274,20 @@ class Publisher:
         reply = f"{self._inbox}.{flight.number}"
         self._bus.write(message(item.subject, item.payload, reply=reply, headers=item.headers))
 
-    def _launch(self, line: _Line, items: list[_Item], *, is_batch: bool = False, again: bool = False) -> "_Flight":
+    def _launch(self, line: Line, items: list[Item], *, is_batch: bool = False, again: bool = False) -> Flight:
         self._next += 1
-        flight = _Flight(self._next, items, is_batch, again)
+        flight = Flight(self._next, items, is_batch, again)
         self._claim(items)
         flight.timer = asyncio.get_running_loop().call_later(ACK_TIMEOUT_S, self._on_timeout, flight.number)
         self._flights[flight.number] = (line, flight)
         return flight
 
-    def _claim(self, items: list[_Item]) -> None:
+    def _claim(self, items: list[Item]) -> None:
         for item in items:
             if item.key is not None:
                 self._keys[item.key] = self._keys.get(item.key, 0) + 1
 
-    def _land(self, number: int) -> tuple[_Line, _Flight] | None:
+    def _land(self, number: int) -> tuple[Line, Flight] | None:
         landed = self._flights.pop(number, None)
         if landed is None:
             return None
@@ -388,14 +318,14 @@ class Publisher:
         if landed is None:
             return
         line, flight = landed
-        ack = _parse(msg)
+        ack = parse_ack(msg)
         if ack.error is None:
             self._settle(flight, ack)
         else:
             self._explain(line, flight, ack.error)
         self._schedule(line)
 
-    def _settle(self, flight: _Flight, ack: _PubAck) -> None:
+    def _settle(self, flight: Flight, ack: PubAck) -> None:
         first = ack.seq - len(flight.items) + 1
         self.stats.acked += len(flight.items)
         for offset, item in enumerate(flight.items):
@@ -403,26 +333,26 @@ class Publisher:
                 stored = Ack(id=item.ack_id, stream=ack.stream, seq=first + offset, duplicate=ack.duplicate)
                 item.future.set_result(stored)
 
-    def _explain(self, line: _Line, flight: _Flight, error: _AckError) -> None:
+    def _explain(self, line: Line, flight: Flight, error: AckError) -> None:
         if flight.is_batch:
             self._again(line, flight.items)
             return
         item = flight.items[0]
         if error.err_code in _ERR_STORE_FULL:
-            _fail(item, QueueFullError(error.description))
+            fail(item, QueueFullError(error.description))
         elif error.err_code == _ERR_TOO_LARGE:
-            _fail(item, MessageTooLargeError(error.description))
+            fail(item, MessageTooLargeError(error.description))
         else:
             _log.debug("publish refused, trying again: %s", error.description)
             self._again(line, flight.items, delay_s=RETRY_S, why=error.description)
 
-    def _again(self, line: _Line, items: list[_Item], *, delay_s: float = 0.0, why: str = "") -> None:
+    def _again(self, line: Line, items: list[Item], *, delay_s: float = 0.0, why: str = "") -> None:
         now = asyncio.get_running_loop().time()
         for item in reversed(items):  # to the front: later messages of the same key may wait there already
             if item.future.done():
                 continue
             if now >= item.deadline:
-                _fail(item, BusUnavailableError(why or f"No acknowledgement for {self._give_up_s:g} s"))
+                fail(item, BusUnavailableError(why or f"No acknowledgement for {self._give_up_s:g} s"))
                 continue
             self.stats.resent += 1
             line.retries.appendleft(item)
@@ -450,7 +380,7 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         for item in self._everything():
             if now >= item.deadline:
-                _fail(item, BusUnavailableError(f"The broker was away for {self._give_up_s:g} s"))
+                fail(item, BusUnavailableError(f"The broker was away for {self._give_up_s:g} s"))
         for line in self._lines.values():
             line.pending = deque(item for item in line.pending if not item.future.done())
             line.retries = deque(item for item in line.retries if not item.future.done())
@@ -468,21 +398,5 @@ class Publisher:
                 continue
             self._land(number)
             for item in guilty:
-                _fail(item, denied(kind, item.subject))
+                fail(item, denied(kind, item.subject))
             self._again(line, [item for item in flight.items if item not in guilty])
-
-
-def _parse(msg: Msg) -> _PubAck:
-    if not msg.data:
-        status = (msg.headers or {}).get("Status", "")
-        return _PubAck(error=_AckError(description=f"no stream takes this subject (status {status or 'none'})"))
-    return msgspec.json.decode(msg.data, type=_PubAck)
-
-
-def _fail(item: _Item, error: TrunklineError) -> None:
-    if not item.future.done():
-        item.future.set_exception(error)
-
-
-def _too_large(size: int, limit: int) -> MessageTooLargeError:
-    return MessageTooLargeError(f"The message needs {size:,} bytes; the broker takes {limit:,}")

@@ -1,0 +1,189 @@
+"""The error catalogue: one tree, stable codes, RFC 9457 on the wire.
+
+    TrunklineError
+    ├── RequestError            what was sent is wrong
+    │   ├── RequestMalformedError, RequestInvalidError, RequestTooLargeError,
+    │   │   CursorInvalidError, MethodNotAllowedError, MediaTypeUnsupportedError, …
+    │   ├── MessageError
+    │   │   └── EnvelopeInvalidError, PayloadInvalidError, MessageTooLargeError,
+    │   │       SkillSchemaInvalidError, …
+    │   └── ConflictError
+    │       └── AgentOwnedError, DeadLetterRedrivenError, QueueInUseError, …
+    ├── AccessError             who asks, or may they
+    │   └── TokenMissingError, TokenInvalidError, TokenExpiredError,
+    │       PermissionDeniedError, CrossSiteError, SigninLinkInvalidError
+    ├── NotFoundError           what is named does not exist
+    │   └── RouteUnknownError, WorkspaceUnknownError, QueueUnknownError, SkillUnknownError, …
+    ├── UnavailableError        try again later
+    │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
+    │       ClientClosedError, …
+    ├── CallError               the other side answered, badly or not at all
+    │   └── CallFailedError, CallTimeoutError
+    ├── SetupError              this machine is not ready for it
+    │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
+    └── InternalError
+
+Every class states its `code`, HTTP `status`, `title` and `remedy`; the pages
+and `contracts/errors.json` are generated from them. One file a noun; `base.py` has the branches.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from types import ModuleType
+
+from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors.access import (
+    AccessError,
+    CrossSiteError,
+    PermissionDeniedError,
+    SigninLinkInvalidError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenMissingError,
+    TokenUnknownError,
+    WorkspaceUnknownError,
+)
+from trunkline.protocol.errors.agents import (
+    AgentOfflineError,
+    AgentOwnedError,
+    AgentUnknownError,
+    CallError,
+    CallFailedError,
+    CallTimeoutError,
+    HandlerInvalidError,
+    SkillSchemaInvalidError,
+    SkillUnknownError,
+)
+from trunkline.protocol.errors.base import (
+    PROBLEM_JSON,
+    TYPE_PREFIX,
+    ConflictError,
+    FieldError,
+    InternalError,
+    NotFoundError,
+    Problem,
+    RequestError,
+    TrunklineError,
+    UnavailableError,
+    pointer,
+)
+from trunkline.protocol.errors.message import (
+    EnvelopeInvalidError,
+    EventUnknownError,
+    MessageError,
+    MessageTooLargeError,
+    PayloadInvalidError,
+)
+from trunkline.protocol.errors.queues import (
+    DeadLetterRedrivenError,
+    DeadLetterUnknownError,
+    QueueFullError,
+    QueueInUseError,
+    QueueUnknownError,
+)
+from trunkline.protocol.errors.reach import BusUnavailableError, ClientClosedError, HubUnreachableError
+from trunkline.protocol.errors.request import (
+    CursorInvalidError,
+    MediaTypeUnsupportedError,
+    MethodNotAllowedError,
+    RequestInvalidError,
+    RequestMalformedError,
+    RequestTooLargeError,
+    RouteUnknownError,
+)
+from trunkline.protocol.errors.setup import (
+    BrokerStartError,
+    ContextMissingError,
+    DataInUseError,
+    DataNotWritableError,
+    HubStartError,
+    PortTakenError,
+    RepositoryInvalidError,
+    SettingInvalidError,
+    SetupError,
+)
+
+
+def _of(module: ModuleType) -> list[type[TrunklineError]]:
+    """Return the errors that a module defines, in the order of its lines."""
+    found = (item for item in vars(module).values() if isinstance(item, type) and item.__module__ == module.__name__)
+    return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
+
+
+_HOMES = (base, request, message, access, queues, agents, reach, setup)
+CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
+"""Every error, from its own class statement: nothing to keep in step."""
+
+_BY_CODE = {error.code: error for error in CATALOGUE}
+
+
+def from_problem(problem: Problem) -> TrunklineError:
+    """Return the exception that `problem` describes; an unknown code keeps its status's class."""
+    known = _BY_CODE.get(problem.code)
+    if known is None:
+        known = InternalError if problem.status >= UnavailableError.status - 3 else RequestError
+    return known(problem.detail, errors=problem.errors, request_id=problem.request_id)
+
+
+__all__ = [
+    "CATALOGUE",
+    "PROBLEM_JSON",
+    "TYPE_PREFIX",
+    "AccessError",
+    "AgentOfflineError",
+    "AgentOwnedError",
+    "AgentUnknownError",
+    "BrokerStartError",
+    "BusUnavailableError",
+    "CallError",
+    "CallFailedError",
+    "CallTimeoutError",
+    "ClientClosedError",
+    "ConflictError",
+    "ContextMissingError",
+    "CrossSiteError",
+    "CursorInvalidError",
+    "DataInUseError",
+    "DataNotWritableError",
+    "DeadLetterRedrivenError",
+    "DeadLetterUnknownError",
+    "EnvelopeInvalidError",
+    "EventUnknownError",
+    "FieldError",
+    "HandlerInvalidError",
+    "HubStartError",
+    "HubUnreachableError",
+    "InternalError",
+    "MediaTypeUnsupportedError",
+    "MessageError",
+    "MessageTooLargeError",
+    "MethodNotAllowedError",
+    "NotFoundError",
+    "PayloadInvalidError",
+    "PermissionDeniedError",
+    "PortTakenError",
+    "Problem",
+    "QueueFullError",
+    "QueueInUseError",
+    "QueueUnknownError",
+    "RepositoryInvalidError",
+    "RequestError",
+    "RequestInvalidError",
+    "RequestMalformedError",
+    "RequestTooLargeError",
+    "RouteUnknownError",
+    "SettingInvalidError",
+    "SetupError",
+    "SigninLinkInvalidError",
+    "SkillSchemaInvalidError",
+    "SkillUnknownError",
+    "TokenExpiredError",
+    "TokenInvalidError",
+    "TokenMissingError",
+    "TokenUnknownError",
+    "TrunklineError",
+    "UnavailableError",
+    "WorkspaceUnknownError",
+    "from_problem",
+    "pointer",
+]

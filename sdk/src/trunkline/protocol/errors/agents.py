@@ -1,0 +1,59 @@
+"""Agents and calls to them."""
+
+from trunkline.protocol.errors.base import ConflictError, NotFoundError, TrunklineError, UnavailableError
+from trunkline.protocol.errors.message import MessageError
+from trunkline.protocol.errors.setup import SetupError
+
+
+class AgentUnknownError(NotFoundError):
+    code = "agent.unknown"
+    title = "No agent of this name is registered"
+    remedy = "`trunkline agents list` shows those that are."
+
+
+class AgentOwnedError(ConflictError):
+    code, status = "agent.owned", 409
+    title = "An agent of this name belongs to another principal"
+    remedy = "Choose another name, or register with the owner's token."
+
+
+class AgentOfflineError(UnavailableError):
+    code = "agent.offline"
+    title = "The agent is registered but no instance of it is connected"
+    remedy = "Start the agent, or enqueue the work so that it waits."
+
+
+class SkillUnknownError(NotFoundError):
+    code = "skill.unknown"
+    title = "No registered agent has this skill"
+    remedy = "`trunkline agents list` shows the skills; start the agent once so that it registers."
+
+
+class SkillSchemaInvalidError(MessageError):
+    code, status = "skill.schema_invalid", 422
+    title = "The skill's own schema is not valid JSON Schema"
+    remedy = "Correct the agent's declared schema and register it again."
+
+
+class CallError(TrunklineError):
+    code, status = "call.bad", 502
+    title = "The call did not succeed"
+    remedy = "See the callee's log."
+
+
+class CallFailedError(CallError):
+    code, status = "call.failed", 502
+    title = "The agent raised an error"
+    remedy = "The agent's log has the traceback under the same trace id."
+
+
+class CallTimeoutError(CallError):
+    code, status = "call.timeout", 504
+    title = "The agent did not answer in time"
+    remedy = "Raise the timeout, or enqueue the work."
+
+
+class HandlerInvalidError(SetupError):
+    code = "setup.handler_invalid"
+    title = "A handler's signature or name cannot be used"
+    remedy = "Write `async def name(payload: Type, ctx: tl.Context) -> Type`, with annotations."

@@ -1,0 +1,33 @@
+"""A message is wrong, or the log does not have it."""
+
+from trunkline.protocol.errors.base import NotFoundError, RequestError
+
+
+class MessageError(RequestError):
+    code, status = "message.bad", 422
+    title = "The message cannot be accepted"
+    remedy = "Correct the message and publish it again."
+
+
+class EnvelopeInvalidError(MessageError):
+    code, status = "message.envelope_invalid", 422
+    title = "The message is not a CloudEvent 1.0"
+    remedy = "Give it `specversion`, `id`, `source` and `type` as CloudEvents 1.0 demands."
+
+
+class PayloadInvalidError(MessageError):
+    code, status = "message.payload_invalid", 422
+    title = "The payload does not match the declared schema"
+    remedy = "Correct the fields listed under `errors`; the agent's skill or queue states the schema."
+
+
+class MessageTooLargeError(MessageError):
+    code, status = "message.too_large", 413
+    title = "The message is larger than the broker accepts"
+    remedy = "Store the payload elsewhere and send a reference to it."
+
+
+class EventUnknownError(NotFoundError):
+    code = "event.unknown"
+    title = "There is no such event in the log"
+    remedy = "It may have left the log by age or size."
