@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, queues, security
+from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queues, security
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -31,6 +31,7 @@ from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
+from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
@@ -51,6 +52,7 @@ class Services:
     eviction: Eviction
     audit: audit.Audit
     security: security.Security
+    jobs: jobs.Jobs
     reconciler: Reconciler
     events: events.Events
     queues: queues.Queues
@@ -67,6 +69,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     trail = audit.Audit()
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
+    work_orders = jobs.Jobs(trail)
     log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
@@ -77,7 +80,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
+        db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
         dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
@@ -87,6 +90,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
     return [
         audit_feature.build(),
         security_feature.build(services.security, services.db),
+        jobs_feature.build(),
         events_feature.build(),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
@@ -106,6 +110,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         )  # fmt: skip
 
     workspaces = services.security.workspaces
+    kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
     return [
         services.bus,
         services.reconciler,
@@ -114,6 +119,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         OutboxRelay(services.db, services.bus.publish_fact),
         Backstop(services.bus),
         OrphanScan(services.bus, workspaces),
+        jobs.JobRunner(services.jobs, services.db, kinds, hub_id=settings.hub_id),
         *(component for feature in features for component in feature.components),
     ]
 
@@ -148,6 +154,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
         services={
             "audit": services.audit,
             "security": services.security,
+            "jobs": services.jobs,
             "reconciler": services.reconciler,
             "events": services.events,
             "queues": services.queues,

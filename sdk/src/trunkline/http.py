@@ -31,7 +31,7 @@ class HttpApi:
         self._token = token
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, path: str, kind: type[T], **query: Any) -> T:
+    async def get(self, path: str, kind: type[T], /, **query: Any) -> T:
         """GET `path` below the workspace and decode the answer as `kind`."""
         return await self.request("GET", self.scoped(path), kind, query=query)
 

@@ -1,16 +1,25 @@
-"""`trunkline publish`, `trunkline events` and `trunkline tail`."""
+"""`trunkline publish`, `trunkline events …` and `trunkline tail`."""
 
 from typing import Any
 
 import click
 import msgspec
 
+from trunkline.cli.lazy import LazyGroup
 from trunkline.cli.output import Screen, parse_data
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol import envelope as ce
 
 _SHOWN_CHARS = 100
+_COMMANDS = {
+    "list": "trunkline.cli.events:query",
+}
+
+
+@click.group(cls=LazyGroup, commands_at=_COMMANDS, default="list")
+def events() -> None:
+    """The event log; without a command it is read: `trunkline events --type 'order.*'`."""
 
 
 @click.command()
@@ -55,7 +64,7 @@ async def tail(client: Client, screen: Screen, types: tuple[str, ...], since: st
                 return
 
 
-@click.command("events")
+@click.command("list")
 @click.option("--type", "event_type", help="Type or pattern, such as `order.*`.")
 @click.option("--subject", help="Only events about this.")
 @click.option("--correlation", "correlation_id", help="Only events of this transaction.")

@@ -3,7 +3,8 @@
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
+from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "QueuesApi", "TokensApi"]
+__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "JobsApi", "QueuesApi", "TokensApi"]

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, request, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -67,6 +67,7 @@ from trunkline.protocol.errors.base import (
     UnavailableError,
     pointer,
 )
+from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
     EventUnknownError,
@@ -110,7 +111,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -154,6 +155,9 @@ __all__ = [
     "HubStartError",
     "HubUnreachableError",
     "InternalError",
+    "JobFailedError",
+    "JobStateError",
+    "JobUnknownError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageTooLargeError",
@@ -171,6 +175,7 @@ __all__ = [
     "RequestInvalidError",
     "RequestMalformedError",
     "RequestTooLargeError",
+    "RevisionUnknownError",
     "RouteUnknownError",
     "SettingInvalidError",
     "SetupError",

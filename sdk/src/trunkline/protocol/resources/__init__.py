@@ -9,8 +9,10 @@ from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage,
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.resources.revisions import Revision, RevisionPage
 from trunkline.protocol.resources.security import (
     SigninLink,
     SigninRequest,
@@ -37,12 +39,18 @@ __all__ = [
     "Event",
     "EventPage",
     "Health",
+    "Job",
+    "JobChange",
+    "JobPage",
+    "JobState",
     "Overview",
     "Queue",
     "QueueDeclaration",
     "QueuePage",
     "ReaderLag",
     "Redriven",
+    "Revision",
+    "RevisionPage",
     "Sample",
     "SigninLink",
     "SigninRequest",
