@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queues, security
+from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queue_control, queues, revisions, security
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -30,8 +30,10 @@ from trunkline_hub.db.leases import SqlLeases
 from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
+from trunkline_hub.dead_letters.events import LetterRetention
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.jobs import feature as jobs_feature
+from trunkline_hub.queue_control import feature as queue_control_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
@@ -56,7 +58,9 @@ class Services:
     reconciler: Reconciler
     events: events.Events
     queues: queues.Queues
+    queue_control: queue_control.QueueControl
     dead_letters: dead_letters.DeadLetters
+    retention: LetterRetention
     agents: agents.Agents
     overviews: admin.Overviews
     presence: Presence
@@ -71,9 +75,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     work_orders = jobs.Jobs(trail)
     log = events.Events(bus, db)
-    dead = dead_letters.DeadLetters(bus, db, trail)
-    work = queues.Queues(bus, db, trail, dead)
-    reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
+    dead = dead_letters.DeadLetters(bus, db, trail, work_orders)
+    retention = LetterRetention(bus, db, settings.dead_letters, access.workspaces)
+    past, states = revisions.Revisions(), queue_control.QueueStates()
+    work = queues.Queues(bus, db, trail, dead, states, past)
+    control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
+    reconciler = Reconciler(bus, access.workspaces, [control.desired_consumers, log.desired_consumers])
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
@@ -81,7 +88,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
+        queue_control=control, dead_letters=dead, retention=retention, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
 
@@ -93,7 +100,18 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         jobs_feature.build(),
         events_feature.build(),
         queues_feature.build(),
-        dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
+        queue_control_feature.build(
+            services.bus,
+            services.db,
+            services.audit,
+            services.queues,
+            services.queue_control,
+            services.reconciler,
+            services.security.workspaces,
+        ),
+        dead_letters_feature.build(
+            services.bus, services.db, services.dead_letters, services.retention, services.security.workspaces
+        ),
         agents_feature.build(services.bus, services.presence, clock),
         admin_feature.build(services.overviews),
     ]
@@ -134,6 +152,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
     metrics.add_gauges(services.overviews.gauges)
+    metrics.add_gauges(services.retention.gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -158,6 +177,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "reconciler": services.reconciler,
             "events": services.events,
             "queues": services.queues,
+            "queue_control": services.queue_control,
             "dead_letters": services.dead_letters,
             "agents": services.agents,
             "overviews": services.overviews,

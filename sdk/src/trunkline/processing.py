@@ -35,7 +35,7 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF})
+_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -123,6 +123,7 @@ class Processor:
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
             error=failure.error,
             final=final,
+            handler=getattr(self._run, "name", ""),
         )
 
     async def _record(self, attempt: frames.Attempt) -> None:
@@ -142,7 +143,9 @@ class Processor:
             subjects.dead(client.workspace, client.principal, frame.lane, frame.name),
             delivery.payload,
             msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}",
-            headers=header_lines(dead_headers(delivery, reason, error.message)),
+            headers=header_lines(
+                dead_headers(delivery, reason, error.message) | {frames.HEADER_AGENT: self._identity.agent}
+            ),
         )
         delivery.term(reason)
 

@@ -49,3 +49,11 @@ async def page(tx: Tx, workspace: str, *, after: str | None, limit: int) -> list
 
 async def every(tx: Tx) -> list[Any]:
     return list((await tx.execute(select(queues))).all())
+
+
+async def names(tx: Tx, workspace: str) -> set[str]:
+    return set((await tx.execute(select(queues.c.name).where(queues.c.workspace_id == workspace))).scalars())
+
+
+async def delete(tx: Tx, workspace: str, name: str) -> None:
+    await tx.execute(queues.delete().where((queues.c.workspace_id == workspace) & (queues.c.name == name)))

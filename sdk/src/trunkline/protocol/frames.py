@@ -18,6 +18,12 @@ HEADER_DELIVERIES = "Tl-Deliveries"
 HEADER_REASON = "Tl-Reason"
 HEADER_ERROR = "Tl-Error"
 HEADER_REDRIVE_OF = "Tl-Redrive-Of"
+HEADER_AGENT = "Tl-Agent"
+"""On a dead letter: the agent that could not process it."""
+HEADER_EDITED_BY = "Tl-Edited-By"
+"""On a redriven message: who replaced its data."""
+HEADER_DISCARDED_BY = "Tl-Discarded-By"
+"""On a dead letter that the hub itself wrote: nobody needs to look at it, for this principal took the message away."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
@@ -120,6 +126,8 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     duration_ms: float
     error: AttemptError
     final: bool = False
+    handler: str = ""
+    """Name of the function that was run."""
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):

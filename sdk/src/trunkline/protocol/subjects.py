@@ -136,6 +136,10 @@ def dead(workspace: str, principal: str, lane: Lane, reader: str) -> str:
     return f"{ROOT}.{workspace}.dead.{token(principal)}.{lane}.{token(reader)}"
 
 
+def dead_filter(workspace: str, lane: Lane, reader: str) -> str:
+    return f"{ROOT}.{workspace}.dead.*.{lane}.{token(reader)}"
+
+
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
 

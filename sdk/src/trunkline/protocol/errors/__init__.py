@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, control, jobs, message, queues, reach, request, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -66,6 +66,16 @@ from trunkline.protocol.errors.base import (
     TrunklineError,
     UnavailableError,
     pointer,
+)
+from trunkline.protocol.errors.control import (
+    BulkCountError,
+    DeadLetterDiscardedError,
+    DeadLetterHomelessError,
+    DeadLetterUneditableError,
+    QueueBusyError,
+    QueueDrainingError,
+    QueueMessageTakenError,
+    QueueMessageUnknownError,
 )
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
@@ -111,7 +121,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, reach, setup)
+_HOMES = (base, request, message, access, queues, control, agents, jobs, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -135,6 +145,7 @@ __all__ = [
     "AgentOwnedError",
     "AgentUnknownError",
     "BrokerStartError",
+    "BulkCountError",
     "BusUnavailableError",
     "CallError",
     "CallFailedError",
@@ -146,7 +157,10 @@ __all__ = [
     "CursorInvalidError",
     "DataInUseError",
     "DataNotWritableError",
+    "DeadLetterDiscardedError",
+    "DeadLetterHomelessError",
     "DeadLetterRedrivenError",
+    "DeadLetterUneditableError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
     "EventUnknownError",
@@ -167,8 +181,12 @@ __all__ = [
     "PermissionDeniedError",
     "PortTakenError",
     "Problem",
+    "QueueBusyError",
+    "QueueDrainingError",
     "QueueFullError",
     "QueueInUseError",
+    "QueueMessageTakenError",
+    "QueueMessageUnknownError",
     "QueueUnknownError",
     "RepositoryInvalidError",
     "RequestError",
