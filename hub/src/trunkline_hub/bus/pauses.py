@@ -18,7 +18,7 @@ FOREVER = "2200-01-01T00:00:00Z"
 HOLD_S = 60.0
 """A hold outlives the taking over of a job whose hub died, and no more."""
 _FAR = "2100"
-_PAST = "1970-01-01T00:00:00Z"
+_RELEASE_S = 0.02
 
 Stays = Callable[[], Awaitable[bool]]
 """Tells whether the queue is to stay paused when a hold ends."""
@@ -27,7 +27,7 @@ Stays = Callable[[], Awaitable[bool]]
 async def align(js: JetStreamManager, stream: str, present: ConsumerInfo, *, paused: bool) -> None:
     """Pause or resume a consumer for an operator; a hold of bulk work is let be."""
     if _is_far(present) != paused:
-        await js.pause_consumer(stream, present.name, FOREVER if paused else _PAST)
+        await js.pause_consumer(stream, present.name, FOREVER if paused else _soon())
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def hold(bus: HubBus, place: Place, stays: Stays) -> AsyncIterator[HandedO
     try:
         infos = [info for name in place.consumers if (info := await consumer_info(js, place.stream, name))]
         mine = [info.name for info in infos if not _is_far(info)]
-        until = (datetime.now(UTC) + timedelta(seconds=HOLD_S)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        until = _moment(HOLD_S)
         for name in mine:
             await js.pause_consumer(place.stream, name, until)
         try:
@@ -49,7 +49,7 @@ async def hold(bus: HubBus, place: Place, stays: Stays) -> AsyncIterator[HandedO
         finally:
             if not await stays():
                 for name in mine:
-                    await js.pause_consumer(place.stream, name, _PAST)
+                    await js.pause_consumer(place.stream, name, _soon())
     except NotFoundError:
         raise BusUnavailableError(f"A consumer of {place.queue} went away meanwhile") from None
     except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -58,3 +58,12 @@ async def hold(bus: HubBus, place: Place, stays: Stays) -> AsyncIterator[HandedO
 
 def _is_far(info: ConsumerInfo) -> bool:
     return bool(info.paused) and (info.config.pause_until or "") >= _FAR
+
+
+def _soon() -> str:
+    """A pause that runs out wakes waiting workers at once; one that is called off leaves them to the next heartbeat."""
+    return _moment(_RELEASE_S)
+
+
+def _moment(in_s: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=in_s)).isoformat().replace("+00:00", "Z")
