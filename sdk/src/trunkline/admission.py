@@ -1,5 +1,6 @@
 """Whether a queue takes work in: asked once before the first message, then refreshed behind the sender's back."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -22,6 +23,7 @@ class Admission:
         self._ask = ask
         self._fresh_until: dict[str, float] = {}
         self._refusals: dict[str, TrunklineError] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks()
 
     def is_fresh(self, queue: str) -> bool:
@@ -33,7 +35,7 @@ class Admission:
         known = self._fresh_until.get(queue)
         refusal = self._refusals.get(queue)
         if known is None or (refusal is not None and known <= time.monotonic()):
-            await self._learn(queue)
+            await self._together(queue)
             refusal = self._refusals.get(queue)
         elif refusal is None:  # known, but not quite fresh: the answer is for the messages after this one
             self._fresh_until[queue] = time.monotonic() + REFRESH_S
@@ -44,6 +46,15 @@ class Admission:
     async def close(self) -> None:
         """Stop asking."""
         await self._tasks.close()
+
+    async def _together(self, queue: str) -> None:
+        """Ask once for all who wait for the same answer."""
+        asking = self._asking.get(queue)
+        if asking is None:
+            asking = self._tasks.spawn(self._learn(queue), name=f"admission-{queue}", awaited=True)
+            self._asking[queue] = asking
+            asking.add_done_callback(lambda _done: self._asking.pop(queue))
+        await asyncio.shield(asking)
 
     async def _learn(self, queue: str) -> None:
         try:

@@ -35,7 +35,7 @@ from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.place import address, has_reader
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
-from trunkline_hub.core.page import cut, decode_cursor
+from trunkline_hub.core.page import cut, decode_number
 from trunkline_hub.core.preview import show, show_headers
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -88,8 +88,8 @@ class DeadLetters:
             CursorInvalidError, RequestInvalidError
         """
         where = model.conditions(wanted, "query:") | {"state": state, "waiting": waiting}
-        rows = await store.page(tx, workspace, where, before=decode_cursor(cursor), limit=limit)
-        kept, after = cut(rows, limit, lambda row: str(row.id))
+        rows = await store.page(tx, workspace, where, before=decode_number(cursor), limit=limit)
+        kept, after = cut(rows, limit, lambda row: str(row.seq))
         return DeadLetterPage(items=[_letter(row) for row in kept], next=after)
 
     async def summary(self, tx: Tx, workspace: str, wanted: LetterFilter) -> DeadLetterSummary:

@@ -56,12 +56,11 @@ dead_letters = Table(
     Column("discard_reason", Text, nullable=True),
     Column("job_id", String(36), nullable=True),
     UniqueConstraint("workspace_id", "seq"),
-    Index(None, "workspace_id", "id"),
-    Index(None, "workspace_id", "lane", "reader", "id"),
     Index(None, "workspace_id", "state", "seq"),
+    Index(None, "workspace_id", "lane", "reader", "seq"),
     Index(None, "workspace_id", "lane", "reader", "state"),
-    Index(None, "workspace_id", "reason", "id"),
-    Index(None, "workspace_id", "type", "id"),
+    Index(None, "workspace_id", "reason", "seq"),
+    Index(None, "workspace_id", "type", "seq"),
     Index(None, "workspace_id", "message_id"),
     Index(None, "workspace_id", "correlation_id"),
     Index(None, "redrive_of"),
@@ -106,13 +105,13 @@ async def insert(tx: Tx, table: Table, rows: list[dict[str, Any]]) -> None:
     await tx.execute(table.insert(), rows)
 
 
-async def page(tx: Tx, workspace: str, where: dict[str, Any], *, before: str | None, limit: int) -> list[Any]:
-    """Return `limit + 1` rows older than `before`, newest first."""
+async def page(tx: Tx, workspace: str, where: dict[str, Any], *, before: int | None, limit: int) -> list[Any]:
+    """Return `limit + 1` rows with sequences below `before`, newest first."""
     table = dead_letters
     query = _filtered(select(table), workspace, where)
     if before is not None:
-        query = query.where(table.c.id < before)
-    return list((await tx.execute(query.order_by(table.c.id.desc()).limit(limit + 1))).all())
+        query = query.where(table.c.seq < before)
+    return list((await tx.execute(query.order_by(table.c.seq.desc()).limit(limit + 1))).all())
 
 
 async def run(tx: Tx, workspace: str, where: dict[str, Any], *, after: int, up_to: int, limit: int) -> list[Any]:

@@ -59,6 +59,7 @@ class Selection:
     type: str | None = None
     key: str | None = None
     before: datetime | None = None
+    since: datetime | None = None
 
     @property
     def needs_looking(self) -> bool:
@@ -68,6 +69,8 @@ class Selection:
     def has(self, subject: str, payload: bytes, stored_at: datetime) -> bool:
         """Whether a message is meant."""
         if self.before is not None and stored_at >= self.before:
+            return False
+        if self.since is not None and stored_at < self.since:
             return False
         if self.type is None and self.key is None:
             return True

@@ -1,7 +1,7 @@
 """Steering queues, looking into them, and ordering bulk work on them; `events.py` does that work."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -143,8 +143,8 @@ class QueueControl:
         """
         await self._queues.declaration(tx, workspace, name)
         place = place_of(workspace, name)
-        select = model.Selection(type=filters.get("type"), key=filters.get("key"))
-        after, since = decode_number(cursor) or 0, filters.get("since")
+        after, since = decode_number(cursor) or 0, _in_utc(filters.get("since"))
+        select = model.Selection(type=filters.get("type"), key=filters.get("key"), since=since)
         found: list[Stored] = []
         scanned, behind = 0, 1
         while len(found) <= limit and scanned < _SCANNED and behind:
@@ -388,6 +388,11 @@ def _shown(message: Stored, out: HandedOut, failed: int, size_bytes: int | None)
         state="taken" if out.has(message.seq, message.subject) else "waiting", failed_attempts=failed,
         headers=show_headers(message.headers), payload=payload, payload_encoding=encoding, payload_truncated=truncated,
     )  # fmt: skip
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """A moment without a zone is meant in UTC."""
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _status(row: Any) -> QueueStatus:

@@ -29,13 +29,16 @@ def _new():
 _INDEXES = (
     ["workspace_id", "state", "seq"],
     ["workspace_id", "lane", "reader", "state"],
-    ["workspace_id", "reason", "id"],
-    ["workspace_id", "type", "id"],
+    ["workspace_id", "lane", "reader", "seq"],
+    ["workspace_id", "reason", "seq"],
+    ["workspace_id", "type", "seq"],
     ["workspace_id", "message_id"],
     ["workspace_id", "correlation_id"],
     ["redrive_of"],
     ["job_id"],
 )
+_BY_ID = (["workspace_id", "id"], ["workspace_id", "lane", "reader", "id"])
+"""Their pages are in the order of the stream by now."""
 
 
 def _index(columns):
@@ -46,6 +49,8 @@ def upgrade() -> None:
     for column in _new():
         op.add_column("dead_letters", column)
     op.execute("UPDATE dead_letters SET state = 'redriven' WHERE redriven_at IS NOT NULL")
+    for columns in _BY_ID:
+        op.drop_index(_index(columns), "dead_letters")
     for columns in _INDEXES:
         op.create_index(_index(columns), "dead_letters", columns, unique=False)
     op.create_table(
@@ -80,6 +85,8 @@ def downgrade() -> None:
     with op.batch_alter_table("dead_letters") as table:
         for column in _new():
             table.drop_column(column.name)
+    for columns in _BY_ID:
+        op.create_index(_index(columns), "dead_letters", columns, unique=False)
 
 
 def _first_revisions() -> None:
