@@ -17,6 +17,8 @@ from trunkline_hub.bus.log import Stored, read_one
 
 _TIMEOUT_S = 5.0
 _MAX_BYTES = 4 * 2**20
+_LAST = frozenset({"204", "404"})
+"""204: that was the last one; 404: there is none."""
 _MAX_RUN = 1000
 _SPARSE = 8
 """Where fewer than one in so many messages is wanted, each is asked for by itself."""
@@ -39,12 +41,15 @@ async def read_run(
     """Return up to `limit` messages at or after `from_seq` (or `since`); fewer where they are large."""
     wanted = {"batch": limit, "max_bytes": _MAX_BYTES, "next_by_subj": filter_subject}
     wanted |= {"seq": max(1, from_seq)} if since is None else {"start_time": since.isoformat()}
-    inbox = _client(bus).new_inbox()
+    client = _client(bus)
+    gathering = _Gathering()
     subscription: Subscription | None = None
     try:
-        subscription = await _client(bus).subscribe(inbox)
-        await _client(bus).publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(wanted), reply=inbox)
-        return await _collect(subscription)
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(inbox, cb=gathering.take, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        await client.publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(wanted), reply=inbox)
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await gathering.run
     except (nats.errors.Error, TimeoutError, OSError) as error:
         raise BusUnavailableError(f"Stored messages could not be read: {error}") from None
     finally:
@@ -101,18 +106,27 @@ async def purge(bus: HubBus, stream: str, filter_subject: str, *, up_to: int) ->
     return int(msgspec.json.decode(answer.data).get("purged", 0))
 
 
-async def _collect(subscription: Subscription) -> Run:
-    found: list[Stored] = []
-    behind = 0
-    while True:
-        msg = await subscription.next_msg(timeout=_TIMEOUT_S)
+class _Gathering:
+    """Takes the broker's answers one by one until it says that there are no more."""
+
+    def __init__(self) -> None:
+        self.run: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+        self._found: list[Stored] = []
+        self._behind = 0
+
+    async def take(self, msg: Msg) -> None:
         headers = msg.headers or {}
-        if "Status" in headers:  # 204: that was the last one; 404: there is none
-            if headers["Status"] not in {"204", "404"}:
-                raise BusUnavailableError(f"The broker answered {headers['Status']} {headers.get('Description', '')}")
-            return Run(messages=found, behind=behind)
-        behind = int(headers["Nats-Num-Pending"])
-        found.append(_stored(msg))
+        status = headers.get("Status")
+        if status is None:
+            self._behind = int(headers["Nats-Num-Pending"])
+            self._found.append(_stored(msg))
+        elif self.run.done():
+            return
+        elif status in _LAST:
+            self.run.set_result(Run(messages=self._found, behind=self._behind))
+        else:
+            refusal = BusUnavailableError(f"The broker answered {status} {headers.get('Description', '')}")
+            self.run.set_exception(refusal)
 
 
 def _stored(msg: Msg) -> Stored:

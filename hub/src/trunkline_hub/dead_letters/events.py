@@ -77,9 +77,9 @@ class DeadLetterIndex(_Index):
         return [row | {"sender_verified": known} for row, known in zip(rows, verified, strict=True)]
 
     async def tell(self, tx: Tx, rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            fact = {name: row[name] for name in ("id", "lane", "reader", "message_id", "type", "reason", "error")}
-            await tx.emit(row["workspace_id"], "trunkline.dead_letter.added", fact, subject=row["id"])
+        told = ("id", "lane", "reader", "message_id", "type", "reason", "error")
+        facts = [({name: row[name] for name in told}, row["id"]) for row in rows]
+        await tx.emit_all(rows[0]["workspace_id"], "trunkline.dead_letter.added", facts)
 
     async def _is_verified(self, delivery: Delivery) -> bool:
         """Whether the letter is a true copy: the hub wrote it, or the original still lies where it says."""
