@@ -197,5 +197,8 @@ async def test_who_may_only_look_may_not_steer(hub, name):
                 await act(name)
         with pytest.raises(QueueUnknownError):
             await admin.queues.pause(f"{name}-no")
+        for verb, state in (("pause", "paused"), ("resume", "active")):
+            answer = await hub.admin("POST", f"queues/{name}/{verb}")
+            assert (answer.status, answer.json["state"]) == (200, state), "a reason is welcome, not needed"
         answer = await hub.admin("POST", f"queues/{name}/pause", json={"reason": "x" * 2000})
         assert (answer.status, answer.pointers) == (422, ["/reason"])

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Router, get, post
 from litestar.params import QueryParameter
 
@@ -38,23 +39,30 @@ Error = Annotated[
 Moment = Annotated[str | None, QueryParameter(description="RFC 3339.")]
 
 
-async def letter_filter(
+async def origin(
     lane: Lane | None = None,
     reader: str | None = None,
     reason: str | None = None,
     event_type: Type = None,
     sender: str | None = None,
     agent: str | None = None,
+) -> LetterFilter:
+    """Gather out of the query where letters come from."""
+    return LetterFilter(lane=lane, reader=reader, reason=reason, type=event_type, sender=sender, agent=agent)
+
+
+async def letter_filter(
+    origin: LetterFilter,
     error: Error = None,
     message_id: str | None = None,
     correlation_id: str | None = None,
     died_since: Moment = None,
     died_before: Moment = None,
 ) -> LetterFilter:
-    """Gather the filter out of the query."""
-    return LetterFilter(
-        lane=lane, reader=reader, reason=reason, type=event_type, sender=sender, agent=agent, error=error,
-        message_id=message_id, correlation_id=correlation_id, died_since=died_since, died_before=died_before,
+    """Gather the whole filter out of the query."""
+    return msgspec.structs.replace(
+        origin, error=error, message_id=message_id, correlation_id=correlation_id, died_since=died_since,
+        died_before=died_before,
     )  # fmt: skip
 
 
@@ -124,6 +132,6 @@ async def discard_all(
 router = Router(
     "/api/v1/w/{workspace:str}",
     route_handlers=[list_dead_letters, summarize, get_dead_letter, redrive, discard, redrive_all, discard_all],
-    dependencies={"letter_filter": letter_filter},
+    dependencies={"origin": origin, "letter_filter": letter_filter},
     tags=["dead letters"],
 )

@@ -23,7 +23,7 @@ from trunkline.protocol.resources import (
 from trunkline_hub.bus import Reconciler
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
-from trunkline_hub.queue_control.model import Verb
+from trunkline_hub.queue_control.model import Verb, sequence
 from trunkline_hub.queue_control.service import QueueControl
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
@@ -41,8 +41,9 @@ async def admission(workspace: str, name: str, tx: Tx, queue_control: QueueContr
 
 @post("/queues/{name:str}/pause", opt=requires("queues:operate"), status_code=200)
 async def pause(
-    workspace: str, name: str, data: Reason, request: AnyRequest, db: Database, queue_control: QueueControl,
+    workspace: str, name: str, request: AnyRequest, db: Database, queue_control: QueueControl,
     reconciler: Reconciler,
+    data: Reason | None = None,
 ) -> QueueStatus:  # fmt: skip
     """Hand out nothing from now on. Senders go on; messages in flight end normally."""
     return await _steer((workspace, name, "pause"), data, request, db, queue_control, reconciler)
@@ -50,8 +51,9 @@ async def pause(
 
 @post("/queues/{name:str}/drain", opt=requires("queues:operate"), status_code=200)
 async def drain(
-    workspace: str, name: str, data: Reason, request: AnyRequest, db: Database, queue_control: QueueControl,
+    workspace: str, name: str, request: AnyRequest, db: Database, queue_control: QueueControl,
     reconciler: Reconciler,
+    data: Reason | None = None,
 ) -> QueueStatus:  # fmt: skip
     """Take nothing in from now on; workers finish what is there."""
     return await _steer((workspace, name, "drain"), data, request, db, queue_control, reconciler)
@@ -59,8 +61,9 @@ async def drain(
 
 @post("/queues/{name:str}/resume", opt=requires("queues:operate"), status_code=200)
 async def resume(
-    workspace: str, name: str, data: Reason, request: AnyRequest, db: Database, queue_control: QueueControl,
+    workspace: str, name: str, request: AnyRequest, db: Database, queue_control: QueueControl,
     reconciler: Reconciler,
+    data: Reason | None = None,
 ) -> QueueStatus:  # fmt: skip
     """End a pause or a drain."""
     return await _steer((workspace, name, "resume"), data, request, db, queue_control, reconciler)
@@ -84,18 +87,18 @@ async def peek(
     return await queue_control.peek(tx, workspace, name, filters, cursor=cursor, limit=limit)
 
 
-@get("/queues/{name:str}/messages/{seq:int}", opt=requires("queues:read"))
-async def get_message(workspace: str, name: str, seq: int, tx: Tx, queue_control: QueueControl) -> QueuedMessage:
+@get("/queues/{name:str}/messages/{seq:str}", opt=requires("queues:read"))
+async def get_message(workspace: str, name: str, seq: str, tx: Tx, queue_control: QueueControl) -> QueuedMessage:
     """Look at one message, whole."""
-    return await queue_control.message(tx, workspace, name, seq)
+    return await queue_control.message(tx, workspace, name, sequence(seq))
 
 
-@post("/queues/{name:str}/messages/{seq:int}/cancel", opt=requires("queues:operate"), status_code=200)
+@post("/queues/{name:str}/messages/{seq:str}/cancel", opt=requires("queues:operate"), status_code=200)
 async def cancel(
-    workspace: str, name: str, seq: int, data: Reason, request: AnyRequest, queue_control: QueueControl
+    workspace: str, name: str, seq: str, request: AnyRequest, queue_control: QueueControl, data: Reason | None = None
 ) -> Cancelled:
     """Take a waiting message out for good; its discarded dead letter keeps it."""
-    return await queue_control.cancel(request.user, workspace, name, seq, data.reason)
+    return await queue_control.cancel(request.user, workspace, name, sequence(seq), (data or Reason()).reason)
 
 
 @post("/queues/{name:str}/purge", opt=requires("queues:operate"), status_code=202)
@@ -144,12 +147,12 @@ async def rollback(
 
 
 async def _steer(
-    what: tuple[str, str, Verb], data: Reason, request: AnyRequest, db: Database, queue_control: QueueControl,
+    what: tuple[str, str, Verb], data: Reason | None, request: AnyRequest, db: Database, queue_control: QueueControl,
     reconciler: Reconciler,
 ) -> QueueStatus:  # fmt: skip
     workspace, name, verb = what
     async with db.write() as tx:
-        status = await queue_control.steer(tx, request.user, workspace, name, verb, data.reason)
+        status = await queue_control.steer(tx, request.user, workspace, name, verb, (data or Reason()).reason)
         tx.after_commit(reconciler.converge)
     return status
 

@@ -6,7 +6,13 @@ from typing import Literal
 
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
-from trunkline.protocol.errors import BulkCountError, FieldError, RequestInvalidError, TrunklineError
+from trunkline.protocol.errors import (
+    BulkCountError,
+    FieldError,
+    QueueMessageUnknownError,
+    RequestInvalidError,
+    TrunklineError,
+)
 from trunkline.protocol.resources import MessageFilter, QueueState
 from trunkline_hub.core.preview import storable
 
@@ -24,6 +30,7 @@ REASON_UNROUTABLE = "unroutable"
 MAX_REASON_CHARS = 1000
 MAX_COUNT = 2**53
 _UNKNOWN = "unknown"
+_MAX_DIGITS = 15
 _BATCH = 500
 _SLICE_S = 0.25
 """With a pace, work is done in slices of about this many seconds."""
@@ -76,6 +83,17 @@ class Selection:
             return True
         facts = read(subject, payload)
         return (self.type is None or facts.type == self.type) and (self.key is None or facts.key == self.key)
+
+
+def sequence(text: str) -> int:
+    """Return the sequence that an address names.
+
+    Raises:
+        QueueMessageUnknownError: it is none, so there is no such message.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise QueueMessageUnknownError(f"{text!r} is not the sequence of a message")
+    return int(text)
 
 
 def batch_size(rate_per_s: float | None) -> int:

@@ -131,7 +131,7 @@ async def purge(
     request = PurgeRequest(dry_run=True, in_flight=in_flight, to_dead_letters=to_dead_letters, reason=reason)
     plan = await client.queues.purge(name, request)
     fate = "become dead letters" if to_dead_letters else "be gone for good"
-    if dry_run or not _confirmed(screen, plan, f"{_number(plan)} in {name} would {fate}", yes=yes):
+    if not _confirmed(screen, plan, f"{_number(plan)} in {name} would {fate}", dry_run=dry_run, yes=yes):
         return
     sure = msgspec.structs.replace(request, dry_run=False, expected_at_most=plan.count, up_to=plan.up_to)
     await _follow(client, screen, await client.queues.purge(name, sure))
@@ -157,7 +157,8 @@ async def move(client: Client, screen: Screen, /, name: str, to: str, dry_run: b
     )  # fmt: skip
     request = MoveRequest(to=to, filter=wanted, rate_per_s=options["rate"], dry_run=True, reason=options["reason"])
     plan = await client.queues.move(name, request)
-    if dry_run or not _confirmed(screen, plan, f"{_number(plan)} would move from {name} to {to}", yes=yes):
+    sentence = f"{_number(plan)} would move from {name} to {to}"
+    if not _confirmed(screen, plan, sentence, dry_run=dry_run, yes=yes):
         return
     expected = plan.count if plan.exact else _UNCOUNTED
     sure = msgspec.structs.replace(request, dry_run=False, expected_at_most=expected, up_to=plan.up_to)
@@ -221,10 +222,13 @@ def _number(plan: QueueWork) -> str:
     return f"{'' if plan.exact else 'at least '}{plan.count:,} messages"
 
 
-def _confirmed(screen: Screen, plan: QueueWork, sentence: str, *, yes: bool) -> bool:
+def _confirmed(screen: Screen, plan: QueueWork, sentence: str, *, dry_run: bool, yes: bool) -> bool:
     """Tell the count and ask; programs say `--yes`."""
-    screen.show(plan, sentence) if not yes else screen.say(sentence)
-    return yes or (not screen.as_json and click.confirm("Go on?", default=False, err=True))
+    if dry_run or not yes:
+        screen.show(plan, sentence)
+    else:
+        screen.say(sentence)
+    return not dry_run and (yes or (not screen.as_json and click.confirm("Go on?", default=False, err=True)))
 
 
 async def _follow(client: Client, screen: Screen, work: QueueWork) -> None:

@@ -31,7 +31,7 @@ class Queue(msgspec.Struct, kw_only=True):
     workers_waiting: int
     dead: int
     created_at: str
-    status: QueueStatus = QueueStatus()
+    status: QueueStatus = msgspec.field(default_factory=QueueStatus)
 
 
 class QueuePage(msgspec.Struct, kw_only=True):
