@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queues, security
+from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queues, revisions, routes, security
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -21,6 +21,7 @@ from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
+from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
@@ -33,6 +34,7 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
+from trunkline_hub.routes import feature as routes_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -58,6 +60,8 @@ class Services:
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
     agents: agents.Agents
+    routes: routes.Routes
+    news: HubNews
     overviews: admin.Overviews
     presence: Presence
 
@@ -78,10 +82,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    ways = routes.Routes(trail, revisions.Revisions(), work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
+        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence, routes=ways,
+        news=HubNews(bus),
     )  # fmt: skip
 
 
@@ -95,6 +101,15 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         agents_feature.build(services.bus, services.presence, clock),
+        routes_feature.build(
+            services.routes,
+            services.bus,
+            services.news,
+            services.db,
+            clock,
+            services.security.workspaces,
+            routes_feature.Desks(queues=services.queues, groups=services.events, skills=services.agents),
+        ),
         admin_feature.build(services.overviews),
     ]
 
@@ -113,6 +128,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
     kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
     return [
         services.bus,
+        services.news,
         services.reconciler,
         Callout(settings.bus, judge, hub_id=settings.hub_id),
         services.eviction,
@@ -160,6 +176,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "queues": services.queues,
             "dead_letters": services.dead_letters,
             "agents": services.agents,
+            "routes": services.routes,
             "overviews": services.overviews,
             "bus_settings": settings.bus,
             "web_settings": settings.web,

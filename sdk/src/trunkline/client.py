@@ -24,7 +24,7 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, JobsApi, QueuesApi, TokensApi
+from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, JobsApi, QueuesApi, RoutesApi, TokensApi
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -70,6 +70,7 @@ class Client:
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
         self.jobs = JobsApi(self.api)
+        self.routes = RoutesApi(self.api)
         self.tokens = TokensApi(self.api)
 
     @property

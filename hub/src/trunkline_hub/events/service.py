@@ -1,7 +1,7 @@
 """Publishing, reading and following events."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
@@ -133,6 +133,10 @@ class Events:
             lane="group", name=wanted.name, stream=subjects.events_stream(workspace),
             consumer=subjects.consumer("group", wanted.name), retry=retry, ack_wait_s=ack_wait_s,
         )  # fmt: skip
+
+    async def groups(self, tx: Tx, workspace: str) -> dict[str, Sequence[str]]:
+        """Return the types that each group of a workspace follows."""
+        return {row.name: row.types for row in await store.all_groups(tx) if row.workspace_id == workspace}
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""

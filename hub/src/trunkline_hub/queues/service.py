@@ -10,6 +10,7 @@ from trunkline.protocol.errors import QueueUnknownError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
 from trunkline.protocol.trace import current_traceparent
+from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus
 from trunkline_hub.bus.state import EMPTY, ReaderState, reader_state, reader_states
@@ -104,6 +105,22 @@ class Queues:
             traceparent=current_traceparent.get(),
         )  # fmt: skip
         return await self._bus.publish_task(workspace, principal.name, name, message)
+
+    async def forward(
+        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+    ) -> Ack:
+        """Put a message as it is into a queue, under its sender's pinned name.
+
+        Raises:
+            QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        subject = subjects.task(workspace, queue, principal)
+        stream = subjects.tasks_stream(workspace)
+        return await self._bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers))
+
+    async def names(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the names of a workspace's queues."""
+        return await store.names(tx, workspace)
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the consumers that should exist, one a queue."""

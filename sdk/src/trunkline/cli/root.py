@@ -25,6 +25,7 @@ _OWN = {
     "jobs": "trunkline.cli.jobs:jobs",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
+    "routes": "trunkline.cli.routes:routes",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",

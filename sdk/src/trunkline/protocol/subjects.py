@@ -14,6 +14,7 @@ subjects it stands for "any instance".
     tl.<ws>.dead.<principal>.<lane>.<reader>
     tl.<ws>.beat.<principal>.<agent>.<instance>
     tl.rollcall                                            (hub only)
+    tl.hubs.<topic>                                        (hub only)
 """
 
 import re
@@ -138,6 +139,11 @@ def dead(workspace: str, principal: str, lane: Lane, reader: str) -> str:
 
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
+
+
+def hub_news(topic: str) -> str:
+    """Return where hubs tell each other that `topic` changed."""
+    return f"{ROOT}.hubs.{topic}"
 
 
 def inbox_prefix(principal: str) -> str:

@@ -5,6 +5,7 @@ from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
+from trunkline.rest.routes import RoutesApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "JobsApi", "QueuesApi", "TokensApi"]
+__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "JobsApi", "QueuesApi", "RoutesApi", "TokensApi"]

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, request, routes, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -92,6 +92,7 @@ from trunkline.protocol.errors.request import (
     RequestTooLargeError,
     RouteUnknownError,
 )
+from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
     ContextMissingError,
@@ -111,7 +112,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, routes, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -176,6 +177,8 @@ __all__ = [
     "RequestMalformedError",
     "RequestTooLargeError",
     "RevisionUnknownError",
+    "RouteLoopError",
+    "RouteRuleUnknownError",
     "RouteUnknownError",
     "SettingInvalidError",
     "SetupError",
