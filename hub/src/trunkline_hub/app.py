@@ -32,6 +32,8 @@ from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
+from trunkline_hub.gate import Gate
+from trunkline_hub.gate import feature as gate_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.routes import feature as routes_feature
@@ -101,6 +103,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         agents_feature.build(services.bus, services.presence, clock),
+        gate_feature.build(Gate(services.db, services.events, services.queues), services.bus),
         routes_feature.build(
             services.routes,
             services.bus,

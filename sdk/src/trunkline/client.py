@@ -10,6 +10,7 @@ from trunkline import payloads
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
+from trunkline.governed import Governed
 from trunkline.http import HttpApi
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
@@ -59,6 +60,7 @@ class Client:
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
         self._calls: Calls | None = None
+        self._governed: Governed | None = None
         self._opening = asyncio.Lock()
         self._closed = False
         self._source = "/"
@@ -81,9 +83,13 @@ class Client:
     @property
     def principal(self) -> str:
         """Name that the broker pins on what this client sends; known once connected."""
+        return self._connected.principal
+
+    @property
+    def _connected(self) -> frames.Connection:
         if self._connection is None:
             raise ClientClosedError("The client is not connected to the bus yet")
-        return self._connection.principal
+        return self._connection
 
     @property
     def bus(self) -> Bus:
@@ -152,6 +158,9 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        if self._connected.governed_events:
+            target = subjects.gate_event(self.workspace, self.principal, event_type)
+            return await self._submit(target, message)
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -179,6 +188,8 @@ class Client:
             self._known_queues.add(queue)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
+        if self._connected.governed_tasks:
+            return await self._submit(subjects.gate_task(self.workspace, self.principal, queue), message)
         target = subjects.task(self.workspace, queue, self.principal)
         return await self._send(subjects.tasks_stream(self.workspace), target, message)
 
@@ -263,6 +274,7 @@ class Client:
         self._connection = found
         self._publisher = Publisher(bus)
         self._calls = Calls(bus, found.workspace, found.principal)
+        self._governed = Governed(bus)
         await self._publisher.open()
         self._bus = bus
 
@@ -294,6 +306,11 @@ class Client:
             headers=_CE_HEADERS,
             key=message.partitionkey,
         )
+
+    async def _submit(self, target: str, message: ce.Envelope) -> Ack:
+        if self._governed is None:
+            raise ClientClosedError
+        return await self._governed.send(target, ce.encode(message), {"Content-Type": ce.CONTENT_TYPE})
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -40,12 +40,14 @@ class BusSettings(BaseModel):
     max_consumers: int = Field(default=10_000, ge=1, description="Readers that one stream may have.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="Interval of agents' heartbeats, seconds.")
 
-    def connection_for(self, workspace: str, principal: str) -> Connection:
-        """Return what a client needs to reach the bus as `principal`."""
+    def connection_for(self, workspace: str, principal: str, *, governed: tuple[bool, bool]) -> Connection:
+        """Return what a client needs to reach the bus as `principal`; `governed` are its events and its tasks."""
         return Connection(
             urls=self.client_urls or self.urls,
             workspace=workspace,
             principal=principal,
             inbox_prefix=inbox_prefix(principal),
             heartbeat_s=self.heartbeat_s,
+            governed_events=governed[0],
+            governed_tasks=governed[1],
         )

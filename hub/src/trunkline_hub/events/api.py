@@ -22,7 +22,7 @@ AnyRequest = Request[Principal, Any, Any]
 TypePattern = Annotated[str | None, QueryParameter(name="type", description="Type or pattern, such as `order.*`.")]
 
 
-@post("/events", opt=requires("events:publish", audited=False), operation_class=CloudEventOperation)
+@post("/events", opt=requires("events:submit", audited=False), operation_class=CloudEventOperation)
 async def publish(workspace: str, body: bytes, request: AnyRequest, events: Events) -> Ack:
     """Store one CloudEvent (structured JSON). Answered when the broker has it on disk."""
     return await events.publish(request.user, workspace, body)

@@ -118,6 +118,10 @@ class Queues:
         stream = subjects.tasks_stream(workspace)
         return await self._bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers))
 
+    async def require(self, tx: Tx, workspace: str, name: str) -> Any:
+        """Return a queue's row, or raise QueueUnknownError."""
+        return await self._row(tx, workspace, name)
+
     async def names(self, tx: Tx, workspace: str) -> set[str]:
         """Return the names of a workspace's queues."""
         return await store.names(tx, workspace)

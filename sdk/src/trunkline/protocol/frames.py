@@ -88,6 +88,9 @@ class Connection(msgspec.Struct, kw_only=True):
     principal: str
     inbox_prefix: str
     heartbeat_s: float
+    governed_events: bool = False
+    """Whether events go through the hub's gate: the token may not publish them directly."""
+    governed_tasks: bool = False
 
 
 class Registered(msgspec.Struct, kw_only=True):

@@ -13,6 +13,8 @@ subjects it stands for "any instance".
     tl.<ws>.attempts.<principal>.<lane>.<reader>
     tl.<ws>.dead.<principal>.<lane>.<reader>
     tl.<ws>.beat.<principal>.<agent>.<instance>
+    tl.<ws>.gate.<principal>.events.<type…>                (asked of a hub)
+    tl.<ws>.gate.<principal>.tasks.<queue>                 (asked of a hub)
     tl.rollcall                                            (hub only)
     tl.hubs.<topic>                                        (hub only)
 """
@@ -141,6 +143,28 @@ def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
 
 
+GateLane = Literal["events", "tasks"]
+
+
+def gate_event(workspace: str, principal: str, event_type: str) -> str:
+    return f"{ROOT}.{workspace}.gate.{token(principal)}.events.{type_tokens(event_type)}"
+
+
+def gate_task(workspace: str, principal: str, queue: str) -> str:
+    return f"{ROOT}.{workspace}.gate.{token(principal)}.tasks.{token(queue)}"
+
+
+def gate_filter(workspace: str, principal: str | None = None, lane: GateLane | None = None) -> str:
+    sender = "*" if principal is None else token(principal)
+    return f"{ROOT}.{workspace}.gate.{sender}.{lane or '*'}.>"
+
+
+def gate_parts(subject: str) -> tuple[str, str, str, str]:
+    """Return (workspace, principal, lane, type tokens or queue token) of a gate subject."""
+    _root, workspace, _gate, sender, lane, rest = subject.split(".", 5)
+    return workspace, untoken(sender), lane, rest
+
+
 def hub_news(topic: str) -> str:
     """Return where hubs tell each other that `topic` changed."""
     return f"{ROOT}.hubs.{topic}"
@@ -188,5 +212,5 @@ def workspace_of(subject: str) -> str:
 def sender_of(subject: str) -> str:
     """Return the principal pinned into an event, redrive, task, attempt or dead-letter subject."""
     parts = subject.split(".")
-    position = {"events": 3, "attempts": 3, "dead": 3, "redrive": 4, "tasks": 6, "call": 3}[parts[2]]
+    position = {"events": 3, "attempts": 3, "dead": 3, "redrive": 4, "tasks": 6, "call": 3, "gate": 3}[parts[2]]
     return untoken(parts[position])
