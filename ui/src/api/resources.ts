@@ -7,6 +7,7 @@ export type Attempt = Schemas["Attempt"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type DeadLetterDetail = Schemas["DeadLetterDetail"];
 export type DeadLetterPage = Schemas["DeadLetterPage"];
+export type Job = Schemas["Job"];
 export type Overview = Schemas["Overview"];
 export type ReaderLag = Schemas["ReaderLag"];
 export type Redriven = Schemas["Redriven"];

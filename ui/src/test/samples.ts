@@ -1,4 +1,4 @@
-import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Overview } from "~/api/resources";
+import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview } from "~/api/resources";
 
 const AT = "2026-11-22T11:20:00.000000Z";
 
@@ -83,5 +83,27 @@ export function detail(more: Partial<DeadLetter> = {}): DeadLetterDetail {
     payload_encoding: "json",
     payload_truncated: false,
     history: [attempt(1), attempt(2)],
+  };
+}
+
+export function job(more: Partial<Job> = {}): Job {
+  return {
+    id: "job-1",
+    kind: "dead_letters.redrive",
+    title: "Redrive 5,000 dead letters",
+    state: "running",
+    params: { reader: "invoices" },
+    total: 5000,
+    done: 1000,
+    failed: 0,
+    rate_per_s: null,
+    result: {},
+    error: null,
+    by: "admin",
+    created_at: AT,
+    started_at: AT,
+    updated_at: AT,
+    finished_at: null,
+    ...more,
   };
 }
