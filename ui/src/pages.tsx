@@ -1,10 +1,11 @@
-import { Activity, Inbox, ListChecks } from "lucide-react";
+import { Activity, Inbox, ListChecks, Split } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
 import type { Overview } from "./api/resources";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { JobsPage } from "./pages/jobs/page";
+import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
 
 export interface Page {
@@ -33,5 +34,6 @@ export const PAGES: Page[] = [
     element: <DeadLettersPage />,
     count: (overview) => overview.dead_waiting,
   },
+  { to: "/routes", path: "/routes/:id?", label: "Routes", icon: Split, keys: "g r", element: <RoutesPage /> },
   { to: "/jobs", path: "/jobs/:id?", label: "Jobs", icon: ListChecks, keys: "g j", element: <JobsPage /> },
 ];

@@ -1204,14 +1204,11 @@ export interface components {
         };
         /** RouteCounts */
         RouteCounts: {
-            /** @default 0 */
-            dead_ends?: number;
-            last_at?: string | null;
-            last_error?: string | null;
-            /** @default 0 */
-            loops?: number;
-            /** @default 0 */
-            routed?: number;
+            dead_ends: number;
+            last_at: string | null;
+            last_error: string | null;
+            loops: number;
+            routed: number;
         };
         /** RouteDeclaration */
         RouteDeclaration: {

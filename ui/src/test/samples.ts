@@ -1,4 +1,4 @@
-import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview } from "~/api/resources";
+import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview, Revision, Route, RouteDeclaration } from "~/api/resources";
 
 const AT = "2026-11-22T11:20:00.000000Z";
 
@@ -106,4 +106,28 @@ export function job(more: Partial<Job> = {}): Job {
     finished_at: null,
     ...more,
   };
+}
+
+export function route(more: Partial<Route> = {}, declared: Partial<RouteDeclaration> = {}): Route {
+  return {
+    name: "big",
+    route: {
+      targets: [
+        { queue: "review", weight: 9 },
+        { queue: "review-v2", weight: 1 },
+      ],
+      mode: "split",
+      match: { types: ["order.*"], data: [{ path: "/total", op: ">", value: 100 }] },
+      ...declared,
+    },
+    revision: 2,
+    counts: { routed: 12, dead_ends: 0, loops: 0, last_at: AT, last_error: null },
+    updated_at: AT,
+    updated_by: "admin",
+    ...more,
+  };
+}
+
+export function revision(number: number): Revision {
+  return { number, action: "declared", body: {}, by: "admin", at: AT, note: "" };
 }

@@ -38,6 +38,7 @@ beforeEach(() => {
   vi.stubGlobal("ResizeObserver", NoResizeObserver);
   vi.stubGlobal("EventSource", FakeEventSource);
   window.matchMedia = noMatch;
+  Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
   Element.prototype.scrollIntoView = () => undefined;
   FakeEventSource.all = [];
   localStorage.clear();

@@ -72,13 +72,13 @@ class RouteDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
 class RouteCounts(msgspec.Struct, kw_only=True):
     """What a route did so far."""
 
-    routed: int = 0
-    dead_ends: int = 0
+    routed: int
+    dead_ends: int
     """Events whose target does not exist (any more)."""
-    loops: int = 0
+    loops: int
     """Events that had been through this route already."""
-    last_at: str | None = None
-    last_error: str | None = None
+    last_at: str | None
+    last_error: str | None
 
 
 class Route(msgspec.Struct, kw_only=True):
