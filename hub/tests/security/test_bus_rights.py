@@ -89,7 +89,16 @@ async def victim(sqlite_hub, name):
         yield agent
 
 
-ALL_STREAMS = ("EVENTS_default", "TASKS_default", "DEAD_default", "ATTEMPTS_default", "EVENTS_other", "ADVISORIES")
+ALL_STREAMS = (
+    "EVENTS_default",
+    "TASKS_default",
+    "DEAD_default",
+    "ATTEMPTS_default",
+    "EVENTS_other",
+    "ADVISORIES",
+    "SCHEDULE_default",
+    "DEFERRED_default",
+)
 JS_API = (
     "STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.INFO", "STREAM.MSG.GET", "STREAM.MSG.DELETE",
     "STREAM.SNAPSHOT", "STREAM.RESTORE", "DIRECT.GET", "CONSUMER.CREATE", "CONSUMER.DURABLE.CREATE", "CONSUMER.DELETE",

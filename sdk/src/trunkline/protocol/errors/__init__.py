@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, schedules, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -91,6 +91,7 @@ from trunkline.protocol.errors.request import (
     RequestTooLargeError,
     RouteUnknownError,
 )
+from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
     ContextMissingError,
@@ -110,7 +111,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, schedules, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -172,6 +173,9 @@ __all__ = [
     "RequestMalformedError",
     "RequestTooLargeError",
     "RouteUnknownError",
+    "ScheduleFullError",
+    "ScheduleUnknownError",
+    "ScheduledUnknownError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",

@@ -11,6 +11,16 @@ from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDeta
 from trunkline.protocol.resources.events import Event, EventPage
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.resources.schedules import (
+    Firing,
+    FiringPage,
+    Schedule,
+    Scheduled,
+    ScheduledDetail,
+    ScheduleDeclaration,
+    ScheduledPage,
+    SchedulePage,
+)
 from trunkline.protocol.resources.security import (
     SigninLink,
     SigninRequest,
@@ -36,6 +46,8 @@ __all__ = [
     "EnqueueRequest",
     "Event",
     "EventPage",
+    "Firing",
+    "FiringPage",
     "Health",
     "Overview",
     "Queue",
@@ -44,6 +56,12 @@ __all__ = [
     "ReaderLag",
     "Redriven",
     "Sample",
+    "Schedule",
+    "ScheduleDeclaration",
+    "SchedulePage",
+    "Scheduled",
+    "ScheduledDetail",
+    "ScheduledPage",
     "SigninLink",
     "SigninRequest",
     "Token",
