@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import msgspec
 
@@ -11,6 +11,7 @@ from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
 from trunkline.http import HttpApi
+from trunkline.later import Later, enqueue_later, is_later, publish_later
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, resources, subjects
@@ -24,7 +25,15 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, QueuesApi, TokensApi
+from trunkline.rest import (
+    AgentsApi,
+    DeadLettersApi,
+    EventsApi,
+    QueuesApi,
+    ScheduledApi,
+    SchedulesApi,
+    TokensApi,
+)
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -70,6 +79,8 @@ class Client:
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
         self.tokens = TokensApi(self.api)
+        self.schedules = SchedulesApi(self.api)
+        self.scheduled = ScheduledApi(self.api)
 
     @property
     def workspace(self) -> str:
@@ -130,6 +141,7 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
@@ -140,6 +152,8 @@ class Client:
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
+                The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
@@ -150,6 +164,8 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        if is_later(later):
+            return await publish_later(self.api, message, later)
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -162,8 +178,12 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Put work into a queue and wait until the broker has stored it.
+
+        With `delay_s=…` or `at=…` it enters the queue then, up to a year ahead. The same
+        id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
@@ -177,6 +197,8 @@ class Client:
             self._known_queues.add(queue)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
+        if is_later(later):
+            return await enqueue_later(self.api, queue, message, later)
         target = subjects.task(self.workspace, queue, self.principal)
         return await self._send(subjects.tasks_stream(self.workspace), target, message)
 

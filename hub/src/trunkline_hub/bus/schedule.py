@@ -29,6 +29,7 @@ HEADER_PLAN = "Tl-Plan"
 _ID_CHARS = 20
 _MAX_KEY_CHARS = 128
 _WRONG_LAST_SEQ = 10071
+_NO_SUCH_MESSAGE = frozenset({10043, 10057})
 
 Kind = Literal["task", "event", "retry"]
 
@@ -164,7 +165,7 @@ async def cancel(bus: HubBus, workspace: str, waiting: Waiting) -> bool:
     try:
         return await bus.js().delete_msg(subjects.schedule_stream(workspace), waiting.stored.seq)
     except APIError as error:
-        if error.code is not None and error.code < 500:  # noqa: PLR2004 -- the broker knows no such message
+        if error.err_code in _NO_SUCH_MESSAGE:
             return False
         raise BusUnavailableError(f"The broker did not cancel it: {error.description}") from None
     except (nats.errors.Error, TimeoutError, OSError) as error:

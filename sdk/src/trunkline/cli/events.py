@@ -1,10 +1,12 @@
 """`trunkline publish`, `trunkline events` and `trunkline tail`."""
 
+from datetime import datetime
 from typing import Any
 
 import click
 import msgspec
 
+from trunkline.cli.later import later_options, told
 from trunkline.cli.output import Screen, parse_data
 from trunkline.cli.session import with_client
 from trunkline.client import Client
@@ -19,6 +21,7 @@ _SHOWN_CHARS = 100
 @click.option("--subject", help="What the event is about.")
 @click.option("--key", help="Events with the same key keep their order.")
 @click.option("--id", "event_id", help="Publish twice with one id and it is stored once.")
+@later_options
 @with_client
 async def publish(
     client: Client,
@@ -28,9 +31,16 @@ async def publish(
     subject: str | None,
     key: str | None,
     event_id: str | None,
+    delay_s: float | None,
+    at: datetime | None,
 ) -> None:
-    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input)."""
-    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id)
+    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input), now or later."""
+    ack = await client.publish(
+        event_type, parse_data(data), subject=subject, key=key, id=event_id, delay_s=delay_s, at=at
+    )
+    if (sentence := told(f"{ack.id} enters the log", delay_s, at)) is not None:
+        screen.show(ack, sentence)
+        return
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} stored as number {ack.seq} of {ack.stream}{again}")
 

@@ -23,6 +23,8 @@ _OWN = {
     "events": "trunkline.cli.events:query",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
+    "scheduled": "trunkline.cli.schedules:scheduled",
+    "schedules": "trunkline.cli.schedules:schedules",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",

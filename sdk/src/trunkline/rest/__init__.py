@@ -4,6 +4,7 @@ from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
 from trunkline.rest.queues import QueuesApi
+from trunkline.rest.schedules import ScheduledApi, SchedulesApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "QueuesApi", "TokensApi"]
+__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "QueuesApi", "ScheduledApi", "SchedulesApi", "TokensApi"]
