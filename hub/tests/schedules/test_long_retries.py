@@ -214,7 +214,9 @@ async def test_a_forged_attempt_harms_only_its_own_message(hub, name):
             for attempt in ("-4", "x", "0", "", "9" * 18):
                 body = b'{"specversion":"1.0","id":"%s","source":"/s","type":"t","data":1}' % attempt.encode()
                 headers = {frames.HEADER_ATTEMPT: attempt}
-                await raw.publish(subjects.task("default", name, principal), body.replace(b'""', b'"e"'), headers=headers)
+                await raw.publish(
+                    subjects.task("default", name, principal), body.replace(b'""', b'"e"'), headers=headers
+                )
             await raw.flush()
         assert [await asyncio.wait_for(done.get(), 20) for _ in range(4)] == [(1, 1)] * 4
         (letter,) = await dead_letters(hub, name)
