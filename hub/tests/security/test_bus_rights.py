@@ -122,6 +122,19 @@ async def test_a_token_without_scopes_may_do_nothing_on_the_bus(sqlite_hub, vict
         assert await me.may_subscribe(f"_INBOX_me-{name}.x"), "its own inbox is its own"
 
 
+async def test_nobody_but_the_hub_writes_what_is_to_happen_later(sqlite_hub, victim, name):
+    """Not with every scope, not as a registered agent: a schedule may name any subject as its target."""
+    admin = f"agent {name} x"
+    for token, connection in ((await sqlite_hub.token("*"), "c"), (sqlite_hub.admin_token, admin)):
+        async with intruding(sqlite_hub, token, name=connection) as me:
+            for subject in (
+                f"tl.default.schedule.task.{name}.a.b", "tl.default.due.task.a", "$JS.API.STREAM.PURGE.SCHEDULE_default",
+                subjects.deferred("default", "admin", "queue", "not-mine"),
+            ):  # fmt: skip
+                headers = {"Nats-Schedule": "@at 2026-01-01T00:00:00Z", "Nats-Schedule-Target": "tl.default.due.task.a"}
+                assert not await me.may_publish(subject, headers=headers), subject
+
+
 async def test_nobody_sends_under_anothers_name(sqlite_hub, name):
     token = await sqlite_hub.token("*", principal=f"me-{name}")
     async with intruding(sqlite_hub, token) as me:

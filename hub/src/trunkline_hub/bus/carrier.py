@@ -42,6 +42,7 @@ class Carrier(Component):
         super().__init__()
         self._bus = bus
         self._workspaces = workspaces
+        self._ailment: str | None = None
 
     def stream(self, workspace: str) -> str:
         """Return the stream to read."""
@@ -60,16 +61,21 @@ class Carrier(Component):
 
     async def run(self) -> None:
         readers: dict[str, Reader] = {}
+        self._ailment = "waiting for the broker"
+        self.started.set()
         try:
             while True:
                 for workspace in await self._workspaces():
                     if workspace not in readers:
                         readers[workspace] = await self._read(workspace)
                     await self._tidy(workspace)
-                self.started.set()
+                self._ailment = None
                 await asyncio.sleep(_LOOK_S)
         finally:
             await asyncio.gather(*(reader.drain(timeout_s=_SETTLE_S) for reader in readers.values()))
+
+    def ailment(self) -> str | None:
+        return self._ailment
 
     async def _read(self, workspace: str) -> Reader:
         stream = self.stream(workspace)

@@ -1,6 +1,5 @@
 """`trunkline publish`, `trunkline events` and `trunkline tail`."""
 
-from datetime import datetime
 from typing import Any
 
 import click
@@ -26,19 +25,17 @@ _SHOWN_CHARS = 100
 async def publish(
     client: Client,
     screen: Screen,
+    /,
     event_type: str,
     data: str | None,
     subject: str | None,
     key: str | None,
     event_id: str | None,
-    delay_s: float | None,
-    at: datetime | None,
+    **later: Any,
 ) -> None:
     """Publish an event of TYPE with DATA (JSON, @file, or - for standard input), now or later."""
-    ack = await client.publish(
-        event_type, parse_data(data), subject=subject, key=key, id=event_id, delay_s=delay_s, at=at
-    )
-    if (sentence := told(f"{ack.id} enters the log", delay_s, at)) is not None:
+    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id, **later)
+    if (sentence := told(f"{ack.id} enters the log", **later)) is not None:
         screen.show(ack, sentence)
         return
     again = " (it was there already)" if ack.duplicate else ""

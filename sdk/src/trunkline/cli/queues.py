@@ -1,6 +1,6 @@
 """`trunkline queues …`."""
 
-from datetime import datetime
+from typing import Any
 
 import click
 
@@ -65,17 +65,11 @@ async def declare_queue(
 @later_options
 @with_client
 async def put_message(
-    client: Client,
-    screen: Screen,
-    name: str,
-    data: str | None,
-    message_id: str | None,
-    delay_s: float | None,
-    at: datetime | None,
+    client: Client, screen: Screen, /, name: str, data: str | None, message_id: str | None, **later: Any
 ) -> None:
     """Put DATA (JSON, @file, or - for standard input) into a queue, now or later."""
-    ack = await client.enqueue(name, parse_data(data), id=message_id, delay_s=delay_s, at=at)
-    if (sentence := told(f"{ack.id} enters {name}", delay_s, at)) is not None:
+    ack = await client.enqueue(name, parse_data(data), id=message_id, **later)
+    if (sentence := told(f"{ack.id} enters {name}", **later)) is not None:
         screen.show(ack, sentence)
         return
     again = " (it was there already)" if ack.duplicate else ""
