@@ -98,11 +98,11 @@ BAD = [
 
 
 @pytest.mark.parametrize(("wrong", "pointer"), BAD, ids=range(len(BAD)))
-async def test_declarations_that_cannot_be_kept_are_pointed_at(hub, name, wrong, pointer):
+async def test_declarations_that_cannot_be_kept_are_pointed_at(sqlite_hub, name, wrong, pointer):
     declaration = {"cron": "@daily", "queue": name, **wrong}
-    answer = await hub.admin("PUT", f"schedules/{name}", raw=json.dumps(declaration).encode())
+    answer = await sqlite_hub.admin("PUT", f"schedules/{name}", raw=json.dumps(declaration).encode())
     assert (answer.status, answer.pointers) == (422, [pointer])
-    assert (await hub.admin("GET", f"schedules/{name}")).status == 404
+    assert (await sqlite_hub.admin("GET", f"schedules/{name}")).status == 404
 
 
 # --- declared, shown, paused, removed

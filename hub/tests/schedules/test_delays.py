@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 import trunkline as tl
-from nats.js.errors import NotFoundError
 from trunkline.protocol.errors import QueueUnknownError, RequestInvalidError, ScheduledUnknownError
 from trunkline.protocol.resources import QueueDeclaration
 from trunkline_hub.bus import schedule
-
-from support.hub import eventually
 
 
 def taking(name: str, done: asyncio.Queue) -> tl.Agent:
@@ -68,9 +65,9 @@ async def test_over_http_a_delay_is_a_field_of_work_and_a_parameter_of_events(hu
         assert stored.event["odd"] == "kept"
 
 
-async def test_many_delays_come_in_the_order_of_their_times(hub, name):
+async def test_many_delays_come_in_the_order_of_their_times(sqlite_hub, name):
     done: asyncio.Queue = asyncio.Queue()
-    async with hub.serving(taking(name, done)), hub.connected() as client:
+    async with sqlite_hub.serving(taking(name, done)), sqlite_hub.connected() as client:
         base = datetime.now(UTC) + timedelta(seconds=1)
         order = [4, 1, 5, 0, 3, 2]
         await asyncio.gather(*(client.enqueue(name, n, at=base + timedelta(milliseconds=400 * n)) for n in order))
@@ -141,14 +138,14 @@ async def test_what_waits_is_listed_in_pages_and_by_queue(hub, name):
      ({"deliver_at": "2026-11-22T10:00:00"}, "/deliver_at"), ({"deliver_at": "9999-12-31T23:59:59-23:00"}, "/deliver_at"),
      ({"deliver_at": "2999-01-01T00:00:00Z"}, "/deliver_at"), ({"delay_s": 1, "deliver_at": "2026-11-22T10:00:00Z"}, "/deliver_at")],
 )  # fmt: skip
-async def test_times_that_are_none_are_pointed_at(hub, name, later, pointer):
-    await hub.admin("PUT", f"queues/{name}", raw=b"{}")
-    answer = await hub.admin("POST", f"queues/{name}/messages", raw=json.dumps({"data": 1, **later}).encode())
+async def test_times_that_are_none_are_pointed_at(sqlite_hub, name, later, pointer):
+    await sqlite_hub.admin("PUT", f"queues/{name}", raw=b"{}")
+    answer = await sqlite_hub.admin("POST", f"queues/{name}/messages", raw=json.dumps({"data": 1, **later}).encode())
     assert (answer.status, answer.pointers) == (422, [pointer])
     event = json.dumps({"specversion": "1.0", "id": name, "source": "/s", "type": f"{name}.e"}).encode()
-    answer = await hub.admin("POST", "events", raw=event, params={k: str(v) for k, v in later.items()})
+    answer = await sqlite_hub.admin("POST", "events", raw=event, params={k: str(v) for k, v in later.items()})
     assert (answer.status, answer.pointers) == (422, [f"query:{pointer[1:]}"])
-    assert (await hub.admin("GET", "scheduled", params={"queue": name})).json["items"] == []
+    assert (await sqlite_hub.admin("GET", "scheduled", params={"queue": name})).json["items"] == []
 
 
 async def test_a_delay_for_an_unknown_queue_is_refused_at_once(hub, name):
@@ -164,54 +161,15 @@ async def test_a_delay_for_an_unknown_queue_is_refused_at_once(hub, name):
 
 
 @pytest.mark.parametrize("odd", ["a.b c*>", "ü" * 300, "x" * 5000, "line\nbreak", "=", "_"], ids=range(6))
-async def test_ids_of_every_kind_wait_and_come(hub, name, odd):
+async def test_ids_of_every_kind_wait_and_come(sqlite_hub, name, odd):
     done: asyncio.Queue = asyncio.Queue()
-    async with hub.serving(taking(name, done)), hub.connected() as client:
+    async with sqlite_hub.serving(taking(name, done)), sqlite_hub.connected() as client:
         await client.enqueue(name, 1, id=odd + name, delay_s=0.6)
         (item,) = (await client.scheduled.list(queue=name)).items
         assert item.message_id == odd + name
-        assert (await hub.admin("GET", f"scheduled/{item.id}")).status == 200
+        assert (await sqlite_hub.admin("GET", f"scheduled/{item.id}")).status == 200
         _n, ctx, _came = await asyncio.wait_for(done.get(), 20)
         assert ctx.id == odd + name
-
-
-async def test_delays_survive_a_killed_broker_and_a_killed_hub(own_hub, broker, name):
-    """Due while everything is down: it comes once, late, when both are back. Due later: it comes in time."""
-    hub = await own_hub()
-    async with hub.connected() as client:
-        await client.queues.declare(name, QueueDeclaration())
-        await client.enqueue(name, "due meanwhile", delay_s=0.5)
-        await client.enqueue(name, "due later", delay_s=4)
-        await client.publish(f"{name}.e", 1, delay_s=0.5)
-    await hub.stop()
-    await broker.kill()
-    await asyncio.sleep(0.6)
-    await broker.start()
-    hub = await own_hub()
-    done: asyncio.Queue = asyncio.Queue()
-    async with hub.serving(taking(name, done)), hub.connected() as client:
-        assert (await asyncio.wait_for(done.get(), 20))[0] == "due meanwhile"
-        assert (await asyncio.wait_for(done.get(), 20))[0] == "due later"
-
-        async def logged():
-            return len((await client.events.query(type=f"{name}.e")).items) == 1
-
-        await eventually(logged)
-    assert done.empty()
-
-
-async def test_what_was_carried_on_is_removed(own_hub, name):
-    hub = await own_hub()
-    done: asyncio.Queue = asyncio.Queue()
-    async with hub.serving(taking(name, done)), hub.connected() as client:
-        await asyncio.gather(*(client.enqueue(name, n, delay_s=0.3) for n in range(20)))
-        assert sorted([(await asyncio.wait_for(done.get(), 20))[0] for _ in range(20)]) == list(range(20))
-    js = hub.component("bus").js()
-
-    async def empty():
-        return (await js.stream_info("SCHEDULE_default")).state.messages == 0
-
-    await eventually(empty)
 
 
 async def test_one_workspace_sees_nothing_of_another(hub, name):
@@ -224,34 +182,3 @@ async def test_one_workspace_sees_nothing_of_another(hub, name):
     token = await hub.token("queues:enqueue")
     answer = await hub.http("DELETE", f"scheduled/{ack.id}", token=token)
     assert (answer.status, answer.code) == (403, "access.denied")
-
-
-async def test_too_much_is_refused_and_what_waits_stays(own_hub, name):
-    hub = await own_hub(bus={"schedule_max_bytes": 2**20})
-    async with hub.connected() as client:
-        await client.queues.declare(name, QueueDeclaration())
-        for _ in range(3):
-            await client.enqueue(name, "x" * 500_000, delay_s=1000)
-        answer = await hub.admin("POST", f"queues/{name}/messages", raw=b'{"data":1,"delay_s":9}')
-        assert (answer.status, answer.code) == (503, "schedule.full")
-        assert len((await client.scheduled.list(queue=name)).items) == 3
-
-
-async def test_a_queue_that_is_gone_by_then_makes_a_dead_letter(own_hub, name):
-    hub = await own_hub()
-    async with hub.connected() as client:
-        await client.queues.declare(name, QueueDeclaration())
-        ack = await client.enqueue(name, 1, delay_s=1)
-        db = hub.component("outbox-relay")._db
-        async with db.write() as tx:
-            from sqlalchemy import text
-
-            await tx.execute(text("DELETE FROM queues"))
-
-        async def buried():
-            return (await client.dead_letters.list(reader=name, reason="unroutable")).items
-
-        (letter,) = await eventually(buried)
-        assert letter.message_id == ack.id
-    with pytest.raises(NotFoundError):
-        await hub.component("bus").js().get_msg("TASKS_default", 1)

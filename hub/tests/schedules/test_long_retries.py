@@ -156,21 +156,21 @@ FORGED = {
 
 
 @pytest.mark.parametrize("where", FORGED, ids=FORGED)
-async def test_a_worker_cannot_make_the_hub_carry_messages_elsewhere(hub, name, where):
+async def test_a_worker_cannot_make_the_hub_carry_messages_elsewhere(sqlite_hub, name, where):
     """What a worker says of where it came from is checked; what is not its own becomes a dead letter, not lost."""
     headers = {
         frames.HEADER_SUBJECT: FORGED[where].replace("{q}", name), frames.HEADER_DUE: "never",
         frames.HEADER_ATTEMPT: "9" * 40, frames.HEADER_ORIGIN_SEQ: "\u00b2",
         "nats-schedule-target": "tl.default.events.admin.x",
     }  # fmt: skip
-    async with _reader(hub, name) as client:
+    async with _reader(sqlite_hub, name) as client:
         await client.publish(subjects.deferred("default", f"me-{name}", "queue", name), b"{}", headers=headers)
         await client.flush()
-    (letter,) = await dead_letters(hub, name)
+    (letter,) = await dead_letters(sqlite_hub, name)
     assert letter["reason"] == "unroutable"
-    answer = await hub.admin("POST", f"dead-letters/{letter['id']}/redrive")
+    answer = await sqlite_hub.admin("POST", f"dead-letters/{letter['id']}/redrive")
     assert (answer.status, answer.code) == (409, "conflict")
-    await eventually(hub.is_ready)
+    await eventually(sqlite_hub.is_ready)
 
 
 async def test_headers_that_the_broker_would_obey_do_not_come_back(hub, name):
