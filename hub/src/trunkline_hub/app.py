@@ -12,7 +12,19 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queues, revisions, routes, security
+from trunkline_hub import (
+    admin,
+    agents,
+    audit,
+    dead_letters,
+    events,
+    jobs,
+    queues,
+    revisions,
+    routes,
+    schedules,
+    security,
+)
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -37,6 +49,7 @@ from trunkline_hub.gate import feature as gate_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.routes import feature as routes_feature
+from trunkline_hub.schedules import feature as schedules_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -61,6 +74,8 @@ class Services:
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
+    scheduled: schedules.ScheduledMessages
+    schedules: schedules.Schedules
     agents: agents.Agents
     routes: routes.Routes
     news: HubNews
@@ -79,6 +94,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
+    cron = schedules.Schedules(db, clock, trail, work, log)
     reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
     presence = Presence(grace_until=clock.now() + grace)
@@ -87,10 +103,24 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     ways = routes.Routes(trail, revisions.Revisions(), work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence, routes=ways,
+        db=db,
+        bus=bus,
+        eviction=eviction,
+        audit=trail,
+        security=access,
+        jobs=work_orders,
+        reconciler=reconciler,
+        events=log,
+        queues=work,
+        dead_letters=dead,
+        schedules=cron,
+        scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
+        agents=catalogue,
+        overviews=overviews,
+        presence=presence,
+        routes=ways,
         news=HubNews(bus),
-    )  # fmt: skip
+    )
 
 
 def build_features(services: Services, clock: Clock) -> list[Feature]:
@@ -102,6 +132,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         events_feature.build(),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
+        schedules_feature.build(services.bus, services.security.workspaces, clock, services.schedules, services.queues),
         agents_feature.build(services.bus, services.presence, clock),
         gate_feature.build(Gate(services.db, services.events, services.queues), services.bus),
         routes_feature.build(
@@ -178,6 +209,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "events": services.events,
             "queues": services.queues,
             "dead_letters": services.dead_letters,
+            "schedules": services.schedules,
+            "scheduled": services.scheduled,
             "agents": services.agents,
             "routes": services.routes,
             "overviews": services.overviews,

@@ -8,7 +8,19 @@ import sys
 import pytest
 from architecture.source import HUB, ROOT, SDK, body_lines, imported, parameters, production
 
-FEATURES = ("audit", "security", "jobs", "events", "queues", "dead_letters", "agents", "routes", "gate", "admin")
+FEATURES = (
+    "audit",
+    "security",
+    "jobs",
+    "events",
+    "queues",
+    "dead_letters",
+    "schedules",
+    "agents",
+    "routes",
+    "gate",
+    "admin",
+)
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {"*": {"providers", "__pycache__"}, "admin": {"providers", "dashboard", "__pycache__"}}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
@@ -24,6 +36,7 @@ BROAD_EXCEPTS = {
     ): "the supervising edge: whatever work raises, the job must say so",
     ("hub/src/trunkline_hub/db/engine.py", "run_after_commit"): "the commit stands; reconcilers catch up",
     ("hub/src/trunkline_hub/bus/requests.py", "_respond"): "an unanswered request would stall its sender",
+    ("hub/src/trunkline_hub/bus/carrier.py", "_handle"): "one message must not stop those behind it",
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import msgspec
 
@@ -12,6 +12,7 @@ from trunkline.connection import Bus, Dial
 from trunkline.context import link
 from trunkline.governed import Governed
 from trunkline.http import HttpApi
+from trunkline.later import Later, enqueue_later, is_later, publish_later
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, resources, subjects
@@ -25,7 +26,17 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, JobsApi, QueuesApi, RoutesApi, TokensApi
+from trunkline.rest import (
+    AgentsApi,
+    DeadLettersApi,
+    EventsApi,
+    JobsApi,
+    QueuesApi,
+    RoutesApi,
+    ScheduledApi,
+    SchedulesApi,
+    TokensApi,
+)
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -74,6 +85,8 @@ class Client:
         self.jobs = JobsApi(self.api)
         self.routes = RoutesApi(self.api)
         self.tokens = TokensApi(self.api)
+        self.schedules = SchedulesApi(self.api)
+        self.scheduled = ScheduledApi(self.api)
 
     @property
     def workspace(self) -> str:
@@ -138,6 +151,7 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
@@ -148,6 +162,8 @@ class Client:
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
+                The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
@@ -158,6 +174,8 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        if is_later(later):
+            return await publish_later(self.api, message, later)
         if self._connected.governed_events:
             target = subjects.gate_event(self.workspace, self.principal, event_type)
             return await self._submit(target, message)
@@ -173,8 +191,12 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Put work into a queue and wait until the broker has stored it.
+
+        With `delay_s=…` or `at=…` it enters the queue then, up to a year ahead. The same
+        id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
@@ -188,6 +210,8 @@ class Client:
             self._known_queues.add(queue)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
+        if is_later(later):
+            return await enqueue_later(self.api, queue, message, later)
         if self._connected.governed_tasks:
             return await self._submit(subjects.gate_task(self.workspace, self.principal, queue), message)
         target = subjects.task(self.workspace, queue, self.principal)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,9 +12,10 @@ from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import BusUnavailableError, FieldError, RequestInvalidError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import Event, EventPage
-from trunkline_hub.bus import ConsumerSpec, HubBus
+from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
 from trunkline_hub.bus.log import Stored, read_backward, read_forward
+from trunkline_hub.bus.schedule import NOW, Later
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import decode_number, encode_cursor
 from trunkline_hub.core.principal import Principal
@@ -47,19 +49,32 @@ class Events:
         self._bus = bus
         self._db = db
 
-    async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
-        """Store a CloudEvent as it came, under the principal's pinned name.
+    async def publish(self, principal: Principal, workspace: str, raw: bytes, later: Later = NOW) -> Ack:
+        """Store a CloudEvent as it came, under the principal's pinned name; now or later.
 
         Raises:
-            EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError
+            EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError, ScheduleFullError
         """
         message = ce.decode(raw)
         model.check_type(message.type)
         subject = subjects.event(workspace, principal.name, message.type)
-        stored = await self._bus.store(
-            subjects.events_stream(workspace), subject, raw, msg_id=f"{principal.name}:{message.id}"
-        )
+        store_id = f"{principal.name}:{message.id}"
+        due = await self._due(later)
+        if due is not None:
+            await schedule.check_room(self._bus, workspace)
+            plan = schedule.Plan(
+                kind="event", target=message.type, subject=subject, by=principal.name, message_id=message.id,
+                store_id=store_id, due_at=rfc3339(due), headers={"Content-Type": ce.CONTENT_TYPE},
+            )  # fmt: skip
+            return await schedule.put(self._bus, workspace, plan, raw)
+        stored = await self._bus.store(subjects.events_stream(workspace), subject, raw, msg_id=store_id)
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
+    async def _due(self, later: Later) -> datetime | None:
+        if later == NOW:
+            return None
+        async with self._db.read() as tx:
+            return later.due(tx.clock.now(), where="query:")
 
     async def query(self, workspace: str, wanted: EventFilter, *, cursor: str | None, limit: int) -> EventPage:
         """Return events that match, oldest first, or newest first where asked."""

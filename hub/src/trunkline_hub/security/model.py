@@ -188,6 +188,7 @@ def _grant_rights(principal: str, grant: Grant) -> Rights:
             f"{_ACK}.*.*.{stream}.{consumer}.>",
             subjects.attempts(grant.workspace, principal, grant.kind, grant.name),
             subjects.dead(grant.workspace, principal, grant.kind, grant.name),
+            subjects.deferred(grant.workspace, principal, grant.kind, grant.name),
         ],
         subscribe=[],
     )

@@ -26,6 +26,8 @@ _OWN = {
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
     "routes": "trunkline.cli.routes:routes",
+    "scheduled": "trunkline.cli.schedules:scheduled",
+    "schedules": "trunkline.cli.schedules:schedules",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",

@@ -6,6 +6,17 @@ from trunkline.rest.events import EventsApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.routes import RoutesApi
+from trunkline.rest.schedules import ScheduledApi, SchedulesApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "JobsApi", "QueuesApi", "RoutesApi", "TokensApi"]
+__all__ = [
+    "AgentsApi",
+    "DeadLettersApi",
+    "EventsApi",
+    "JobsApi",
+    "QueuesApi",
+    "RoutesApi",
+    "ScheduledApi",
+    "SchedulesApi",
+    "TokensApi",
+]

@@ -31,7 +31,19 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, request, routes, setup
+from trunkline.protocol.errors import (
+    access,
+    agents,
+    base,
+    jobs,
+    message,
+    queues,
+    reach,
+    request,
+    routes,
+    schedules,
+    setup,
+)
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -93,6 +105,7 @@ from trunkline.protocol.errors.request import (
     RouteUnknownError,
 )
 from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownError
+from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
     ContextMissingError,
@@ -112,7 +125,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, routes, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, routes, schedules, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -180,6 +193,9 @@ __all__ = [
     "RouteLoopError",
     "RouteRuleUnknownError",
     "RouteUnknownError",
+    "ScheduleFullError",
+    "ScheduleUnknownError",
+    "ScheduledUnknownError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",
