@@ -6,6 +6,7 @@ import logging
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from nats.aio.msg import Msg
 
 from trunkline.client import Client
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
+from trunkline.idempotency import Store, check_once, make_store
 from trunkline.local import find_context
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
@@ -38,15 +40,20 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        once: where handled messages are remembered, so that none is handled
+            again when it is delivered again: the path of a SQLite file, or a store.
     """
 
-    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+    def __init__(
+        self, name: str, *, version: str = "0.0.0", description: str = "", once: str | Path | Store | None = None
+    ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
+        self.store = make_store(once)
 
     def skill(
         self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
@@ -75,15 +82,17 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Follow events of these types with a cursor of the group's own.
 
         Each event reaches the group once, from where it left off. A pattern's
-        `*` is one segment of a type, a final `>` all the rest.
+        `*` is one segment of a type, a final `>` all the rest. `once`: whether
+        handled messages are remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
-            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency)
+            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency, once)
             return function
 
         return register
@@ -95,16 +104,18 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Take work from a queue; each message has one worker at a time.
 
         A failed message is tried again by `retry`, then dead-lettered. Long
         work keeps its lease: `ack_wait_s` only says how soon a dead worker's
-        message goes to another.
+        message goes to another. `once`: whether handled messages are
+        remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
-            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency)
+            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency, once)
             return function
 
         return register
@@ -164,6 +175,7 @@ class Agent:
         retry: frames.RetryPolicy | None,
         ack_wait_s: float | None,
         concurrency: int,
+        once: bool | None,
     ) -> None:
         check_name(f"a {lane}", name)
         self.readers.append(
@@ -175,6 +187,7 @@ class Agent:
                 retry=retry,
                 ack_wait_s=ack_wait_s,
                 concurrency=concurrency,
+                once=check_once(once, self.store, name),
             )
         )
 
@@ -197,10 +210,14 @@ class _Service:
         self._servers: list[SkillServer] = []
         self._readers: list[tuple[Reader, Processor]] = []
         self._tasks = Tasks()
+        self._store: Store | None = None
         self._heartbeat_s = 5.0
         self._state = "starting"
 
     async def start(self, stop: asyncio.Event) -> None:
+        if self._agent.store is not None:
+            await self._agent.store.open()
+            self._store = self._agent.store
         registered = await self._register_and_connect(stop)
         if registered is None:
             return
@@ -211,7 +228,8 @@ class _Service:
             self._servers.append(server)
         for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
             handler = reader_spec.handler
-            processor = Processor(self._client, frame, handler.codec, handler, self._identity)
+            store = self._agent.store if reader_spec.once else None
+            processor = Processor(self._client, frame, handler.codec, handler, self._identity, store)
             reader = Reader(self._client.bus, frame, processor.handle, concurrency=reader_spec.concurrency)
             self._readers.append((reader, processor))
             await reader.start()
@@ -231,6 +249,8 @@ class _Service:
         self._state = "offline"
         self._beat()
         await self._tasks.close()
+        if self._store is not None:
+            await self._store.close()
 
     async def _register_and_connect(self, stop: asyncio.Event) -> frames.Registered | None:
         """Register and connect; wait for a hub or a broker that is not there yet."""

@@ -18,6 +18,8 @@ HEADER_DELIVERIES = "Tl-Deliveries"
 HEADER_REASON = "Tl-Reason"
 HEADER_ERROR = "Tl-Error"
 HEADER_REDRIVE_OF = "Tl-Redrive-Of"
+HEADER_REPLAY = "Tl-Replay"
+"""Id of the replay that a message is delivered by."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
