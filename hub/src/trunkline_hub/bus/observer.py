@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Literal
 
+import nats.errors
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import NotFoundError
 
 from trunkline.delivery import Delivery
 from trunkline.protocol.errors import TrunklineError
@@ -74,7 +74,7 @@ class Observer(Component):
         while True:
             try:
                 await self._bus.js().add_consumer(stream, config)
-            except (NotFoundError, TrunklineError):
+            except (nats.errors.Error, TimeoutError, TrunklineError):  # no stream yet, no leader, no broker
                 await asyncio.sleep(_SETTLE_S)
             else:
                 return
