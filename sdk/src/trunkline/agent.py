@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import signal
@@ -12,10 +13,12 @@ from typing import Any, TypeVar
 import msgspec
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BlackBox
 from trunkline.client import Client
+from trunkline.fleet import Fleet
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
 from trunkline.idempotency import Store, check_once, make_store
-from trunkline.local import find_context
+from trunkline.local import find_context, state_dir
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
@@ -129,8 +132,14 @@ class Agent:
             readers=[spec.frame() for spec in self.readers],
         )
 
-    def run(self, url: str | None = None, token: str | None = None, *, workspace: str | None = None) -> None:
+    def run(
+        self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
+    ) -> None:
         """Serve until SIGINT or SIGTERM, then drain. Blocks.
+
+        With `processes` above 1 so many are forked, and one that dies is
+        replaced at once. What handlers share (database connections, clients)
+        must then be opened in the process that uses it, at first use.
 
         Raises:
             ContextMissingError: no hub is configured and no local one was found.
@@ -138,6 +147,13 @@ class Agent:
         """
         if not logging.getLogger().handlers:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        if processes == 1:
+            asyncio.run(self._run_until_signalled(url, token, workspace))
+        else:
+            Fleet(processes, lambda: self._run_forked(url, token, workspace)).run()
+
+    def _run_forked(self, url: str | None, token: str | None, workspace: str | None) -> None:
+        self.instance = new_token(6)
         asyncio.run(self._run_until_signalled(url, token, workspace))
 
     async def serve(
@@ -211,6 +227,7 @@ class _Service:
         self._readers: list[tuple[Reader, Processor]] = []
         self._tasks = Tasks()
         self._store: Store | None = None
+        self._box: BlackBox | None = None
         self._heartbeat_s = 5.0
         self._state = "starting"
 
@@ -226,11 +243,13 @@ class _Service:
             server = SkillServer(self._client, spec, self._identity)
             await server.start()
             self._servers.append(server)
+        self._box = self._black_box()
         for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
             handler = reader_spec.handler
             store = self._agent.store if reader_spec.once else None
             processor = Processor(self._client, frame, handler.codec, handler, self._identity, store)
-            reader = Reader(self._client.bus, frame, processor.handle, concurrency=reader_spec.concurrency)
+            concurrency = reader_spec.concurrency
+            reader = Reader(self._client.bus, frame, processor.handle, concurrency=concurrency, box=self._box)
             self._readers.append((reader, processor))
             await reader.start()
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
@@ -249,8 +268,17 @@ class _Service:
         self._state = "offline"
         self._beat()
         await self._tasks.close()
+        if self._box is not None:
+            self._box.close()
         if self._store is not None:
             await self._store.close()
+
+    def _black_box(self) -> BlackBox | None:
+        """Return where this process notes what it has begun; workers of one agent on one machine share the folder."""
+        slots = sum(spec.concurrency for spec in self._agent.readers)
+        hub = hashlib.sha256(f"{self._client.api.url} {self._client.workspace}".encode()).hexdigest()[:12]
+        box = BlackBox(state_dir() / "workers" / f"{self._agent.name}-{hub}", slots)
+        return box if slots and box.open() else None
 
     async def _register_and_connect(self, stop: asyncio.Event) -> frames.Registered | None:
         """Register and connect; wait for a hub or a broker that is not there yet."""

@@ -25,6 +25,8 @@ class Delivery:
     """How often this message has been handed out, this time included."""
     extended_at: float
     settled: bool = False
+    blamed: bool = False
+    """It has ended its process too often to be tried again; see `blackbox`."""
 
     def ack(self) -> None:
         """Done: the message is never delivered to this consumer again."""

@@ -84,9 +84,9 @@ class Processor:
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        lost = delivery.deliveries > self._frame.retry.max_attempts
+        lost = delivery.blamed or delivery.deliveries > self._frame.retry.max_attempts
         if lost and not was_handled(self._once, self._place, delivery):
-            await self._settle_failure(delivery, _lost(delivery.deliveries), started)
+            await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
             message = ce.decode(delivery.payload)
@@ -217,8 +217,10 @@ def _judge(error: BaseException) -> _Failure:
     return _Failure(error=describe(error), reason=None)
 
 
-def _lost(deliveries: int) -> _Failure:
-    sentence = f"{deliveries - 1} workers took the message and were gone before they settled it"
+def _lost(delivery: Delivery) -> _Failure:
+    sentence = f"{delivery.deliveries - 1} workers took the message and were gone before they settled it"
+    if delivery.blamed:
+        sentence += "; twice it was all that the process was doing when it died"
     return _Failure(error=frames.AttemptError(code="worker.lost", message=sentence), reason=REASON_WORKER_LOST)
 
 
