@@ -16,8 +16,10 @@ import msgspec
 
 from trunkline.local import LocalContext, write_context
 from trunkline.protocol.errors import BrokerStartError, HubStartError
+from trunkline.tasks import Tasks
 from trunkline_hub.embedded.broker import BrokerFiles, prepare_broker
 from trunkline_hub.embedded.child import Child
+from trunkline_hub.embedded.disk import DiskWatch
 from trunkline_hub.embedded.place import Place, Secrets
 
 _READY_TIMEOUT_S = 30.0
@@ -46,6 +48,7 @@ class Launcher:
         self._say = say
         self._place = Place(options.data)
         self._children: list[Child] = []
+        self._tasks = Tasks()
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Serve until `stop` is set.
@@ -58,6 +61,8 @@ class Launcher:
             files = prepare_broker(self._place, sync=self.options.sync)
             broker = self._add("broker", files.command(), {})
             hub = self._add("hub", [sys.executable, "-m", "trunkline_hub.main"], self._environment(files))
+            disk = DiskWatch(broker, self._place.logs / "broker.log", self._say)
+            watching = self._tasks.spawn(disk.run(), name="disk-watch")
             try:
                 await self._start(broker, hub)
                 write_context(LocalContext(url=self.url, token=self._place.secrets.admin_token), self._place.context)
@@ -65,6 +70,7 @@ class Launcher:
                     ready()
                 await stop.wait()
             finally:
+                watching.cancel()
                 await hub.stop(timeout_s=_STOP_HUB_S)
                 await broker.stop(timeout_s=_STOP_BROKER_S)
 
