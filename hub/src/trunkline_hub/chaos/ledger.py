@@ -49,10 +49,10 @@ class Effects:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def repeated(self, message_id: str) -> None:
         self._db.execute("INSERT INTO repeats VALUES (?)", (message_id,))

@@ -48,7 +48,6 @@ class StormOptions:
     messages: int
     nodes: int
     seed: int
-    folder: Path | None = None
 
     @property
     def rate(self) -> float:
@@ -79,9 +78,7 @@ class Storm:
 
     async def run(self) -> Report:
         """Run it all; leaves no process and, unless something was wrong, no file behind."""
-        if self._options.folder is not None:
-            self._options.folder.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="trunkline-chaos-", dir=self._options.folder))
+        folder = Path(tempfile.mkdtemp(prefix="trunkline-chaos-"))
         report: Report | None = None
         try:
             report = await self._run(folder)

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -23,23 +22,22 @@ _EXIT_INTERRUPTED = 130
 @click.option("--rate", type=click.FloatRange(min=1), default=None, help="Messages a second, where not given in all.")
 @click.option("--nodes", type=click.Choice(["1", "3"]), default="1", show_default=True, help="Brokers.")
 @click.option("--seed", type=int, default=None, help="Repeats a storm's dice.  [default: a new one]")
-@click.option("--folder", type=click.Path(path_type=Path), default=None, help="Where its directory is made.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object, for programs.")
 @click.pass_obj
 def chaos(
     screen: Screen, minutes: float | None, rounds: int | None, messages: int | None, rate: float | None,
-    nodes: str, seed: int | None, folder: Path | None, as_json: bool,  # noqa: FBT001
+    nodes: str, seed: int | None, as_json: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Start a throw-away Trunkline, kill its parts at random under load, and audit every message.
 
-    Your own hub is not touched. Exit code 1 when an acknowledged message was lost or an effect was doubled.
+    Your own hub is not touched; everything lies in a directory below TMPDIR while it runs. Exit code 1 when an acknowledged message was lost or an effect was doubled.
     """
     screen.as_json = screen.as_json or as_json
     seconds = minutes * 60 if minutes is not None else rounds * _ROUND_S if rounds is not None else 60.0
     options = StormOptions(
         seconds=seconds, rounds=rounds or max(1, round(seconds / _ROUND_S)),
         messages=messages or max(10, round(seconds * 0.9 * (rate or _DEFAULT_RATE))), nodes=int(nodes),
-        seed=seed if seed is not None else random.randrange(2**31), folder=folder,
+        seed=seed if seed is not None else random.randrange(2**31),
     )  # fmt: skip
     console = Console(stderr=True, highlight=False)
     with console.status("starting …") as status:
