@@ -30,7 +30,8 @@ def chaos(
 ) -> None:  # fmt: skip
     """Start a throw-away Trunkline, kill its parts at random under load, and audit every message.
 
-    Your own hub is not touched; everything lies in a directory below TMPDIR while it runs. Exit code 1 when an acknowledged message was lost or an effect was doubled.
+    Your own hub is not touched; everything lies in a directory below TMPDIR while it runs.
+    Exit code 1 when an acknowledged message was lost or an effect was doubled.
     """
     screen.as_json = screen.as_json or as_json
     seconds = minutes * 60 if minutes is not None else rounds * _ROUND_S if rounds is not None else 60.0
