@@ -27,6 +27,21 @@ async def test_a_client_that_closes_without_a_word_is_replaced(broker):
         publisher.close()
 
 
+async def test_a_connection_that_was_closed_and_opened_again_heals_as_before(broker):
+    """A component of the hub that is restarted opens the connection that it closed."""
+    async with on_the_bus(broker) as bus:
+        publisher = Publisher(bus)
+        await publisher.open()
+        publisher.close()
+        await bus.close()
+        await bus.open()
+        await publisher.open()
+        assert (await publisher.publish(EVENTS, "tl.default.events.t.x", b"x", msg_id="1")).seq == 1
+        await bus.client._close(Nats.CLOSED, do_cbs=False)
+        assert (await publisher.publish(EVENTS, "tl.default.events.t.x", b"x", msg_id="2")).seq == 2
+        publisher.close()
+
+
 async def test_a_client_that_stops_reconnecting_is_replaced(broker, monkeypatch):
     monkeypatch.setattr("trunkline.connection._STUCK_S", 1.0)
     async with on_the_bus(broker) as bus:

@@ -113,6 +113,7 @@ class Bus:
             TokenInvalidError: the broker refused the credentials.
             BusUnavailableError: nothing answered within `timeout_s`.
         """
+        self._closing = self._rebuilding = False
         self._refused = asyncio.get_running_loop().create_future()
         connecting = self._tasks.spawn(self._connect(), name="bus-connect", awaited=True)
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.client import Client
-from trunkline.protocol.errors import TrunklineError
+from trunkline.protocol.errors import BusUnavailableError, ChaosError, TrunklineError
 from trunkline.tasks import Tasks
 from trunkline_hub.chaos import ledger
 from trunkline_hub.chaos.faults import faults_for
@@ -79,12 +79,16 @@ class Storm:
     async def run(self) -> Report:
         """Run it all; leaves no process and, unless something was wrong, no file behind."""
         folder = Path(tempfile.mkdtemp(prefix="trunkline-chaos-"))
-        report: Report | None = None
+        keep = False
         try:
             report = await self._run(folder)
+            keep = not report.ok
+        except TrunklineError as error:
+            keep = True
+            raise ChaosError(f"{error} Everything still lies in {folder}") from error
         finally:
             await self._tasks.close()
-            if report is None or report.ok:
+            if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
         return report
 
@@ -176,7 +180,7 @@ class Storm:
         options = self._options
         books = await _books(client, folder)
         if books is None:
-            raise TrunklineError("The hub did not list its dead letters")
+            raise BusUnavailableError("The hub did not list its dead letters.")
         overview = await client.overview()
         _acked, errors = ledger.read_ledger(folder / "ledger")
         repeats = sum(ledger.read_effects(folder / f"effects-{lane}.db")[1] for lane in LANES)

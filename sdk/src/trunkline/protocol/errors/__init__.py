@@ -94,6 +94,7 @@ from trunkline.protocol.errors.request import (
 )
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
+    ChaosError,
     ContextMissingError,
     DataInUseError,
     DataNotWritableError,
@@ -139,6 +140,7 @@ __all__ = [
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
+    "ChaosError",
     "ClaimInvalidError",
     "ClientClosedError",
     "ConflictError",
