@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import backlog, call, consume, peers, publish, report, routing, startup
+from bench import backlog, call, consume, peers, poison, publish, report, routing, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sdk_call_p50": call.sdk_call_p50,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,
+    "poison": poison.poison,
     "start_to_healthy": startup.start_to_healthy,
 }
 

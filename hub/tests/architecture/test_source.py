@@ -40,6 +40,7 @@ BROAD_EXCEPTS = {
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/fleet.py", "_fork"): "the edge of a forked process: it must end here, not run on as its parent",
     ("sdk/src/trunkline/testing.py", "call"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/testing.py", "_attempt"): "TestHub: a user's handler may raise anything",
 }

@@ -2,19 +2,24 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BlackBox
 from trunkline.client import Client
 from trunkline.cron import CronSpec, declare_all
+from trunkline.fleet import Fleet
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
-from trunkline.local import find_context
+from trunkline.idempotency import Store, check_once, make_store
+from trunkline.local import find_context, state_dir
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
@@ -40,9 +45,13 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        once: where handled messages are remembered, so that none is handled
+            again when it is delivered again: the path of a SQLite file, or a store.
     """
 
-    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+    def __init__(
+        self, name: str, *, version: str = "0.0.0", description: str = "", once: str | Path | Store | None = None
+    ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
@@ -50,6 +59,7 @@ class Agent:
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
         self.crons: list[CronSpec] = []
+        self.store = make_store(once)
 
     def skill(
         self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
@@ -78,15 +88,17 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Follow events of these types with a cursor of the group's own.
 
         Each event reaches the group once, from where it left off. A pattern's
-        `*` is one segment of a type, a final `>` all the rest.
+        `*` is one segment of a type, a final `>` all the rest. `once`: whether
+        handled messages are remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
-            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency)
+            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency, once)
             return function
 
         return register
@@ -98,16 +110,18 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Take work from a queue; each message has one worker at a time.
 
         A failed message is tried again by `retry`, then dead-lettered. Long
         work keeps its lease: `ack_wait_s` only says how soon a dead worker's
-        message goes to another.
+        message goes to another. `once`: whether handled messages are
+        remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
-            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency)
+            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency, once)
             return function
 
         return register
@@ -132,7 +146,7 @@ class Agent:
 
         def register(function: F) -> F:
             called = name or f"{self.name}.{getattr(function, '__name__', 'cron')}"
-            self._add("queue", called, function, [], retry, None, 1)
+            self._add("queue", called, function, [], retry, None, 1, None)
             wanted = ScheduleDeclaration(cron=expression, timezone=tz, queue=called, data=data, misfire=misfire)
             self.crons.append(CronSpec(name=called, declaration=wanted))
             return function
@@ -148,8 +162,14 @@ class Agent:
             readers=[spec.frame() for spec in self.readers],
         )
 
-    def run(self, url: str | None = None, token: str | None = None, *, workspace: str | None = None) -> None:
+    def run(
+        self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
+    ) -> None:
         """Serve until SIGINT or SIGTERM, then drain. Blocks.
+
+        With `processes` above 1 so many are forked, and one that dies is
+        replaced at once. What handlers share (database connections, clients)
+        must then be opened in the process that uses it, at first use.
 
         Raises:
             ContextMissingError: no hub is configured and no local one was found.
@@ -157,6 +177,13 @@ class Agent:
         """
         if not logging.getLogger().handlers:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        if processes == 1:
+            asyncio.run(self._run_until_signalled(url, token, workspace))
+        else:
+            Fleet(processes, lambda: self._run_forked(url, token, workspace)).run()
+
+    def _run_forked(self, url: str | None, token: str | None, workspace: str | None) -> None:
+        self.instance = new_token(6)
         asyncio.run(self._run_until_signalled(url, token, workspace))
 
     async def serve(
@@ -194,6 +221,7 @@ class Agent:
         retry: frames.RetryPolicy | None,
         ack_wait_s: float | None,
         concurrency: int,
+        once: bool | None,
     ) -> None:
         check_name(f"a {lane}", name)
         self.readers.append(
@@ -205,6 +233,7 @@ class Agent:
                 retry=retry,
                 ack_wait_s=ack_wait_s,
                 concurrency=concurrency,
+                once=check_once(once, self.store, name),
             )
         )
 
@@ -227,10 +256,15 @@ class _Service:
         self._servers: list[SkillServer] = []
         self._readers: list[tuple[Reader, Processor]] = []
         self._tasks = Tasks()
+        self._store: Store | None = None
+        self._box: BlackBox | None = None
         self._heartbeat_s = 5.0
         self._state = "starting"
 
     async def start(self, stop: asyncio.Event) -> None:
+        if self._agent.store is not None:
+            await self._agent.store.open()
+            self._store = self._agent.store
         registered = await self._register_and_connect(stop)
         if registered is None:
             return
@@ -239,10 +273,13 @@ class _Service:
             server = SkillServer(self._client, spec, self._identity)
             await server.start()
             self._servers.append(server)
+        self._box = self._black_box()
         for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
             handler = reader_spec.handler
-            processor = Processor(self._client, frame, handler.codec, handler, self._identity)
-            reader = Reader(self._client.bus, frame, processor.handle, concurrency=reader_spec.concurrency)
+            store = self._agent.store if reader_spec.once else None
+            processor = Processor(self._client, frame, handler.codec, handler, self._identity, store)
+            concurrency = reader_spec.concurrency
+            reader = Reader(self._client.bus, frame, processor.handle, concurrency=concurrency, box=self._box)
             self._readers.append((reader, processor))
             await reader.start()
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
@@ -261,6 +298,17 @@ class _Service:
         self._state = "offline"
         self._beat()
         await self._tasks.close()
+        if self._box is not None:
+            self._box.close()
+        if self._store is not None:
+            await self._store.close()
+
+    def _black_box(self) -> BlackBox | None:
+        """Return where this process notes what it has begun; workers of one agent on one machine share the folder."""
+        slots = sum(spec.concurrency for spec in self._agent.readers)
+        hub = hashlib.sha256(f"{self._client.api.url} {self._client.workspace}".encode()).hexdigest()[:12]
+        box = BlackBox(state_dir() / "workers" / f"{self._agent.name}-{hub}", slots)
+        return box if slots and box.open() else None
 
     async def _register_and_connect(self, stop: asyncio.Event) -> frames.Registered | None:
         """Register and connect; wait for a hub or a broker that is not there yet."""

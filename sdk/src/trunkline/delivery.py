@@ -29,6 +29,8 @@ class Delivery:
     """How often this message has been handed out, this time included."""
     extended_at: float
     settled: bool = False
+    blamed: bool = False
+    """It has ended its process too often to be tried again; see `blackbox`."""
 
     @property
     def attempt(self) -> int:

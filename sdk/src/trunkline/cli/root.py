@@ -12,7 +12,7 @@ from trunkline.cli.output import Screen
 from trunkline.protocol.errors import TrunklineError
 
 _GROUP = "trunkline.commands"
-_OF_THE_HUB = frozenset({"serve", "demo", "doctor"})
+_OF_THE_HUB = frozenset({"serve", "chaos", "demo", "doctor"})
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 

@@ -62,6 +62,7 @@ from trunkline.protocol.errors.agents import (
     CallError,
     CallFailedError,
     CallTimeoutError,
+    ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
     SkillUnknownError,
@@ -108,6 +109,7 @@ from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownErr
 from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
+    ChaosError,
     ContextMissingError,
     DataInUseError,
     DataNotWritableError,
@@ -153,6 +155,8 @@ __all__ = [
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
+    "ChaosError",
+    "ClaimInvalidError",
     "ClientClosedError",
     "ConflictError",
     "ContextMissingError",
