@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, queues, security
+from trunkline_hub import admin, agents, audit, dead_letters, events, index, queues, security
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -31,6 +31,8 @@ from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
+from trunkline_hub.index import feature as index_feature
+from trunkline_hub.index import store as index_store
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
@@ -52,6 +54,8 @@ class Services:
     audit: audit.Audit
     security: security.Security
     reconciler: Reconciler
+    groups: events.Groups
+    index: index.Index
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -67,8 +71,11 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     trail = audit.Audit()
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
-    log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
+    groups = events.Groups(bus, db, clock, trail, access.workspaces)
+    index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
+    finder = index.Index(bus, index_db, clock, trail, dead, groups)
+    log = events.Events(bus, db, finder)
     work = queues.Queues(bus, db, trail, dead)
     reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
@@ -77,7 +84,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
+        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, groups=groups, index=finder, queues=work,
         dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
@@ -87,7 +94,8 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
     return [
         audit_feature.build(),
         security_feature.build(services.security, services.db),
-        events_feature.build(),
+        events_feature.build(services.groups),
+        index_feature.build(services.bus, services.index, services.security.workspaces),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         agents_feature.build(services.bus, services.presence, clock),
@@ -140,6 +148,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             yield
         finally:
             await supervisor.stop()
+            await services.index.db.close()
             await services.db.close()
 
     return build_application(
@@ -150,6 +159,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "security": services.security,
             "reconciler": services.reconciler,
             "events": services.events,
+            "groups": services.groups,
+            "index": services.index,
             "queues": services.queues,
             "dead_letters": services.dead_letters,
             "agents": services.agents,

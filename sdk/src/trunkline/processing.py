@@ -22,6 +22,8 @@ from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.protocol.receipts import DEAD, FAILED, HANDLED
+from trunkline.receipts import Book
 from trunkline.retry import PermanentError, RetryAfterError, delay_s
 from trunkline.wire import header_lines
 
@@ -60,8 +62,18 @@ class _Failure:
 class Processor:
     """Handles the deliveries of one reader with one handler."""
 
-    def __init__(self, client: Client, frame: frames.Reader, codec: Codec, run: Run, identity: Identity) -> None:
+    def __init__(
+        self,
+        client: Client,
+        frame: frames.Reader,
+        codec: Codec,
+        run: Run,
+        identity: Identity,
+        *,
+        book: Book | None = None,
+    ) -> None:
         self.failed = 0
+        self._book = book
         self._client = client
         self._frame = frame
         self._codec = codec
@@ -89,6 +101,8 @@ class Processor:
             await self._settle_failure(delivery, _judge(error), started)
         else:
             delivery.ack()
+            if self._book is not None:
+                self._book.settled(delivery, message, started, HANDLED, attempt=delivery.deliveries)
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
@@ -102,6 +116,9 @@ class Processor:
                 delivery.nak(failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.deliveries))
             else:
                 await self._bury(delivery, reason, failure.error)
+            if self._book is not None:
+                outcome = FAILED if reason is None else DEAD
+                self._book.settled(delivery, None, started, outcome, attempt=delivery.deliveries)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)

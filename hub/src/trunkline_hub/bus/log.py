@@ -64,9 +64,9 @@ async def read_forward(
 
 
 async def read_backward(
-    bus: HubBus, stream: str, filters: list[str], *, before_seq: int | None, limit: int
+    bus: HubBus, stream: str, filters: list[str], *, before_seq: int | None, limit: int, after_seq: int = 0
 ) -> list[Stored]:
-    """Return up to `limit` messages before `before_seq`, newest first, in windows that grow."""
+    """Return up to `limit` messages before `before_seq` and after `after_seq`, newest first, in windows that grow."""
     try:
         state = (await bus.js().stream_info(stream)).state
     except NotFoundError:
@@ -74,8 +74,9 @@ async def read_backward(
     end = (before_seq or state.last_seq + 1) - 1
     window = limit
     found: list[Stored] = []
-    while len(found) < limit and end >= state.first_seq and end > 0:
-        start = max(state.first_seq, end - window + 1)
+    first = max(state.first_seq, after_seq + 1)
+    while len(found) < limit and end >= first and end > 0:
+        start = max(first, end - window + 1)
         part = await read_forward(bus, stream, filters, after_seq=start - 1, limit=end - start + 1)
         found += [message for message in reversed(part) if message.seq <= end]
         end = start - 1

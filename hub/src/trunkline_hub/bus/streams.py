@@ -21,7 +21,7 @@ _COMPARED = (
 
 
 def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfig]:
-    """Return what a workspace needs: the log, the queues, the dead letters, the attempts.
+    """Return what a workspace needs: the log, the queues, the dead letters, the attempts, the receipts.
 
     No rollup, no TTL, no schedules: with any of them a permitted publisher
     could wipe a stream or write to subjects it has no right to.
@@ -66,6 +66,16 @@ def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfi
             discard=DiscardPolicy.OLD,
             max_bytes=settings.dead_max_bytes,
             max_age=settings.attempts_max_age_s,
+            **_common(settings),
+        ),
+        StreamConfig(
+            name=subjects.receipts_stream(workspace),
+            description="What was handled, by whom, how long; batches of records, best effort.",
+            subjects=[f"{root}.receipts.>"],
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            max_bytes=settings.receipts_max_bytes,
+            max_age=settings.receipts_max_age_s,
             **_common(settings),
         ),
     ]

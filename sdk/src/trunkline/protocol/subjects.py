@@ -12,6 +12,7 @@ subjects it stands for "any instance".
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
     tl.<ws>.attempts.<principal>.<lane>.<reader>
     tl.<ws>.dead.<principal>.<lane>.<reader>
+    tl.<ws>.receipts.<principal>.<lane>.<reader>           (lane `call`: the reader is a skill)
     tl.<ws>.beat.<principal>.<agent>.<instance>
     tl.rollcall                                            (hub only)
 """
@@ -136,6 +137,10 @@ def dead(workspace: str, principal: str, lane: Lane, reader: str) -> str:
     return f"{ROOT}.{workspace}.dead.{token(principal)}.{lane}.{token(reader)}"
 
 
+def receipts(workspace: str, principal: str, lane: str, reader: str) -> str:
+    return f"{ROOT}.{workspace}.receipts.{token(principal)}.{lane}.{token(reader)}"
+
+
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
 
@@ -161,6 +166,10 @@ def attempts_stream(workspace: str) -> str:
     return f"ATTEMPTS_{workspace}"
 
 
+def receipts_stream(workspace: str) -> str:
+    return f"RECEIPTS_{workspace}"
+
+
 def reader_stream(workspace: str, lane: Lane) -> str:
     return tasks_stream(workspace) if lane == "queue" else events_stream(workspace)
 
@@ -180,7 +189,7 @@ def workspace_of(subject: str) -> str:
 
 
 def sender_of(subject: str) -> str:
-    """Return the principal pinned into an event, redrive, task, attempt or dead-letter subject."""
+    """Return the principal pinned into an event, redrive, task, attempt, receipt or dead-letter subject."""
     parts = subject.split(".")
-    position = {"events": 3, "attempts": 3, "dead": 3, "redrive": 4, "tasks": 6, "call": 3}[parts[2]]
+    position = {"events": 3, "attempts": 3, "dead": 3, "redrive": 4, "tasks": 6, "call": 3, "receipts": 3}[parts[2]]
     return untoken(parts[position])

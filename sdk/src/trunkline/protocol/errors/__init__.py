@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup, traces
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -102,6 +102,7 @@ from trunkline.protocol.errors.setup import (
     SettingInvalidError,
     SetupError,
 )
+from trunkline.protocol.errors.traces import GroupInUseError, GroupUnknownError, TraceUnknownError
 
 
 def _of(module: ModuleType) -> list[type[TrunklineError]]:
@@ -110,7 +111,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, traces, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -150,6 +151,8 @@ __all__ = [
     "EnvelopeInvalidError",
     "EventUnknownError",
     "FieldError",
+    "GroupInUseError",
+    "GroupUnknownError",
     "HandlerInvalidError",
     "HubStartError",
     "HubUnreachableError",
@@ -181,6 +184,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",
     "WorkspaceUnknownError",

@@ -9,6 +9,8 @@ from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage,
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.groups import Group, GroupPage
+from trunkline.protocol.resources.index import IndexedStream, IndexStatus
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
 from trunkline.protocol.resources.security import (
@@ -20,6 +22,7 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
+from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
     "Agent",
@@ -30,13 +33,19 @@ __all__ = [
     "CallRequest",
     "CallResult",
     "ComponentHealth",
+    "Copy",
     "DeadLetter",
     "DeadLetterDetail",
     "DeadLetterPage",
     "EnqueueRequest",
     "Event",
     "EventPage",
+    "Group",
+    "GroupPage",
+    "Handling",
     "Health",
+    "IndexStatus",
+    "IndexedStream",
     "Overview",
     "Queue",
     "QueueDeclaration",
@@ -46,9 +55,14 @@ __all__ = [
     "Sample",
     "SigninLink",
     "SigninRequest",
+    "Span",
     "Token",
     "TokenCreated",
     "TokenPage",
     "TokenRequest",
+    "Trace",
+    "TraceNode",
+    "TracedLetter",
+    "Waiting",
     "Whoami",
 ]
