@@ -18,8 +18,9 @@ from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
+from trunkline.protocol.receipts import CALL
 from trunkline.reader import Reader
-from trunkline.receipts import CALL, Receipts
+from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
 from trunkline.wire import message

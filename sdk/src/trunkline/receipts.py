@@ -16,11 +16,11 @@ import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.client import Client
-from trunkline.delivery import Delivery
+from trunkline.delivery import Delivery, stored_us
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import MessageError, PermissionDeniedError, TrunklineError
-from trunkline.protocol.receipts import CALL, HANDLED, Receipt, ReceiptBatch
+from trunkline.protocol.receipts import HANDLED, Receipt, ReceiptBatch
 from trunkline.protocol.trace import trace_id
 from trunkline.tasks import Tasks
 
@@ -34,7 +34,6 @@ _KEPT = 10_000
 """Receipts that wait for a broker that is away; beyond them they are only counted."""
 _PER_TURN = round(RATE * EVERY_S)
 _SHARES = 2**32
-_V1_TOKENS = 9
 _HEADER_REPLAY = "Tl-Replay"
 
 
@@ -132,9 +131,8 @@ class Book:
             self._skipped += 1
             return
         message = message or _decoded(delivery.payload)
-        stored_us = _stored_us(delivery.reply)
         receipt = _receipt(message, began, outcome, delivery.payload)
-        receipt.seq, receipt.attempt, receipt.stored_us = delivery.stream_seq, attempt, stored_us
+        receipt.seq, receipt.attempt, receipt.stored_us = delivery.stream_seq, attempt, stored_us(delivery.reply)
         if message is None:
             receipt.id = delivery.headers.get(frames.HEADER_MSG_ID, f"seq-{delivery.stream_seq}")
         if not self._is_group:
@@ -212,13 +210,3 @@ def _sender(subject: str) -> str:
         return subjects.sender_of(subject)
     except (KeyError, IndexError, UnicodeDecodeError):
         return ""
-
-
-def _stored_us(reply: str) -> int:
-    """Return when the message was stored, out of its `$JS.ACK` reply subject (version 1 or 2)."""
-    tokens = reply.split(".")
-    stamp = tokens[7 if len(tokens) == _V1_TOKENS else 9] if len(tokens) >= _V1_TOKENS else ""
-    return int(stamp) // 1000 if stamp.isdigit() else 0
-
-
-__all__ = ["CALL", "Book", "Receipts"]

@@ -19,6 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as JetStreamError
 
 from trunkline.connection import Listener
+from trunkline.delivery import ack_numbers, consumer_seq, stored_us
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.wire import message
@@ -34,7 +35,6 @@ _SILENCE_S = _HEARTBEAT_S * 2.5
 _INACTIVE_S = 60.0
 _LOOK_S = 1.0
 _RETRY_S = 0.5
-_V1_TOKENS = 9
 
 
 class Fed(NamedTuple):
@@ -162,16 +162,14 @@ class Feed:
         if not msg.reply.startswith("$JS.ACK"):
             self._on_status(headers)
             return
-        tokens = msg.reply.split(".")
-        at = 5 if len(tokens) == _V1_TOKENS else 7
-        seq, number, stamp = int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 2])
-        if number != self._expected or self._broken.is_set():
+        _deliveries, seq = ack_numbers(msg.reply)
+        if consumer_seq(msg.reply) != self._expected or self._broken.is_set():
             self._broken.set()  # what is missing is read again, from the last message in order
             return
         self._expected += 1
         self._asked = max(0, self._asked - 1)
         self._seq = seq
-        self._buffer.append(Fed(seq, stamp // 1000, msg.subject, msg.data, headers))
+        self._buffer.append(Fed(seq, stored_us(msg.reply), msg.subject, msg.data, headers))
         self._bytes += len(msg.data)
         self._arrived.set()
 

@@ -1,20 +1,21 @@
 """Reading stored messages in pages, for queries; never on the hot path."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import ack_numbers
+from trunkline.delivery import ack_numbers, stored_us
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline_hub.bus.connection import HubBus
 
 _FETCH_TIMEOUT_S = 3.0
 _INACTIVE_S = 10.0
 _GROWTH = 4
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,5 +113,5 @@ def stored(msg: Msg) -> Stored:
     _deliveries, seq = ack_numbers(msg.reply)
     return Stored(
         seq=seq, subject=msg.subject, payload=msg.data,
-        headers=dict(msg.headers or {}), stored_at=msg.metadata.timestamp,
+        headers=dict(msg.headers or {}), stored_at=_EPOCH + timedelta(microseconds=stored_us(msg.reply)),
     )  # fmt: skip
