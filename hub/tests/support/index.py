@@ -1,5 +1,7 @@
 """What tests ask of the index: that it has caught up, what it holds, that it agrees with the log."""
 
+import asyncio
+
 from trunkline_hub.bus.log import read_forward
 from trunkline_hub.core.lookup import Lookup
 from trunkline_hub.index import store
@@ -46,3 +48,21 @@ async def rows(hub: Hub) -> list[int]:
         part = next(p for p in await store.all_parts(tx, "default") if p.state == store.LIVE)
         keys = (await tx.execute(store.select(store.events.c.key).where(store._within(part.part)))).scalars()
         return sorted(seq_of(key) for key in keys)
+
+
+async def publish(hub, name, count, start=0):
+    async with hub.connected() as client:
+        return await asyncio.gather(
+            *(
+                client.publish(f"{name}.e", n, subject=f"s{n % 7}", correlation_id=name)
+                for n in range(start, start + count)
+            )
+        )
+
+
+async def agrees(hub) -> int:
+    """Whether the index holds every event of the log once, and nothing else; how many."""
+    await caught_up(hub)
+    held, lies = await rows(hub), await logged(hub)
+    assert held == lies
+    return len(held)

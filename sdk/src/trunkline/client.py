@@ -24,7 +24,7 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, QueuesApi, TokensApi
+from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, GroupsApi, IndexApi, QueuesApi, TokensApi
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -69,6 +69,8 @@ class Client:
         self.queues = QueuesApi(self.api)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
+        self.groups = GroupsApi(self.api)
+        self.index = IndexApi(self.api)
         self.tokens = TokensApi(self.api)
 
     @property
@@ -236,6 +238,18 @@ class Client:
     async def overview(self) -> resources.Overview:
         """Return the workspace's state at a glance."""
         return await self.api.get("/overview", resources.Overview)
+
+    async def trace(
+        self, message_id: str | None = None, *, correlation_id: str | None = None, trace_id: str | None = None
+    ) -> resources.Trace:
+        """Return the path of a message: what led to it, who handled it and how long, what it caused.
+
+        With `correlation_id` or `trace_id` instead, everything of that transaction, as trees.
+
+        Raises:
+            TraceUnknownError: nothing is on record about it.
+        """
+        return await self.index.trace(message_id, correlation_id=correlation_id, trace_id=trace_id)
 
     async def store(
         self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None

@@ -35,6 +35,7 @@ class LetterFate(NamedTuple):
 
     id: str
     redriven_at: datetime | None
+    """When its redrive began; None while it waits."""
     redriven_by: str | None
 
 

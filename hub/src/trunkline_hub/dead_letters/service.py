@@ -103,7 +103,10 @@ class DeadLetters:
         """Return the ids of letters, and what became of them, by their places in the stream."""
         async with self._db.read() as tx:
             rows = await store.by_seq(tx, workspace, seqs)
-        return {row.seq: LetterFate(row.id, row.redriven_at, row.redriven_by) for row in rows}
+        return {
+            row.seq: LetterFate(row.id, row.redrive_began_at if row.redriven_at else None, row.redriven_by)
+            for row in rows
+        }
 
     async def counts(self, tx: Tx, workspace: str) -> list[Counts]:
         """Count dead letters by reader."""

@@ -82,7 +82,8 @@ async def get(tx: Tx, workspace: str, letter_id: str) -> Any:
 async def by_seq(tx: Tx, workspace: str, seqs: list[int]) -> list[Any]:
     table = dead_letters
     mine = (table.c.workspace_id == workspace) & table.c.seq.in_(seqs)
-    return list(await tx.execute(select(table.c.seq, table.c.id, table.c.redriven_at, table.c.redriven_by).where(mine)))
+    columns = (table.c.seq, table.c.id, table.c.redrive_began_at, table.c.redriven_at, table.c.redriven_by)
+    return list(await tx.execute(select(*columns).where(mine)))
 
 
 async def history(tx: Tx, workspace: str, lane: str, reader: str, stream_seq: int) -> list[dict[str, Any]]:

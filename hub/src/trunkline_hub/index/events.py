@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import structlog
 
@@ -19,6 +19,7 @@ from trunkline.tasks import Tasks
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.feed import Extent, Fed, Feed, extent
 from trunkline_hub.core.component import Component
+from trunkline_hub.db import Tx
 from trunkline_hub.db.derived import DamagedError, DerivedDatabase
 from trunkline_hub.index import model, store
 from trunkline_hub.index.model import KINDS, Batch, Kind
@@ -32,6 +33,8 @@ _GATHER_S = 0.05
 _LOOK_S = 1.0
 _TEND_S = 10.0
 _SWEEP = 5_000
+_COMMIT_S = 2.5
+T = TypeVar("T")
 
 Workspaces = Callable[[], Awaitable[list[str]]]
 _STREAMS: dict[Kind, Callable[[str], str]] = {
@@ -119,11 +122,27 @@ class EventIndex(Component):
                 count += len(taken)
                 await asyncio.sleep(0)  # rows are made in this thread: let the hub answer in between
         if count:
-            async with self._db.write() as tx:
-                for part, batch in batches.items():
-                    await store.write(tx, part, batch, sqlite=self._db.is_sqlite)
+            await self._commit(lambda tx: self._write(tx, batches))
             self.indexed += count
         return count
+
+    async def _write(self, tx: Tx, batches: dict[int, Batch]) -> None:
+        for part, batch in batches.items():
+            await store.write(tx, part, batch, sqlite=self._db.is_sqlite)
+
+    async def _commit(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run one write transaction to its end, cancelled or not: SQLite's lock would outlive one torn in the midst."""
+
+        async def transaction() -> T:
+            async with self._db.write() as tx:
+                return await work(tx)
+
+        writing = self._tasks.spawn(transaction(), name="index-write", awaited=True)
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing], timeout=_COMMIT_S)
+            raise
 
     async def _look(self) -> None:
         """See to it that every stream is followed for the right part; now and then, let go of what has left the log."""
@@ -170,37 +189,39 @@ class EventIndex(Component):
     async def _ensure(self, workspace: str, part: Part, kind: Kind, found: Extent) -> None:
         position = part.positions.get(kind)
         if position is None:
-            async with self._db.write() as tx:
-                await store.add_position(tx, part.part, kind, seq=0, target=found.last_seq, born=found.born)
+            await self._commit(
+                lambda tx: store.add_position(tx, part.part, kind, seq=0, target=found.last_seq, born=found.born)
+            )
         source = self._sources.get((workspace, kind))
         if source is not None and source.part == part.part:
             return
-        if source is not None:
-            source.task.cancel()
-            await asyncio.wait([source.task])
+        await self._drop(workspace, kind)
         feed = Feed(
             self._bus, stream_of(workspace, kind), after_seq=position.seq if position else 0, arrived=self._arrived
         )
         task = self._tasks.spawn(feed.run(), name=f"index-{feed.stream}")
         self._sources[workspace, kind] = _Source(feed=feed, kind=kind, part=part.part, task=task)
 
+    async def _drop(self, workspace: str, kind: Kind) -> None:
+        source = self._sources.pop((workspace, kind), None)
+        if source is not None:
+            source.task.cancel()
+            await asyncio.wait([source.task])
+
     async def _add_part(self, workspace: str) -> Part:
-        async with self._db.write() as tx:
-            await store.add_part(tx, workspace, LIVE)
+        """Begin a part; what was read for one that is gone was read for nothing."""
+        for kind in KINDS:
+            await self._drop(workspace, kind)
+        await self._commit(lambda tx: store.add_part(tx, workspace, LIVE))
+        async with self._db.read() as tx:
             return (await store.all_parts(tx, workspace))[-1]
 
     async def _retire(self, workspace: str, mine: list[Part]) -> None:
         """Begin again: the streams are not those that these parts were made from."""
-        async with self._db.write() as tx:
-            for part in mine:
-                await store.set_state(tx, part.part, GARBAGE)
-            await store.add_part(tx, workspace, LIVE)
+        await self._commit(lambda tx: store.replace(tx, [part.part for part in mine], workspace))
 
     async def _promote(self, workspace: str, mine: list[Part]) -> None:
-        async with self._db.write() as tx:
-            for part in mine[:-1]:
-                await store.set_state(tx, part.part, GARBAGE)
-            await store.set_state(tx, mine[-1].part, LIVE)
+        await self._commit(lambda tx: store.promote(tx, [part.part for part in mine]))
         _log.info("index_rebuilt", workspace=workspace)
 
     async def _trim(self, part: Part, extents: dict[Kind, Extent | None]) -> None:
@@ -208,15 +229,15 @@ class EventIndex(Component):
         ages = [_oldest_us(extents[kind]) for kind in ("receipts", "attempts")]
         gone = _SWEEP
         while gone >= _SWEEP:
-            async with self._db.write() as tx:
-                gone = await store.trim(
+            gone = await self._commit(
+                lambda tx: store.trim(
                     tx, part.part, events_from=since[0], letters_from=since[1],
                     handlings_from_us=(ages[0], ages[1]), limit=_SWEEP,
-                )  # fmt: skip
+                )
+            )  # fmt: skip
 
     async def _sweep(self, part: Part) -> None:
-        async with self._db.write() as tx:
-            await store.sweep(tx, part.part, _SWEEP)
+        await self._commit(lambda tx: store.sweep(tx, part.part, _SWEEP))
 
 
 def _add(batch: Batch, part: int, kind: Kind, fed: Fed) -> None:

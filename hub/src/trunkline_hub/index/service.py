@@ -18,7 +18,7 @@ from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.core.lookup import Found, Lookup, StoredEvent
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
-from trunkline_hub.db.derived import DerivedDatabase
+from trunkline_hub.db.derived import DamagedError, DerivedDatabase
 from trunkline_hub.index import model, store
 from trunkline_hub.index.events import stream_of
 from trunkline_hub.index.model import KINDS, Facts, Kind
@@ -70,8 +70,11 @@ class Index:
 
     async def status(self, workspace: str) -> IndexStatus:
         """Return how far each stream is indexed, and how a rebuild gets on."""
-        async with self.db.read() as tx:
-            parts = await store.all_parts(tx, workspace)
+        try:
+            async with self.db.read() as tx:
+                parts = await store.all_parts(tx, workspace)
+        except DamagedError:  # it is being made anew
+            parts = []
         live, building = _live(parts), next((part for part in parts if part.state == BUILDING), None)
         extents = await self._extents(workspace)
         streams = [_stream(kind, live, extents[kind]) for kind in KINDS]

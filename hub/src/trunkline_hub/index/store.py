@@ -297,8 +297,16 @@ async def add_position(tx: Tx, part: int, kind: Kind, *, seq: int, target: int, 
     await tx.execute(sa.insert(positions), row)
 
 
-async def set_state(tx: Tx, part: int, state: str) -> None:
-    await tx.execute(update(parts).where(parts.c.part == part).values(state=state))
+async def promote(tx: Tx, numbers: list[int]) -> None:
+    """Let the newest of a workspace's parts answer from now on, and no other."""
+    await tx.execute(update(parts).where(parts.c.part.in_(numbers[:-1])).values(state=GARBAGE))
+    await tx.execute(update(parts).where(parts.c.part == numbers[-1]).values(state=LIVE))
+
+
+async def replace(tx: Tx, numbers: list[int], workspace: str) -> None:
+    """Begin again with an empty part."""
+    await tx.execute(update(parts).where(parts.c.part.in_(numbers)).values(state=GARBAGE))
+    await add_part(tx, workspace, LIVE)
 
 
 async def sweep(tx: Tx, part: int, limit: int) -> bool:
@@ -454,10 +462,12 @@ def _within(part: int) -> ColumnElement[bool]:
 
 # Following messages
 
-_SHOWN = select(
-    events, func.coalesce(names.c.name, "").label("type"),
-    select(names.c.name).where(names.c.no == events.c.sender_no).scalar_subquery().label("sender"),
-).join(names, names.c.no == events.c.type_no)  # fmt: skip
+_type_name, _sender_name = names.alias("type_name"), names.alias("sender_name")
+_SHOWN = (
+    select(events, _type_name.c.name.label("type"), _sender_name.c.name.label("sender"))
+    .join(_type_name, _type_name.c.no == events.c.type_no)
+    .join(_sender_name, _sender_name.c.no == events.c.sender_no)
+)
 
 
 async def events_by(tx: Tx, part: int, column: str, values: Sequence[str], *, limit: int) -> list[Any]:

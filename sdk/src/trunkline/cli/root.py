@@ -21,11 +21,14 @@ _OWN = {
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:query",
+    "groups": "trunkline.cli.groups:groups",
+    "index": "trunkline.cli.index:index",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",
+    "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",
 }
 

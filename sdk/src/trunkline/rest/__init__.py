@@ -3,7 +3,9 @@
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
+from trunkline.rest.groups import GroupsApi
+from trunkline.rest.index import IndexApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "QueuesApi", "TokensApi"]
+__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "GroupsApi", "IndexApi", "QueuesApi", "TokensApi"]
