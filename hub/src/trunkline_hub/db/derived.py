@@ -54,6 +54,9 @@ class DerivedDatabase:
         Raises:
             UnavailableError: the database server does not answer.
         """
+        if self._file is not None and not self._file.exists():
+            await self.recreate()
+            return True
         try:
             async with self.read() as tx:
                 found = (await tx.execute(select(self._about.c.version))).scalar_one_or_none()
