@@ -29,7 +29,7 @@ async def test_hubs_that_come_and_go_in_the_middle_of_batches_miss_and_double_no
                 stored += 200
 
         publishing = asyncio.get_running_loop().create_task(keep_publishing())
-        for _ in range(3):
+        for _ in range(2):
             component = hub.component("event-index")
             begun = component.indexed
             await eventually(lambda component=component, begun=begun: component.indexed > begun + 300)
