@@ -18,6 +18,7 @@ from trunkline_hub import (
     audit,
     dead_letters,
     events,
+    index,
     jobs,
     queues,
     revisions,
@@ -46,6 +47,8 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
+from trunkline_hub.index import feature as index_feature
+from trunkline_hub.index import store as index_store
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.routes import feature as routes_feature
@@ -71,6 +74,8 @@ class Services:
     security: security.Security
     jobs: jobs.Jobs
     reconciler: Reconciler
+    groups: events.Groups
+    index: index.Index
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -91,8 +96,11 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     work_orders = jobs.Jobs(trail)
-    log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
+    groups = events.Groups(bus, db, clock, trail, access.workspaces)
+    index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
+    finder = index.Index(bus, index_db, clock, trail, dead, groups)
+    log = events.Events(bus, db, finder)
     work = queues.Queues(bus, db, trail, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
@@ -120,6 +128,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         presence=presence,
         routes=ways,
         news=HubNews(bus),
+        groups=groups,
+        index=finder,
     )
 
 
@@ -129,7 +139,8 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         audit_feature.build(),
         security_feature.build(services.security, services.db),
         jobs_feature.build(),
-        events_feature.build(),
+        events_feature.build(services.groups),
+        index_feature.build(services.bus, services.index, services.security.workspaces),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         schedules_feature.build(services.bus, services.security.workspaces, clock, services.schedules, services.queues),
@@ -196,6 +207,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             yield
         finally:
             await supervisor.stop()
+            await services.index.db.close()
             await services.db.close()
 
     return build_application(
@@ -207,6 +219,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "jobs": services.jobs,
             "reconciler": services.reconciler,
             "events": services.events,
+            "groups": services.groups,
+            "index": services.index,
             "queues": services.queues,
             "dead_letters": services.dead_letters,
             "schedules": services.schedules,

@@ -20,6 +20,7 @@ FEATURES = (
     "routes",
     "gate",
     "admin",
+    "index",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {"*": {"providers", "__pycache__"}, "admin": {"providers", "dashboard", "__pycache__"}}

@@ -24,8 +24,10 @@ from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
+from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.reader import Reader
+from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
 from trunkline.wire import message
@@ -47,14 +49,22 @@ class Agent:
         description: one sentence for those who look for an agent.
         once: where handled messages are remembered, so that none is handled
             again when it is delivered again: the path of a SQLite file, or a store.
+        receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
     """
 
     def __init__(
-        self, name: str, *, version: str = "0.0.0", description: str = "", once: str | Path | Store | None = None
+        self,
+        name: str,
+        *,
+        version: str = "0.0.0",
+        description: str = "",
+        once: str | Path | Store | None = None,
+        receipts: float = 1.0,
     ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
+        self.receipts = receipts
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
@@ -253,6 +263,7 @@ class _Service:
         self._agent = agent
         self._client = client
         self._identity = Identity(agent=agent.name, instance=agent.instance, version=agent.version)
+        self._receipts = Receipts(client, agent.name, agent.instance, agent.version, share=agent.receipts)
         self._servers: list[SkillServer] = []
         self._readers: list[tuple[Reader, Processor]] = []
         self._tasks = Tasks()
@@ -270,14 +281,16 @@ class _Service:
             return
         self._heartbeat_s = registered.connection.heartbeat_s
         for spec in self._agent.skills.values():
-            server = SkillServer(self._client, spec, self._identity)
+            book = self._receipts.book(CALL, spec.name)
+            server = SkillServer(self._client, spec, self._identity, book=book)
             await server.start()
             self._servers.append(server)
         self._box = self._black_box()
         for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
             handler = reader_spec.handler
             store = self._agent.store if reader_spec.once else None
-            processor = Processor(self._client, frame, handler.codec, handler, self._identity, store)
+            book = self._receipts.book(frame.lane, frame.name)
+            processor = Processor(self._client, frame, handler.codec, handler, self._identity, store, book=book)
             concurrency = reader_spec.concurrency
             reader = Reader(self._client.bus, frame, processor.handle, concurrency=concurrency, box=self._box)
             self._readers.append((reader, processor))
@@ -285,6 +298,7 @@ class _Service:
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
         await self._client.bus.flush()
         self._state = "healthy"
+        self._receipts.start()
         self._client.bus.on_up.append(self._beat)
         self._tasks.spawn(self._beat_forever(), name="heartbeat")
         _log.info("agent %s is ready: %s", self._agent.name, self._offers())
@@ -295,6 +309,7 @@ class _Service:
         draining = [server.drain(timeout_s=DRAIN_S) for server in self._servers]
         draining += [reader.drain(timeout_s=DRAIN_S) for reader, _processor in self._readers]
         await asyncio.gather(*draining)
+        await self._receipts.close()
         self._state = "offline"
         self._beat()
         await self._tasks.close()

@@ -89,6 +89,18 @@ def ack_numbers(reply: str) -> tuple[int, int]:
     return int(tokens[4 + offset]), int(tokens[5 + offset])
 
 
+def consumer_seq(reply: str) -> int:
+    """Return the how-manieth delivery of its consumer this is, out of its `$JS.ACK` reply subject."""
+    tokens = reply.split(".")
+    return int(tokens[8 if len(tokens) >= _V2_TOKENS else 6])
+
+
+def stored_us(reply: str) -> int:
+    """Return when the message was stored, microseconds since 1970, out of its `$JS.ACK` reply subject."""
+    tokens = reply.split(".")
+    return int(tokens[9 if len(tokens) >= _V2_TOKENS else 7]) // 1000
+
+
 def answer_heartbeat(bus: Bus, msg: Msg) -> bool:
     """Whether `msg` is an idle heartbeat or flow control of a push consumer; what asks for an answer gets it."""
     headers = msg.headers or {}

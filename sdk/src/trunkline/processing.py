@@ -26,6 +26,8 @@ from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.protocol.receipts import DEAD, FAILED, HANDLED
+from trunkline.receipts import Book
 from trunkline.retry import PermanentError, RetryAfterError, delay_s
 from trunkline.wire import header_lines
 
@@ -72,8 +74,11 @@ class Processor:
         run: Run,
         identity: Identity,
         store: Store | None = None,
+        *,
+        book: Book | None = None,
     ) -> None:
         self.failed = 0
+        self._book = book
         self._client = client
         self._frame = frame
         self._codec = codec
@@ -107,6 +112,8 @@ class Processor:
             await self._settle_failure(delivery, _judge(error), started)
         else:
             delivery.ack()
+            if self._book is not None:
+                self._book.settled(delivery, message, started, HANDLED, attempt=delivery.deliveries)
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
@@ -122,6 +129,9 @@ class Processor:
                     delivery.nak(wait_s)
             else:
                 await self._bury(delivery, reason, failure.error)
+            if self._book is not None:
+                outcome = FAILED if reason is None else DEAD
+                self._book.settled(delivery, None, started, outcome, attempt=delivery.deliveries)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)

@@ -1,7 +1,7 @@
 """Reading stored messages in pages, for queries; never on the hot path."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import nats.errors
@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import ack_numbers
+from trunkline.delivery import ack_numbers, stored_us
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.patience import patiently
@@ -17,6 +17,7 @@ from trunkline_hub.bus.patience import patiently
 _FETCH_TIMEOUT_S = 3.0
 _INACTIVE_S = 10.0
 _GROWTH = 4
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,9 @@ async def read_forward(
 
 
 async def read_backward(
-    bus: HubBus, stream: str, filters: list[str], *, before_seq: int | None, limit: int
+    bus: HubBus, stream: str, filters: list[str], *, before_seq: int | None, limit: int, after_seq: int = 0
 ) -> list[Stored]:
-    """Return up to `limit` messages before `before_seq`, newest first, in windows that grow."""
+    """Return up to `limit` messages before `before_seq` and after `after_seq`, newest first, in windows that grow."""
     try:
         state = (await patiently(partial(bus.js().stream_info, stream))).state
     except NotFoundError:
@@ -78,8 +79,9 @@ async def read_backward(
     end = (before_seq or state.last_seq + 1) - 1
     window = limit
     found: list[Stored] = []
-    while len(found) < limit and end >= state.first_seq and end > 0:
-        start = max(state.first_seq, end - window + 1)
+    first = max(state.first_seq, after_seq + 1)
+    while len(found) < limit and end >= first and end > 0:
+        start = max(first, end - window + 1)
         part = await read_forward(bus, stream, filters, after_seq=start - 1, limit=end - start + 1)
         found += [message for message in reversed(part) if message.seq <= end]
         end = start - 1
@@ -116,5 +118,5 @@ def stored(msg: Msg) -> Stored:
     _deliveries, seq = ack_numbers(msg.reply)
     return Stored(
         seq=seq, subject=msg.subject, payload=msg.data,
-        headers=dict(msg.headers or {}), stored_at=msg.metadata.timestamp,
+        headers=dict(msg.headers or {}), stored_at=_EPOCH + timedelta(microseconds=stored_us(msg.reply)),
     )  # fmt: skip

@@ -22,6 +22,8 @@ _OWN = {
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",
+    "groups": "trunkline.cli.groups:groups",
+    "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
@@ -31,6 +33,7 @@ _OWN = {
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",
+    "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",
 }
 

@@ -3,6 +3,8 @@
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
+from trunkline.rest.groups import GroupsApi
+from trunkline.rest.index import IndexApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.routes import RoutesApi
@@ -13,6 +15,8 @@ __all__ = [
     "AgentsApi",
     "DeadLettersApi",
     "EventsApi",
+    "GroupsApi",
+    "IndexApi",
     "JobsApi",
     "QueuesApi",
     "RoutesApi",

@@ -43,6 +43,7 @@ from trunkline.protocol.errors import (
     routes,
     schedules,
     setup,
+    traces,
 )
 from trunkline.protocol.errors.access import (
     AccessError,
@@ -119,6 +120,7 @@ from trunkline.protocol.errors.setup import (
     SettingInvalidError,
     SetupError,
 )
+from trunkline.protocol.errors.traces import GroupInUseError, GroupUnknownError, TraceUnknownError
 
 
 def _of(module: ModuleType) -> list[type[TrunklineError]]:
@@ -127,7 +129,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, routes, schedules, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, routes, schedules, traces, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -169,6 +171,8 @@ __all__ = [
     "EnvelopeInvalidError",
     "EventUnknownError",
     "FieldError",
+    "GroupInUseError",
+    "GroupUnknownError",
     "HandlerInvalidError",
     "HubStartError",
     "HubUnreachableError",
@@ -209,6 +213,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",
     "WorkspaceUnknownError",

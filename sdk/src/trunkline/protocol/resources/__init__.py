@@ -9,6 +9,8 @@ from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage,
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.groups import Group, GroupPage
+from trunkline.protocol.resources.index import IndexedStream, IndexStatus
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
@@ -51,6 +53,7 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
+from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
     "Agent",
@@ -62,6 +65,7 @@ __all__ = [
     "CallResult",
     "ComponentHealth",
     "Condition",
+    "Copy",
     "DeadEnd",
     "DeadEndPage",
     "DeadLetter",
@@ -73,7 +77,12 @@ __all__ = [
     "Explanation",
     "Firing",
     "FiringPage",
+    "Group",
+    "GroupPage",
+    "Handling",
     "Health",
+    "IndexStatus",
+    "IndexedStream",
     "Job",
     "JobChange",
     "JobPage",
@@ -108,9 +117,14 @@ __all__ = [
     "ScheduledPage",
     "SigninLink",
     "SigninRequest",
+    "Span",
     "Token",
     "TokenCreated",
     "TokenPage",
     "TokenRequest",
+    "Trace",
+    "TraceNode",
+    "TracedLetter",
+    "Waiting",
     "Whoami",
 ]
