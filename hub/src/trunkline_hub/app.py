@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, queues, security
+from trunkline_hub import admin, agents, audit, dead_letters, events, queues, schemas, security
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -32,6 +32,7 @@ from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.queues import feature as queues_feature
+from trunkline_hub.schemas import feature as schemas_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -52,6 +53,8 @@ class Services:
     audit: audit.Audit
     security: security.Security
     reconciler: Reconciler
+    event_types: schemas.EventTypes
+    traffic: schemas.Traffic
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -67,7 +70,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     trail = audit.Audit()
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
-    log = events.Events(bus, db)
+    event_types = schemas.EventTypes(db, trail)
+    log = events.Events(bus, db, event_types)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
     reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
@@ -75,18 +79,23 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    traffic = schemas.Traffic(event_types, catalogue, log)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
+        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler,
+        event_types=event_types, traffic=traffic, events=log, queues=work,
         dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
 
-def build_features(services: Services, clock: Clock) -> list[Feature]:
+def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
     return [
         audit_feature.build(),
         security_feature.build(services.security, services.db),
+        schemas_feature.build(
+            services.bus, services.db, services.event_types, services.security.workspaces, settings.schemas
+        ),
         events_feature.build(),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
@@ -122,7 +131,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     """Return the hub as an ASGI application; its lifespan starts and stops everything."""
     clock = clock or SystemClock()
     services = build_services(settings, clock)
-    features = build_features(services, clock)
+    features = build_features(settings, services, clock)
     services.security.permissions = {name: text for f in features for name, text in f.permissions.items()}
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
@@ -149,6 +158,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "audit": services.audit,
             "security": services.security,
             "reconciler": services.reconciler,
+            "event_types": services.event_types,
+            "traffic": services.traffic,
             "events": services.events,
             "queues": services.queues,
             "dead_letters": services.dead_letters,

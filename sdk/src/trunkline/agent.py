@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -38,12 +38,16 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        publishes: event types (or patterns) that it publishes, for the catalogue; it binds nobody.
     """
 
-    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+    def __init__(
+        self, name: str, *, version: str = "0.0.0", description: str = "", publishes: Sequence[str] = ()
+    ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
+        self.publishes = list(publishes)
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
@@ -114,6 +118,7 @@ class Agent:
         return frames.Registration(
             version=self.version,
             description=self.description,
+            publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
             readers=[spec.frame() for spec in self.readers],
         )

@@ -24,7 +24,8 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, QueuesApi, TokensApi
+from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, EventTypesApi, QueuesApi, TokensApi
+from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -69,7 +70,9 @@ class Client:
         self.queues = QueuesApi(self.api)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
+        self.event_types = EventTypesApi(self.api)
         self.tokens = TokensApi(self.api)
+        self.rules = Rules(self.api)
 
     @property
     def workspace(self) -> str:
@@ -113,6 +116,7 @@ class Client:
     async def close(self) -> None:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
+        await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -150,6 +154,7 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        self.rules.check_sent(message)
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -262,6 +267,7 @@ class Client:
         self._publisher = Publisher(bus)
         self._calls = Calls(bus, found.workspace, found.principal)
         await self._publisher.open()
+        await self.rules.start(bus)
         self._bus = bus
 
     def _message(

@@ -76,6 +76,8 @@ class Processor:
             return
         try:
             message = ce.decode(delivery.payload)
+            if self._frame.lane == "group":
+                self._client.rules.check_received(message)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
             context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)

@@ -41,6 +41,10 @@ class Observer(Component):
         self._apply = apply
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(_BUFFERED)
 
+    async def filters(self, stream: str) -> list[str] | None:  # noqa: ARG002 -- for those who read less than all
+        """Return the subjects to read from now on; None means everything, from the beginning."""
+        return None
+
     async def run(self) -> None:
         readers = [await self._read(stream) for stream in await self._streams()]
         self.started.set()
@@ -71,6 +75,9 @@ class Observer(Component):
             durable_name=self.durable, deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT_S, max_ack_pending=_BUFFERED,
         )  # fmt: skip
+        filters = await self.filters(stream)
+        if filters is not None:
+            config.filter_subjects, config.deliver_policy = filters, DeliverPolicy.NEW
         while True:
             try:
                 await self._bus.js().add_consumer(stream, config)

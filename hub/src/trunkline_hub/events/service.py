@@ -19,6 +19,7 @@ from trunkline_hub.core.page import decode_number, encode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import model, store
+from trunkline_hub.schemas import EventTypes, Group
 
 _SCAN_LIMIT = 5_000
 """Most messages one query reads for filters that the broker cannot apply."""
@@ -43,18 +44,21 @@ class EventFilter(msgspec.Struct, kw_only=True, frozen=True):
 class Events:
     """The event log of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database) -> None:
+    def __init__(self, bus: HubBus, db: Database, catalogue: EventTypes) -> None:
         self._bus = bus
         self._db = db
+        self._catalogue = catalogue
 
     async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
         """Store a CloudEvent as it came, under the principal's pinned name.
 
         Raises:
             EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError
+            EventTypeUnknownError, PayloadInvalidError: the catalogue forbids it.
         """
         message = ce.decode(raw)
         model.check_type(message.type)
+        await self._catalogue.admit(workspace, message)
         subject = subjects.event(workspace, principal.name, message.type)
         stored = await self._bus.store(
             subjects.events_stream(workspace), subject, raw, msg_id=f"{principal.name}:{message.id}"
@@ -133,6 +137,10 @@ class Events:
             lane="group", name=wanted.name, stream=subjects.events_stream(workspace),
             consumer=subjects.consumer("group", wanted.name), retry=retry, ack_wait_s=ack_wait_s,
         )  # fmt: skip
+
+    async def groups(self, tx: Tx, workspace: str) -> list[Group]:
+        """Return the groups of a workspace and what they follow."""
+        return [Group(name=row.name, types=row.types) for row in await store.groups_of(tx, workspace)]
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""

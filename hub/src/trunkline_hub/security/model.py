@@ -151,7 +151,12 @@ def _base_rights(principal: Principal) -> Rights:
     everywhere = principal.workspace == EVERY_WORKSPACE
     workspace = "*" if everywhere else principal.workspace
     publish: list[str] = []
-    subscribe = [f"{subjects.inbox_prefix(name)}.>"]
+    subscribe = [
+        f"{subjects.inbox_prefix(name)}.>",
+        subjects.event_filter(
+            workspace, "trunkline.event_type.changed", subjects.HUB
+        ),  # to know the rules it is held to
+    ]
     if allows(scopes, "events:publish"):
         publish.append(subjects.event_filter(workspace, ">", name))
     if allows(scopes, "queues:enqueue"):

@@ -2,8 +2,9 @@
 
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
+from trunkline.rest.event_types import EventTypesApi
 from trunkline.rest.events import EventsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "QueuesApi", "TokensApi"]
+__all__ = ["AgentsApi", "DeadLettersApi", "EventTypesApi", "EventsApi", "QueuesApi", "TokensApi"]

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, event_types, message, queues, reach, request, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -66,6 +66,15 @@ from trunkline.protocol.errors.base import (
     TrunklineError,
     UnavailableError,
     pointer,
+)
+from trunkline.protocol.errors.event_types import (
+    CodegenMissingError,
+    EventTypeInUseError,
+    EventTypeUnknownError,
+    EventTypeVersionUnknownError,
+    SchemaIncompatibleError,
+    SchemaInvalidError,
+    SchemaUnsupportedError,
 )
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
@@ -110,7 +119,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, event_types, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -139,6 +148,7 @@ __all__ = [
     "CallFailedError",
     "CallTimeoutError",
     "ClientClosedError",
+    "CodegenMissingError",
     "ConflictError",
     "ContextMissingError",
     "CrossSiteError",
@@ -148,6 +158,9 @@ __all__ = [
     "DeadLetterRedrivenError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
+    "EventTypeInUseError",
+    "EventTypeUnknownError",
+    "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
     "HandlerInvalidError",
@@ -172,6 +185,9 @@ __all__ = [
     "RequestMalformedError",
     "RequestTooLargeError",
     "RouteUnknownError",
+    "SchemaIncompatibleError",
+    "SchemaInvalidError",
+    "SchemaUnsupportedError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",
