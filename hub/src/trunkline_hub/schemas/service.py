@@ -291,8 +291,8 @@ class EventTypes:
         self, tx: Tx, workspace: str, filters: dict[str, Any], *, cursor: str | None, limit: int
     ) -> QuarantinePage:
         """Return events that do not fit their type, newest first; filters: `type`, `sender`."""
-        rows = await store.quarantine_page(tx, workspace, filters, before=decode_cursor(cursor), limit=limit)
-        kept, after = cut(rows, limit, lambda row: str(row.id))
+        rows = await store.quarantine_page(tx, workspace, filters, before=decode_number(cursor), limit=limit)
+        kept, after = cut(rows, limit, lambda row: str(row.seq))
         return QuarantinePage(items=[_quarantined(row) for row in kept], next=after)
 
     async def _equal(self, schema: dict[str, Any], versions: list[types.Version], said: dict[str, Any]) -> int | None:

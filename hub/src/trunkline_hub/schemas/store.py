@@ -94,8 +94,7 @@ quarantine = Table(
     Column("policy", String(15), nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    Index(None, "workspace_id", "id"),
-    Index(None, "workspace_id", "type", "id"),
+    Index(None, "workspace_id", "type", "seq"),
     Index(None, "workspace_id", "seq", unique=True),
 )
 
@@ -328,10 +327,10 @@ async def add_quarantined(tx: Tx, rows: list[dict[str, Any]]) -> None:
 async def trim_quarantine(tx: Tx, workspace: str, most: int) -> None:
     """Keep the newest `most` rows."""
     mine = quarantine.c.workspace_id == workspace
-    oldest_kept = select(quarantine.c.id).where(mine).order_by(quarantine.c.id.desc()).offset(most - 1).limit(1)
+    oldest_kept = select(quarantine.c.seq).where(mine).order_by(quarantine.c.seq.desc()).offset(most - 1).limit(1)
     edge = (await tx.execute(oldest_kept)).scalar()
     if edge is not None:
-        await tx.execute(quarantine.delete().where(mine & (quarantine.c.id < edge)))
+        await tx.execute(quarantine.delete().where(mine & (quarantine.c.seq < edge)))
 
 
 async def quarantine_counts(tx: Tx, workspace: str, names: list[str]) -> dict[str, int]:
@@ -342,7 +341,7 @@ async def quarantine_counts(tx: Tx, workspace: str, names: list[str]) -> dict[st
 
 
 async def quarantine_page(
-    tx: Tx, workspace: str, filters: dict[str, Any], *, before: str | None, limit: int
+    tx: Tx, workspace: str, filters: dict[str, Any], *, before: int | None, limit: int
 ) -> list[Any]:
     """Return `limit + 1` quarantined events, newest first; filters: `type`, `sender`."""
     query = select(quarantine).where(quarantine.c.workspace_id == workspace)
@@ -350,5 +349,5 @@ async def quarantine_page(
         if filters.get(name) is not None:
             query = query.where(quarantine.c[name] == filters[name])
     if before is not None:
-        query = query.where(quarantine.c.id < before)
-    return list((await tx.execute(query.order_by(quarantine.c.id.desc()).limit(limit + 1))).all())
+        query = query.where(quarantine.c.seq < before)
+    return list((await tx.execute(query.order_by(quarantine.c.seq.desc()).limit(limit + 1))).all())

@@ -37,7 +37,7 @@ def check_schema(schema: Any, where: str = "/schema") -> None:
     """
     if not isinstance(schema, dict):
         raise _invalid(where, "must be an object")
-    if schema.get("$schema", _DIALECT).rstrip("#") != _DIALECT:
+    if schema.get("$schema", _DIALECT) not in (_DIALECT, _DIALECT + "#"):  # noqa: PLR6201 -- it may be unhashable
         raise _invalid(f"{where}/$schema", f"must be {_DIALECT} or left out")
     if _too_deep(schema):
         raise _invalid(where, f"must not be nested deeper than {MAX_DEPTH}")

@@ -93,9 +93,8 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
     )
-    op.create_index(op.f("ix_quarantine_workspace_id_id"), "quarantine", ["workspace_id", "id"], unique=False)
     op.create_index(
-        op.f("ix_quarantine_workspace_id_type_id"), "quarantine", ["workspace_id", "type", "id"], unique=False
+        op.f("ix_quarantine_workspace_id_type_seq"), "quarantine", ["workspace_id", "type", "seq"], unique=False
     )
     op.create_index(op.f("ix_quarantine_workspace_id_seq"), "quarantine", ["workspace_id", "seq"], unique=True)
     op.add_column("agents", sa.Column("publishes", sa.JSON(), nullable=False, server_default="[]"))
@@ -107,8 +106,7 @@ def downgrade() -> None:
     with op.batch_alter_table("agents") as table:
         table.drop_column("publishes")
     op.drop_index(op.f("ix_quarantine_workspace_id_seq"), table_name="quarantine")
-    op.drop_index(op.f("ix_quarantine_workspace_id_type_id"), table_name="quarantine")
-    op.drop_index(op.f("ix_quarantine_workspace_id_id"), table_name="quarantine")
+    op.drop_index(op.f("ix_quarantine_workspace_id_type_seq"), table_name="quarantine")
     for table in (
         "quarantine", "event_type_looks", "event_type_days", "event_type_senders", "event_type_rules",
         "event_type_versions", "event_type_tags", "event_types",
