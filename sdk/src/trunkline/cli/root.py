@@ -19,7 +19,9 @@ EXIT_INTERRUPTED = 130
 _OWN = {
     "agents": "trunkline.cli.agents:agents",
     "call": "trunkline.cli.agents:call",
+    "codegen": "trunkline.cli.types:codegen",
     "dead": "trunkline.cli.dead:dead",
+    "event-types": "trunkline.cli.types:types",
     "events": "trunkline.cli.events:query",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
