@@ -316,3 +316,34 @@ async def test_who_works_in_a_queue_consumes_its_tasks(hub, name):
         await put(hub, f"task.{name}", schema=ORDER)
         shown = (await hub.admin("GET", f"event-types/task.{name}")).json
         assert shown["consumers"] == [{"lane": "queue", "name": name, "patterns": [], "agents": [f"worker-{name}"]}]
+
+
+async def test_a_flood_is_counted_by_sample_and_a_rare_type_in_it_is_still_seen(own_hub):
+    hub = await own_hub(schemas={"observe_s": 2.0})
+    token = await hub.token("events:publish", principal="loud")
+    async with hub.connected(token) as client:
+        await asyncio.gather(*(client.publish("loud.one", i) for i in range(4000)))
+        await client.publish("rare.one", 1)
+
+    async def counted():
+        listed = (await hub.admin("GET", "event-types")).json["items"]
+        counts = {item["name"]: item["count"] for item in listed}
+        return counts if counts.get("loud.one", 0) >= 3990 and "rare.one" in counts else None
+
+    counts = await eventually(counted)
+    assert counts["loud.one"] <= 4010
+
+
+async def test_the_number_of_senders_on_record_is_bounded(own_hub):
+    hub = await own_hub(schemas={"observe_s": 0.2, "observed_senders_max": 3})
+    async with hub.connected() as client:
+        for index in range(6):
+            await client.publish(f"kind.k{index}", 1)
+        await client.publish("kind.k0", 2)
+
+    async def settled():
+        listed = (await hub.admin("GET", "event-types")).json["items"]
+        counts = {item["name"]: item["count"] for item in listed}
+        return counts if counts.get("kind.k0") == 2 else None
+
+    assert len(await eventually(settled)) == 3

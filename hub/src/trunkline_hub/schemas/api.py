@@ -93,13 +93,13 @@ async def add_version(
     return await event_types.add_version(tx, request.user, workspace, name, data)
 
 
-@get("/event-types/{name:str}/versions/{number:int}", opt=requires("event_types:read"))
+@get("/event-types/{name:str}/versions/{number:str}", opt=requires("event_types:read"))
 async def get_version(workspace: str, name: str, number: Number, tx: Tx, event_types: EventTypes) -> EventTypeVersion:
     """Show one version of an event type."""
     return await event_types.version(tx, workspace, name, number)
 
 
-@put("/event-types/{name:str}/versions/{number:int}", opt=requires("event_types:write"))
+@put("/event-types/{name:str}/versions/{number:str}", opt=requires("event_types:write"))
 async def deprecate_version(
     workspace: str, name: str, number: Number, data: EventTypeVersionChange, request: AnyRequest, tx: Tx,
     event_types: EventTypes,
@@ -108,7 +108,7 @@ async def deprecate_version(
     return await event_types.deprecate_version(tx, request.user, workspace, name, number, deprecated=data.deprecated)
 
 
-@delete("/event-types/{name:str}/versions/{number:int}", opt=requires("event_types:write"))
+@delete("/event-types/{name:str}/versions/{number:str}", opt=requires("event_types:write"))
 async def remove_version(
     workspace: str, name: str, number: Number, request: AnyRequest, tx: Tx, event_types: EventTypes,
     force: Force = False,
@@ -117,7 +117,7 @@ async def remove_version(
     await event_types.remove_version(tx, request.user, workspace, name, number, force=force)
 
 
-@get("/event-types/{name:str}/versions/{number:int}/schema", opt=requires("event_types:read"))
+@get("/event-types/{name:str}/versions/{number:str}/schema", opt=requires("event_types:read"))
 async def get_schema(
     workspace: str, name: str, number: Number, tx: Tx, event_types: EventTypes
 ) -> Response[dict[str, Any]]:

@@ -228,7 +228,10 @@ class Watch(Component):
         room = self._settings.observed_senders_max - await store.sender_count(tx, workspace)
         scale = census.new / len(census.sightings) if census.sightings else 1.0
         for pair, seen in pairs.items():
-            if await store.saw(tx, workspace, pair, seen.first, seen.last, may_add=room > 0):
+            if not await store.saw_again(tx, workspace, pair, seen.last):
+                if room <= 0:
+                    continue
+                await store.saw_first(tx, workspace, pair, seen.first, seen.last)
                 room -= 1
             for day, count in seen.days.items():
                 await store.count_day(tx, workspace, pair, day, round(count * scale))

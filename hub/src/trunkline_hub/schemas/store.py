@@ -269,12 +269,14 @@ async def sender_count(tx: Tx, workspace: str) -> int:
     return int((await tx.execute(query)).scalar() or 0)
 
 
-async def saw(tx: Tx, workspace: str, pair: tuple[str, str], first: datetime, last: datetime, *, may_add: bool) -> bool:
-    """Note that a principal published a type; whether the pair is on record now, and was not before."""
+async def saw_again(tx: Tx, workspace: str, pair: tuple[str, str], last: datetime) -> bool:
+    """Note that a principal published a type once more; whether the pair is on record."""
     mine = _one(event_type_senders, workspace, type=pair[0], principal=pair[1])
     updated = await tx.execute(event_type_senders.update().where(mine).values(last_seen_at=last))
-    if updated.rowcount or not may_add:
-        return False
+    return bool(updated.rowcount)
+
+
+async def saw_first(tx: Tx, workspace: str, pair: tuple[str, str], first: datetime, last: datetime) -> None:
     row = {
         "workspace_id": workspace,
         "type": pair[0],
@@ -283,7 +285,6 @@ async def saw(tx: Tx, workspace: str, pair: tuple[str, str], first: datetime, la
         "last_seen_at": last,
     }
     await tx.execute(event_type_senders.insert(), row)
-    return True
 
 
 async def count_day(tx: Tx, workspace: str, pair: tuple[str, str], day: str, count: int) -> None:

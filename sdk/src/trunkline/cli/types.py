@@ -1,5 +1,6 @@
 """`trunkline events types …`: the catalogue of event types; `trunkline events codegen`: models made from it."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 import msgspec
 
 from trunkline.cli.output import Screen, ago, parse_data
+from trunkline.cli.root import EXIT_ERROR
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.codegen import LANGUAGES, Source, generate
@@ -122,7 +124,7 @@ async def check_schema(
         return
     reasons = "\n".join(_reason(problem) for problem in report.problems)
     screen.show(report, f"not compatible ({report.compatibility}, {report.reading}):\n{reasons}")
-    raise click.exceptions.Exit(1)
+    sys.exit(EXIT_ERROR)
 
 
 @types.command("validate")
@@ -138,7 +140,7 @@ async def validate_data(client: Client, screen: Screen, name: str, data: str, ve
         return
     reasons = "\n".join(f"  {error.pointer or '/'}: {error.detail}" for error in report.errors)
     screen.show(report, f"does not fit version {report.version}:\n{reasons}")
-    raise click.exceptions.Exit(1)
+    sys.exit(EXIT_ERROR)
 
 
 @types.command("versions")
