@@ -7,7 +7,7 @@ the arrow. Each `build` gets exactly what it needs. Nothing registers itself.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from litestar import Litestar
@@ -24,6 +24,7 @@ from trunkline_hub import (
     revisions,
     routes,
     schedules,
+    schemas,
     security,
 )
 from trunkline_hub.admin import feature as admin_feature
@@ -53,6 +54,7 @@ from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.routes import feature as routes_feature
 from trunkline_hub.schedules import feature as schedules_feature
+from trunkline_hub.schemas import feature as schemas_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -76,6 +78,8 @@ class Services:
     reconciler: Reconciler
     groups: events.Groups
     index: index.Index
+    event_types: schemas.EventTypes
+    traffic: schemas.Traffic
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -96,11 +100,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     work_orders = jobs.Jobs(trail)
+    event_types = schemas.EventTypes(db, trail)
     dead = dead_letters.DeadLetters(bus, db, trail)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
-    log = events.Events(bus, db, finder)
+    log = events.Events(bus, db, finder, event_types)
     work = queues.Queues(bus, db, trail, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
@@ -108,6 +113,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, revisions.Revisions(), work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
@@ -130,10 +136,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         news=HubNews(bus),
         groups=groups,
         index=finder,
+        event_types=event_types,
+        traffic=traffic,
     )
 
 
-def build_features(services: Services, clock: Clock) -> list[Feature]:
+def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
     return [
         audit_feature.build(),
@@ -141,6 +149,9 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         jobs_feature.build(),
         events_feature.build(services.groups),
         index_feature.build(services.bus, services.index, services.security.workspaces),
+        schemas_feature.build(
+            services.bus, services.db, services.event_types, services.security.workspaces, settings.schemas
+        ),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         schedules_feature.build(services.bus, services.security.workspaces, clock, services.schedules, services.queues),
@@ -189,7 +200,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     """Return the hub as an ASGI application; its lifespan starts and stops everything."""
     clock = clock or SystemClock()
     services = build_services(settings, clock)
-    features = build_features(services, clock)
+    features = build_features(settings, services, clock)
     services.security.permissions = {name: text for f in features for name, text in f.permissions.items()}
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
@@ -213,24 +224,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     return build_application(
         settings.web,
         routes=[route for feature in features for route in feature.routes],
-        services={
-            "audit": services.audit,
-            "security": services.security,
-            "jobs": services.jobs,
-            "reconciler": services.reconciler,
-            "events": services.events,
-            "groups": services.groups,
-            "index": services.index,
-            "queues": services.queues,
-            "dead_letters": services.dead_letters,
-            "schedules": services.schedules,
-            "scheduled": services.scheduled,
-            "agents": services.agents,
-            "routes": services.routes,
-            "overviews": services.overviews,
-            "bus_settings": settings.bus,
-            "web_settings": settings.web,
-        },
+        services={field.name: getattr(services, field.name) for field in fields(services) if field.name != "db"}
+        | {"bus_settings": settings.bus, "web_settings": settings.web},
         db=services.db,
         metrics=metrics,
         authenticate=authenticator(services.security),

@@ -30,6 +30,7 @@ from trunkline.rest import (
     AgentsApi,
     DeadLettersApi,
     EventsApi,
+    EventTypesApi,
     GroupsApi,
     IndexApi,
     JobsApi,
@@ -39,6 +40,7 @@ from trunkline.rest import (
     SchedulesApi,
     TokensApi,
 )
+from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -91,6 +93,8 @@ class Client:
         self.tokens = TokensApi(self.api)
         self.schedules = SchedulesApi(self.api)
         self.scheduled = ScheduledApi(self.api)
+        self.event_types = EventTypesApi(self.api)
+        self.rules = Rules(self.api)
 
     @property
     def workspace(self) -> str:
@@ -138,6 +142,7 @@ class Client:
     async def close(self) -> None:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
+        await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -178,6 +183,7 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        self.rules.check_sent(message)
         if is_later(later):
             return await publish_later(self.api, message, later)
         if self._connected.governed_events:
@@ -316,6 +322,7 @@ class Client:
         self._calls = Calls(bus, found.workspace, found.principal)
         self._governed = Governed(bus)
         await self._publisher.open()
+        await self.rules.start(bus)
         self._bus = bus
 
     def _message(

@@ -37,6 +37,8 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import model, store
 from trunkline_hub.events.ports import EventIndex
+from trunkline_hub.schemas import EventTypes
+from trunkline_hub.schemas import Group as Follower
 
 _SCAN_LIMIT = 5_000
 """Most messages one query reads for filters that the broker cannot apply."""
@@ -74,19 +76,22 @@ class EventFilter(msgspec.Struct, kw_only=True, frozen=True):
 class Events:
     """The event log of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database, index: EventIndex) -> None:
+    def __init__(self, bus: HubBus, db: Database, index: EventIndex, catalogue: EventTypes) -> None:
         self._bus = bus
         self._db = db
         self._index = index
+        self._catalogue = catalogue
 
     async def publish(self, principal: Principal, workspace: str, raw: bytes, later: Later = NOW) -> Ack:
         """Store a CloudEvent as it came, under the principal's pinned name; now or later.
 
         Raises:
             EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError, ScheduleFullError
+            EventTypeUnknownError, PayloadInvalidError: the catalogue forbids it.
         """
         message = ce.decode(raw)
         model.check_type(message.type)
+        await self._catalogue.admit(workspace, message)
         subject = subjects.event(workspace, principal.name, message.type)
         store_id = f"{principal.name}:{message.id}"
         due = await self._due(later)
@@ -171,9 +176,9 @@ class Events:
             consumer=subjects.consumer("group", wanted.name), retry=retry, ack_wait_s=ack_wait_s,
         )  # fmt: skip
 
-    async def groups(self, tx: Tx, workspace: str) -> dict[str, Sequence[str]]:
-        """Return the types that each group of a workspace follows."""
-        return {row.name: row.types for row in await store.all_groups(tx) if row.workspace_id == workspace}
+    async def groups(self, tx: Tx, workspace: str) -> list[Follower]:
+        """Return the groups of a workspace and what they follow."""
+        return [Follower(name=row.name, types=row.types) for row in await store.groups_of(tx, workspace)]
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""

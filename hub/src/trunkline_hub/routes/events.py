@@ -118,7 +118,7 @@ class Router(Observer):
         self._queues = queues
         self._counted = counted
 
-    def filters(self, stream: str) -> list[str]:
+    async def filters(self, stream: str) -> list[str]:
         """Redriven copies are for one group; routes had their turn when the event came."""
         return [subjects.event_filter(stream.split("_", 1)[1], ">")]
 

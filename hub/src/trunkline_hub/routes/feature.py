@@ -38,7 +38,7 @@ def build(
         return Place(
             queues=frozenset(await desks.queues.names(tx, workspace)),
             skills=frozenset(await desks.skills.skill_names(tx, workspace)),
-            groups=tuple(tuple(types) for types in followed.values()),
+            groups=tuple(tuple(one.types) for one in followed),
         )
 
     knowledge = Knowledge(routes, db, load_place)

@@ -75,6 +75,8 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     description: str = ""
     skills: list[Skill] = []
     readers: list[ReaderDeclaration] = []
+    publishes: list[str] = []
+    """Event types or patterns it says it publishes."""
 
 
 class Reader(msgspec.Struct, kw_only=True):

@@ -35,6 +35,7 @@ from trunkline.protocol.errors import (
     access,
     agents,
     base,
+    event_types,
     jobs,
     message,
     queues,
@@ -80,6 +81,15 @@ from trunkline.protocol.errors.base import (
     TrunklineError,
     UnavailableError,
     pointer,
+)
+from trunkline.protocol.errors.event_types import (
+    CodegenMissingError,
+    EventTypeInUseError,
+    EventTypeUnknownError,
+    EventTypeVersionUnknownError,
+    SchemaIncompatibleError,
+    SchemaInvalidError,
+    SchemaUnsupportedError,
 )
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
@@ -129,7 +139,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, routes, schedules, traces, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, event_types, jobs, routes, schedules, traces, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -160,6 +170,7 @@ __all__ = [
     "ChaosError",
     "ClaimInvalidError",
     "ClientClosedError",
+    "CodegenMissingError",
     "ConflictError",
     "ContextMissingError",
     "CrossSiteError",
@@ -169,6 +180,9 @@ __all__ = [
     "DeadLetterRedrivenError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
+    "EventTypeInUseError",
+    "EventTypeUnknownError",
+    "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
     "GroupInUseError",
@@ -204,6 +218,9 @@ __all__ = [
     "ScheduleFullError",
     "ScheduleUnknownError",
     "ScheduledUnknownError",
+    "SchemaIncompatibleError",
+    "SchemaInvalidError",
+    "SchemaUnsupportedError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",
