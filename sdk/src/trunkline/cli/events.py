@@ -75,8 +75,6 @@ async def tail(client: Client, screen: Screen, types: tuple[str, ...], since: st
 
 
 @click.command("list")
-@click.option("--type", "event_type", help="Type or pattern, such as `order.*`.")
-@click.command("list")
 @click.option("--type", help="Type or pattern, such as `order.*`.")
 @click.option("--subject", help="Only events about this.")
 @click.option("--correlation", "correlation_id", help="Only events of this transaction.")
