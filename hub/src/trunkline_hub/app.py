@@ -7,12 +7,27 @@ the arrow. Each `build` gets exactly what it needs. Nothing registers itself.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queue_control, queues, revisions, security
+from trunkline_hub import (
+    admin,
+    agents,
+    audit,
+    dead_letters,
+    events,
+    index,
+    jobs,
+    queue_control,
+    queues,
+    revisions,
+    routes,
+    schedules,
+    schemas,
+    security,
+)
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
@@ -21,6 +36,7 @@ from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
+from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
@@ -32,9 +48,16 @@ from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.dead_letters.events import LetterRetention
 from trunkline_hub.events import feature as events_feature
+from trunkline_hub.gate import Gate
+from trunkline_hub.gate import feature as gate_feature
+from trunkline_hub.index import feature as index_feature
+from trunkline_hub.index import store as index_store
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queue_control import feature as queue_control_feature
 from trunkline_hub.queues import feature as queues_feature
+from trunkline_hub.routes import feature as routes_feature
+from trunkline_hub.schedules import feature as schedules_feature
+from trunkline_hub.schemas import feature as schemas_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -56,12 +79,20 @@ class Services:
     security: security.Security
     jobs: jobs.Jobs
     reconciler: Reconciler
+    groups: events.Groups
+    index: index.Index
+    event_types: schemas.EventTypes
+    traffic: schemas.Traffic
     events: events.Events
     queues: queues.Queues
     queue_control: queue_control.QueueControl
     dead_letters: dead_letters.DeadLetters
-    retention: LetterRetention
+    letter_retention: LetterRetention
+    scheduled: schedules.ScheduledMessages
+    schedules: schedules.Schedules
     agents: agents.Agents
+    routes: routes.Routes
+    news: HubNews
     overviews: admin.Overviews
     presence: Presence
 
@@ -74,45 +105,71 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     work_orders = jobs.Jobs(trail)
-    log = events.Events(bus, db)
+    event_types = schemas.EventTypes(db, trail)
     dead = dead_letters.DeadLetters(bus, db, trail, work_orders)
-    retention = LetterRetention(bus, db, settings.dead_letters, access.workspaces)
+    groups = events.Groups(bus, db, clock, trail, access.workspaces)
+    index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
+    finder = index.Index(bus, index_db, clock, trail, dead, groups)
+    log = events.Events(bus, db, finder, event_types)
     past, states = revisions.Revisions(), queue_control.QueueStates()
     work = queues.Queues(bus, db, trail, dead, states, past)
     control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
+    cron = schedules.Schedules(db, clock, trail, work, log)
     reconciler = Reconciler(bus, access.workspaces, [control.desired_consumers, log.desired_consumers])
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    traffic = schemas.Traffic(event_types, catalogue, log)
+    ways = routes.Routes(trail, past, work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        queue_control=control, dead_letters=dead, retention=retention, agents=catalogue, overviews=overviews, presence=presence,
-    )  # fmt: skip
+        db=db,
+        bus=bus,
+        eviction=eviction,
+        audit=trail,
+        security=access,
+        jobs=work_orders,
+        reconciler=reconciler,
+        events=log,
+        queues=work,
+        queue_control=control,
+        dead_letters=dead,
+        letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
+        schedules=cron,
+        scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
+        agents=catalogue,
+        overviews=overviews,
+        presence=presence,
+        routes=ways,
+        news=HubNews(bus),
+        groups=groups,
+        index=finder,
+        event_types=event_types,
+        traffic=traffic,
+    )
 
 
-def build_features(services: Services, clock: Clock) -> list[Feature]:
+def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
+    bus, db, workspaces = services.bus, services.db, services.security.workspaces
+    desks = routes_feature.Desks(queues=services.queues, groups=services.events, skills=services.agents)
     return [
         audit_feature.build(),
-        security_feature.build(services.security, services.db),
+        security_feature.build(services.security, db),
         jobs_feature.build(),
-        events_feature.build(),
+        events_feature.build(services.groups),
+        index_feature.build(bus, services.index, workspaces),
+        schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
         queues_feature.build(),
         queue_control_feature.build(
-            services.bus,
-            services.db,
-            services.audit,
-            services.queues,
-            services.queue_control,
-            services.reconciler,
-            services.security.workspaces,
+            bus, db, services.audit, services.queues, services.queue_control, services.reconciler, workspaces
         ),
-        dead_letters_feature.build(
-            services.bus, services.db, services.dead_letters, services.retention, services.security.workspaces
-        ),
-        agents_feature.build(services.bus, services.presence, clock),
+        dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
+        schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
+        agents_feature.build(bus, services.presence, clock),
+        gate_feature.build(Gate(db, services.events, services.queues), bus),
+        routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         admin_feature.build(services.overviews),
     ]
 
@@ -131,6 +188,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
     kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
     return [
         services.bus,
+        services.news,
         services.reconciler,
         Callout(settings.bus, judge, hub_id=settings.hub_id),
         services.eviction,
@@ -146,13 +204,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     """Return the hub as an ASGI application; its lifespan starts and stops everything."""
     clock = clock or SystemClock()
     services = build_services(settings, clock)
-    features = build_features(services, clock)
+    features = build_features(settings, services, clock)
     services.security.permissions = {name: text for f in features for name, text in f.permissions.items()}
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
     metrics.add_gauges(services.overviews.gauges)
-    metrics.add_gauges(services.retention.gauges)
+    metrics.add_gauges(services.letter_retention.gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -165,25 +223,14 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             yield
         finally:
             await supervisor.stop()
+            await services.index.db.close()
             await services.db.close()
 
     return build_application(
         settings.web,
         routes=[route for feature in features for route in feature.routes],
-        services={
-            "audit": services.audit,
-            "security": services.security,
-            "jobs": services.jobs,
-            "reconciler": services.reconciler,
-            "events": services.events,
-            "queues": services.queues,
-            "queue_control": services.queue_control,
-            "dead_letters": services.dead_letters,
-            "agents": services.agents,
-            "overviews": services.overviews,
-            "bus_settings": settings.bus,
-            "web_settings": settings.web,
-        },
+        services={field.name: getattr(services, field.name) for field in fields(services) if field.name != "db"}
+        | {"bus_settings": settings.bus, "web_settings": settings.web},
         db=services.db,
         metrics=metrics,
         authenticate=authenticator(services.security),

@@ -138,13 +138,13 @@ async def test_settings_have_a_history_and_can_be_gone_back_to(hub, name):
         await client.queues.declare(name, QueueDeclaration(ack_wait_s=20, max_in_flight=5))
         kept = (await client.queues.revisions(name)).items
         assert [(r.number, r.body["ack_wait_s"]) for r in kept] == [(2, 20.0), (1, 10.0)]
-        queue = await client.queues.rollback(name, 1, reason="too long")
+        queue = await client.queues.rollback(name, 1, note="too long")
         assert (queue.ack_wait_s, queue.max_in_flight) == (10.0, 10_000)
         newest = (await client.queues.revisions(name, limit=1)).items[0]
         assert (newest.number, newest.action, newest.note, newest.by) == (3, "rolled_back", "too long", "admin")
         with pytest.raises(RevisionUnknownError):
             await client.queues.rollback(name, 9)
-        answer = await hub.admin("POST", f"queues/{name}/rollback", json={"number": "one"})
+        answer = await hub.admin("POST", f"queues/{name}/rollback", json={"revision": "one"})
         assert answer.status == 422
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import msgspec
 
@@ -11,7 +11,9 @@ from trunkline.admission import Admission
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
+from trunkline.governed import Governed
 from trunkline.http import HttpApi
+from trunkline.later import Later, enqueue_later, is_later, publish_later
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, resources, subjects
@@ -25,7 +27,21 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, JobsApi, QueuesApi, TokensApi
+from trunkline.rest import (
+    AgentsApi,
+    DeadLettersApi,
+    EventsApi,
+    EventTypesApi,
+    GroupsApi,
+    IndexApi,
+    JobsApi,
+    QueuesApi,
+    RoutesApi,
+    ScheduledApi,
+    SchedulesApi,
+    TokensApi,
+)
+from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -60,6 +76,7 @@ class Client:
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
         self._calls: Calls | None = None
+        self._governed: Governed | None = None
         self._opening = asyncio.Lock()
         self._closed = False
         self._source = "/"
@@ -71,7 +88,14 @@ class Client:
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
         self.jobs = JobsApi(self.api)
+        self.routes = RoutesApi(self.api)
+        self.groups = GroupsApi(self.api)
+        self.index = IndexApi(self.api)
         self.tokens = TokensApi(self.api)
+        self.schedules = SchedulesApi(self.api)
+        self.scheduled = ScheduledApi(self.api)
+        self.event_types = EventTypesApi(self.api)
+        self.rules = Rules(self.api)
 
     @property
     def workspace(self) -> str:
@@ -81,9 +105,13 @@ class Client:
     @property
     def principal(self) -> str:
         """Name that the broker pins on what this client sends; known once connected."""
+        return self._connected.principal
+
+    @property
+    def _connected(self) -> frames.Connection:
         if self._connection is None:
             raise ClientClosedError("The client is not connected to the bus yet")
-        return self._connection.principal
+        return self._connection
 
     @property
     def bus(self) -> Bus:
@@ -116,6 +144,7 @@ class Client:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
         await self._admission.close()
+        await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -133,6 +162,7 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
@@ -143,6 +173,8 @@ class Client:
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
+                The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
@@ -153,6 +185,12 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        self.rules.check_sent(message)
+        if is_later(later):
+            return await publish_later(self.api, message, later)
+        if self._connected.governed_events:
+            target = subjects.gate_event(self.workspace, self.principal, event_type)
+            return await self._submit(target, message)
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -165,8 +203,12 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Put work into a queue and wait until the broker has stored it.
+
+        With `delay_s=…` or `at=…` it enters the queue then, up to a year ahead. The same
+        id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
@@ -180,6 +222,10 @@ class Client:
             await self._admission.check(queue)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
+        if is_later(later):
+            return await enqueue_later(self.api, queue, message, later)
+        if self._connected.governed_tasks:
+            return await self._submit(subjects.gate_task(self.workspace, self.principal, queue), message)
         target = subjects.task(self.workspace, queue, self.principal)
         return await self._send(subjects.tasks_stream(self.workspace), target, message)
 
@@ -240,6 +286,18 @@ class Client:
         """Return the workspace's state at a glance."""
         return await self.api.get("/overview", resources.Overview)
 
+    async def trace(
+        self, message_id: str | None = None, *, correlation_id: str | None = None, trace_id: str | None = None
+    ) -> resources.Trace:
+        """Return the path of a message: what led to it, who handled it and how long, what it caused.
+
+        With `correlation_id` or `trace_id` instead, everything of that transaction, as trees.
+
+        Raises:
+            TraceUnknownError: nothing is on record about it.
+        """
+        return await self.index.trace(message_id, correlation_id=correlation_id, trace_id=trace_id)
+
     async def store(
         self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None
     ) -> Ack:
@@ -264,7 +322,9 @@ class Client:
         self._connection = found
         self._publisher = Publisher(bus)
         self._calls = Calls(bus, found.workspace, found.principal)
+        self._governed = Governed(bus)
         await self._publisher.open()
+        await self.rules.start(bus)
         self._bus = bus
 
     def _message(
@@ -295,6 +355,11 @@ class Client:
             headers=_CE_HEADERS,
             key=message.partitionkey,
         )
+
+    async def _submit(self, target: str, message: ce.Envelope) -> Ack:
+        if self._governed is None:
+            raise ClientClosedError
+        return await self._governed.send(target, ce.encode(message), {"Content-Type": ce.CONTENT_TYPE})
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -11,17 +11,23 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from trunkline.claims import HandledBeforeError
 from trunkline.client import Client
 from trunkline.context import Context, enter
+from trunkline.deferral import put_off
 from trunkline.delivery import Delivery
+from trunkline.idempotency import Once, Place, Store, key_of, was_handled
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.protocol.receipts import DEAD, FAILED, HANDLED
+from trunkline.receipts import Book
 from trunkline.retry import PermanentError, RetryAfterError, delay_s
 from trunkline.wire import header_lines
 
@@ -60,26 +66,46 @@ class _Failure:
 class Processor:
     """Handles the deliveries of one reader with one handler."""
 
-    def __init__(self, client: Client, frame: frames.Reader, codec: Codec, run: Run, identity: Identity) -> None:
+    def __init__(
+        self,
+        client: Client,
+        frame: frames.Reader,
+        codec: Codec,
+        run: Run,
+        identity: Identity,
+        store: Store | None = None,
+        *,
+        book: Book | None = None,
+    ) -> None:
         self.failed = 0
+        self._book = book
         self._client = client
         self._frame = frame
         self._codec = codec
-        self._run = run
+        self._once = Once(store, run) if store is not None else None
+        self._run = self._once or run
+        self._handler = getattr(run, "name", "")
+        self._place = Place(client.workspace, frame.lane, frame.name)
         self._identity = identity
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        if delivery.deliveries > self._frame.retry.max_attempts:
-            await self._settle_failure(delivery, _lost(delivery.deliveries), started)
+        lost = delivery.blamed or delivery.attempt > self._frame.retry.max_attempts
+        if lost and not was_handled(self._once, self._place, delivery):
+            await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
             message = ce.decode(delivery.payload)
+            if self._frame.lane == "group":
+                self._client.rules.check_received(message)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
-            context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
+            key = partial(key_of, self._place, delivery, message)
+            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload, key=key)
             await self._run(payload, context)
+        except HandledBeforeError:
+            delivery.ack()
         except asyncio.CancelledError as error:
             if is_cancelled():
                 delivery.nak()
@@ -89,19 +115,26 @@ class Processor:
             await self._settle_failure(delivery, _judge(error), started)
         else:
             delivery.ack()
+            if self._book is not None:
+                self._book.settled(delivery, message, started, HANDLED, attempt=delivery.deliveries)
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
-        last = delivery.deliveries >= self._frame.retry.max_attempts
+        last = delivery.attempt >= self._frame.retry.max_attempts
         reason = failure.reason or (REASON_EXHAUSTED if last else None)
         attempt = self._attempt(delivery, failure, started, final=reason is not None)
         try:
-            await self._record(attempt)
+            await self._record(delivery, attempt)
             if reason is None:
                 policy = self._frame.retry
-                delivery.nak(failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.deliveries))
+                wait_s = failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.attempt)
+                if not await put_off(self._client, self._frame, delivery, wait_s):
+                    delivery.nak(wait_s)
             else:
                 await self._bury(delivery, reason, failure.error)
+            if self._book is not None:
+                outcome = FAILED if reason is None else DEAD
+                self._book.settled(delivery, None, started, outcome, attempt=delivery.deliveries)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)
@@ -109,13 +142,13 @@ class Processor:
     def _attempt(self, delivery: Delivery, failure: _Failure, started: float, *, final: bool) -> frames.Attempt:
         _log.info(
             "attempt %d of %s/%s failed%s: %s",
-            delivery.deliveries, self._frame.lane, self._frame.name, ", giving up" if final else "",
+            delivery.attempt, self._frame.lane, self._frame.name, ", giving up" if final else "",
             failure.error.message,
         )  # fmt: skip
         return frames.Attempt(
             message_id=_message_id(delivery),
-            stream_seq=delivery.stream_seq,
-            number=delivery.deliveries,
+            stream_seq=delivery.origin_seq,
+            number=delivery.attempt,
             agent=self._identity.agent,
             instance=self._identity.instance,
             version=self._identity.version,
@@ -123,17 +156,17 @@ class Processor:
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
             error=failure.error,
             final=final,
-            handler=getattr(self._run, "name", ""),
+            handler=self._handler,
         )
 
-    async def _record(self, attempt: frames.Attempt) -> None:
+    async def _record(self, delivery: Delivery, attempt: frames.Attempt) -> None:
         frame, client = self._frame, self._client
         subject = subjects.attempts(client.workspace, client.principal, frame.lane, frame.name)
         await client.store(
             subjects.attempts_stream(client.workspace),
             subject,
             msgspec.json.encode(attempt),
-            msg_id=f"{frame.stream}:{frame.consumer}:{attempt.stream_seq}:{attempt.number}",
+            msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}:{attempt.number}",
         )
 
     async def _bury(self, delivery: Delivery, reason: str, error: frames.AttemptError) -> None:
@@ -155,8 +188,8 @@ def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
     return kept | {
         frames.HEADER_SUBJECT: delivery.subject,
-        frames.HEADER_STREAM_SEQ: str(delivery.stream_seq),
-        frames.HEADER_DELIVERIES: str(delivery.deliveries),
+        frames.HEADER_STREAM_SEQ: str(delivery.origin_seq),
+        frames.HEADER_DELIVERIES: str(delivery.attempt),
         frames.HEADER_REASON: reason,
         frames.HEADER_ERROR: error[:_ERROR_CHARS],
     }
@@ -203,8 +236,10 @@ def _judge(error: BaseException) -> _Failure:
     return _Failure(error=describe(error), reason=None)
 
 
-def _lost(deliveries: int) -> _Failure:
-    sentence = f"{deliveries - 1} workers took the message and were gone before they settled it"
+def _lost(delivery: Delivery) -> _Failure:
+    sentence = f"{delivery.deliveries - 1} workers took the message and were gone before they settled it"
+    if delivery.blamed:
+        sentence += "; twice it was all that the process was doing when it died"
     return _Failure(error=frames.AttemptError(code="worker.lost", message=sentence), reason=REASON_WORKER_LOST)
 
 

@@ -15,7 +15,7 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from trunkline.delivery import Delivery
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import subjects
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.letters import write_letter
 from trunkline_hub.bus.log import Stored, read_next, read_one
@@ -103,11 +103,10 @@ async def bury(bus: HubBus, stream: str, consumer: str, message: Stored, deliver
     """Store a dead letter for `message`, then take it off its queue."""
     lane: subjects.Lane = "queue" if stream.startswith("TASKS_") else "group"
     reader = subjects.untoken(consumer.split("_", 1)[1])
-    workspace = stream.split("_", 1)[1]
     error = f"{deliveries} workers took the message and none of them settled it"
     await write_letter(
-        bus, workspace, (lane, reader), message, reason=REASON, error=error, stream=stream,
-        headers={frames.HEADER_DELIVERIES: str(deliveries)},
+        bus, (lane, reader), message, reason=REASON, error=error, stream=stream,
+        deliveries=deliveries,
     )  # fmt: skip
     if lane == "queue":
         try:

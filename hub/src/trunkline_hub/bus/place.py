@@ -5,7 +5,9 @@ of queues (classes, partitions, streams of their own) is a change here alone.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
+import nats.errors
 from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 from nats.js.manager import JetStreamManager
@@ -13,6 +15,7 @@ from nats.js.manager import JetStreamManager
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.patience import patiently
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,11 @@ def address(workspace: str, queue: str, principal: str) -> tuple[str, str]:
     return subjects.tasks_stream(workspace), subjects.task(workspace, queue, principal)
 
 
+def stream_of(workspace: str, lane: subjects.Lane, reader: str) -> str:
+    """Return the stream that this queue's workers or this group's followers read."""
+    return subjects.events_stream(workspace) if lane == "group" else place_of(workspace, reader).stream
+
+
 @dataclass(frozen=True, kw_only=True)
 class HandedOut:
     """How far a queue's consumers are: what has been delivered and what of that is not settled."""
@@ -73,7 +81,7 @@ async def has_reader(bus: HubBus, workspace: str, lane: subjects.Lane, reader: s
     """Whether the broker hands out to this queue's workers or this group's followers."""
     if lane == "group":
         group = subjects.consumer("group", reader)
-        return await consumer_info(bus.js(), subjects.events_stream(workspace), group) is not None
+        return await consumer_info(bus.js(), stream_of(workspace, lane, reader), group) is not None
     place = place_of(workspace, reader)
     return any([await consumer_info(bus.js(), place.stream, name) is not None for name in place.consumers])
 
@@ -81,10 +89,10 @@ async def has_reader(bus: HubBus, workspace: str, lane: subjects.Lane, reader: s
 async def consumer_info(js: JetStreamManager, stream: str, name: str) -> ConsumerInfo | None:
     """Return a consumer's state, or None where it is not made yet."""
     try:
-        info: ConsumerInfo = await js.consumer_info(stream, name)
+        info: ConsumerInfo = await patiently(partial(js.consumer_info, stream, name))
     except NotFoundError:
         return None
-    except (TimeoutError, OSError) as error:
+    except (nats.errors.Error, TimeoutError, OSError) as error:
         raise BusUnavailableError(f"The broker did not tell the state of {name}: {error}") from None
     return info
 

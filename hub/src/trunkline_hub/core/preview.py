@@ -31,4 +31,6 @@ def show_headers(headers: dict[str, str]) -> dict[str, str]:
 
 def storable(text: str, size: int) -> str:
     """Return `text` as it can be stored: no NUL, no lone surrogate, at most `size` characters."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:size]
+    if "\0" in text or not text.isascii():
+        text = text.replace("\0", "").encode(errors="replace").decode()
+    return text[:size]

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from trunkline.delivery import Delivery
-from trunkline.protocol import subjects
+from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import DeadLetterUnknownError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Attempt
 from trunkline.protocol.ids import new_id
@@ -17,6 +17,7 @@ from trunkline.protocol.resources import LetterFilter, RedriveRequest
 from trunkline_hub.bus import HubBus, direct
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.observer import Observer, Streams
+from trunkline_hub.bus.place import stream_of
 from trunkline_hub.core.component import Component
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.dead_letters import model, store
@@ -26,7 +27,6 @@ from trunkline_hub.jobs import JobRun
 
 _log = structlog.get_logger("dead_letters")
 _MAX_BIGINT = 2**63 - 1
-_MAX_INTEGER = 2**31 - 1
 _RUN = 500
 _FAILURES = 20
 """Failed letters that a job's result names."""
@@ -82,15 +82,21 @@ class DeadLetterIndex(_Index):
         await tx.emit_all(rows[0]["workspace_id"], "trunkline.dead_letter.added", facts)
 
     async def _is_verified(self, delivery: Delivery) -> bool:
-        """Whether the letter is a true copy: the hub wrote it, or the original still lies where it says."""
-        if model.by_hub(delivery.subject):
+        """Whether the letter is a true copy: the hub wrote it, or the original still lies where it says.
+
+        What a hub stored on a reader's word proves nothing.
+        """
+        if model.by_hub(delivery.subject) and frames.HEADER_UNPROVEN not in delivery.headers:
             return True
         corpse = model.examine(delivery.subject, delivery.payload, delivery.headers)
-        if not corpse.stream_seq or not corpse.subject:
-            return False
-        stream = subjects.reader_stream(corpse.workspace, corpse.lane)
-        original = await read_one(self._bus, stream, corpse.stream_seq)
-        return original is not None and (original.subject, original.payload) == (corpse.subject, delivery.payload)
+        stream = stream_of(corpse.workspace, corpse.lane, corpse.reader)
+        for seq in sorted({corpse.stream_seq, corpse.copy_seq} - {0}):
+            found = await read_one(self._bus, stream, seq)
+            if found is None or frames.HEADER_UNPROVEN in found.headers:
+                continue
+            if model.is_copy(corpse, delivery.payload, (found.subject, found.payload)):
+                return True
+        return False
 
 
 class AttemptIndex(_Index):
@@ -123,11 +129,14 @@ class LetterWorks:
         async for rows in self._batches(run):
             found = await self._stored(run.workspace, rows)
             parcels, refused = await self._pack(run, rows, found, homes)
+            async with self._db.read() as tx:
+                began = tx.clock.now()
             sent, unsent, trouble = await self._send(parcels)
             async with self._db.write() as tx:
                 done = await store.mark_redriven(
-                    tx, run.workspace, sent, run.by, redriven_to=run.params["queue"], job_id=run.id
-                )
+                    tx, run.workspace, sent, run.by, redriven_to=run.params["queue"], job_id=run.id,
+                    redrive_began_at=began,
+                )  # fmt: skip
             if trouble is not None:  # the engine is away: what is marked is done, the rest is taken up again
                 run.done += done
                 raise trouble
@@ -323,7 +332,7 @@ def _attempt_row(delivery: Delivery) -> dict[str, Any] | None:
         record = msgspec.json.decode(delivery.payload, type=Attempt)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if not (0 <= record.stream_seq <= _MAX_BIGINT and 0 <= record.number <= _MAX_INTEGER):
+    if not (0 <= record.stream_seq <= _MAX_BIGINT and 0 <= record.number <= model.MAX_INTEGER):
         return None
     return {
         "workspace_id": workspace, "seq": delivery.stream_seq, "lane": lane, "reader": reader,

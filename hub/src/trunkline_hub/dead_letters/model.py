@@ -1,6 +1,5 @@
 """Reading a dead letter and the records of its attempts. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from trunkline.protocol.errors import (
     RequestInvalidError,
     TrunklineError,
 )
+from trunkline.protocol.homes import home
 from trunkline.protocol.resources import LetterFilter
 from trunkline.protocol.subjects import Lane
 from trunkline.protocol.trace import is_traceparent
@@ -30,7 +30,7 @@ MAX_EDITED_BYTES = 2**20
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
 _MAX_DIGITS = 18
-_SUBJECT = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)+")
+MAX_INTEGER = 2**31 - 1
 _BATCH = 500
 _SLICE_S = 0.25
 """With a pace, letters leave in slices of about this many seconds."""
@@ -45,6 +45,9 @@ class Corpse:
     reader: str
     subject: str
     stream_seq: int
+    """Place of the message's first copy: where its attempts are recorded."""
+    copy_seq: int
+    """Place of the copy that died, as far as the letter's id tells it."""
     message_id: str
     correlation_id: str | None
     type: str
@@ -70,6 +73,7 @@ def examine(dead_subject: str, payload: bytes, headers: dict[str, str]) -> Corps
         reader=reader,
         subject=storable(subject, 2048),
         stream_seq=_number(headers.get(frames.HEADER_STREAM_SEQ)),
+        copy_seq=_number(headers.get(frames.HEADER_MSG_ID, "").rpartition(":")[2]),
         message_id=storable(message.id, 512) if message else _UNKNOWN,
         correlation_id=storable((message.correlationid if message else None) or "", 512) or None,
         type=storable(message.type, 512) if message else _UNKNOWN,
@@ -77,7 +81,7 @@ def examine(dead_subject: str, payload: bytes, headers: dict[str, str]) -> Corps
         agent=storable(headers.get(frames.HEADER_AGENT, ""), 127) or None,
         reason=storable(headers.get(frames.HEADER_REASON, _UNKNOWN), 63),
         error=storable(headers.get(frames.HEADER_ERROR, ""), 2000),
-        attempts=_number(headers.get(frames.HEADER_DELIVERIES)),
+        attempts=min(_number(headers.get(frames.HEADER_DELIVERIES)), MAX_INTEGER),
         size_bytes=len(payload),
         traceparent=_trace(message),
         redrive_of=storable(headers.get(frames.HEADER_REDRIVE_OF, ""), 36) or None,
@@ -108,12 +112,17 @@ def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> st
     Raises:
         ConflictError: the letter does not say, or names a place that is not its reader's.
     """
-    place = f"{subjects.ROOT}.{workspace}"
-    again = f"{place}.redrive.{subjects.token(reader)}."
-    homes = (f"{place}.tasks.{subjects.token(reader)}.",) if lane == "queue" else (f"{place}.events.", again)
-    if not subject.startswith(homes) or not _SUBJECT.fullmatch(subject):
+    found = home(workspace, lane, reader, subject)
+    if found is None:
         raise ConflictError(f"The letter says it came from {subject!r}, which is not where {lane} {reader!r} reads")
-    return subject if lane == "queue" or subject.startswith(again) else subjects.redrive_event(subject, reader)
+    return found
+
+
+def is_copy(corpse: Corpse, payload: bytes, original: tuple[str, bytes]) -> bool:
+    """Whether the letter carries what lies at (subject, payload): the message itself, or the event of a group's copy."""
+    subject, stored = original
+    same = subject == corpse.subject or home(corpse.workspace, corpse.lane, corpse.reader, subject) == corpse.subject
+    return same and stored == payload
 
 
 def edit(payload: bytes, data: Any) -> bytes:

@@ -33,8 +33,9 @@ from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.log import Stored, read_one
-from trunkline_hub.bus.place import address, has_reader
+from trunkline_hub.bus.place import address, has_reader, stream_of
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
+from trunkline_hub.core.lookup import LetterFate
 from trunkline_hub.core.page import cut, decode_number
 from trunkline_hub.core.preview import show, show_headers
 from trunkline_hub.core.principal import Principal
@@ -147,19 +148,20 @@ class DeadLetters:
         parcel = self.pack(by.name, row, await self.stored(workspace, row), wanted)
         async with self._db.write() as tx:
             if not await store.mark_redrive_began(tx, workspace, letter_id):
-                raise DeadLetterRedrivenError(f"Redriven at {rfc3339_or_none(row.redriven_at)} by {row.redriven_by}")
+                raise _redriven(await self._row(tx, workspace, letter_id))
         ack = await self._bus.store(
             parcel.stream, parcel.subject, parcel.payload, msg_id=parcel.msg_id, headers=parcel.headers
         )
         editor = by.name if wanted.edited is not None else None
         async with self._db.write() as tx:
-            if await store.mark_redriven(
+            if not await store.mark_redriven(
                 tx, workspace, [letter_id], by.name, redriven_to=wanted.queue, edited_by=editor, job_id=None
             ):
-                await self._audit.record(
-                    tx, workspace, by.name, "dead_letter.redriven", f"dead_letter/{letter_id}", reader=row.reader,
-                    message_id=row.message_id, edited=editor is not None, queue=wanted.queue,
-                )  # fmt: skip
+                raise _redriven(await self._row(tx, workspace, letter_id))
+            await self._audit.record(
+                tx, workspace, by.name, "dead_letter.redriven", f"dead_letter/{letter_id}", reader=row.reader,
+                message_id=row.message_id, edited=editor is not None, queue=wanted.queue,
+            )  # fmt: skip
         return Redriven(id=letter_id, message_id=row.message_id, subject=parcel.subject, seq=ack.seq)
 
     async def discard(self, tx: Tx, by: Principal, workspace: str, letter_id: str, reason: str) -> DeadLetter:
@@ -201,6 +203,15 @@ class DeadLetters:
         model.check_reason(wanted.reason)
         title = f"Discard dead letters{f' of {wanted.filter.reader}' if wanted.filter.reader else ''}"
         return await self._order(by, workspace, "dead_letters.discard", title, wanted)
+
+    async def fates(self, workspace: str, seqs: list[int]) -> dict[int, LetterFate]:
+        """Return the ids of letters, and what became of them, by their places in the stream."""
+        async with self._db.read() as tx:
+            rows = await store.by_seq(tx, workspace, seqs)
+        return {
+            row.seq: LetterFate(row.id, row.redrive_began_at if row.redriven_at else None, row.redriven_by)
+            for row in rows
+        }
 
     async def counts(self, tx: Tx, workspace: str) -> list[Counts]:
         """Count dead letters by reader."""
@@ -252,14 +263,16 @@ class DeadLetters:
             ConflictError, DeadLetterUneditableError, RequestInvalidError
         """
         workspace = row.workspace_id
-        stream = subjects.reader_stream(workspace, row.lane)
+        stream = stream_of(workspace, row.lane, row.reader)
         subject = model.redrive_subject(workspace, row.lane, row.reader, row.subject)
-        if wanted.queue is not None:
-            stream, subject = address(workspace, wanted.queue, row.sender if row.sender_verified else by)
         headers = {
             "Content-Type": stored.headers.get("Content-Type", "application/octet-stream"),
             frames.HEADER_REDRIVE_OF: row.id,
         }
+        if wanted.queue is None and not row.sender_verified:
+            headers[frames.HEADER_UNPROVEN] = "1"
+        if wanted.queue is not None:
+            stream, subject = address(workspace, wanted.queue, row.sender if row.sender_verified else by)
         payload = stored.payload
         if wanted.edited is not None:
             payload = model.edit(payload, wanted.edited.data)
@@ -311,6 +324,10 @@ class DeadLetters:
                 break
             lives.append(earlier)
         return lives[::-1]
+
+
+def _redriven(row: Any) -> DeadLetterRedrivenError:
+    return DeadLetterRedrivenError(f"Redriven at {rfc3339_or_none(row.redriven_at)} by {row.redriven_by}")
 
 
 def _letter(row: Any) -> DeadLetter:

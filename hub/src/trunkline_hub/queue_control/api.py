@@ -33,7 +33,7 @@ Type = Annotated[str | None, QueryParameter(name="type", description="Only messa
 Since = Annotated[datetime | None, QueryParameter(description="Only what was enqueued at this moment or later.")]
 
 
-@get("/queues/{name:str}/admission", opt=requires("queues:enqueue"))
+@get("/queues/{name:str}/admission", opt=requires("queues:submit"))
 async def admission(workspace: str, name: str, tx: Tx, queue_control: QueueControl) -> QueueStatus:
     """Answer whether the queue takes work in; a problem says why not."""
     return await queue_control.admission(tx, workspace, name)
@@ -140,7 +140,7 @@ async def rollback(
 ) -> Queue:  # fmt: skip
     """Give the queue the settings of an earlier revision again."""
     async with db.write() as tx:
-        await queue_control.rollback(tx, request.user, workspace, name, data.number, data.reason)
+        await queue_control.rollback(tx, request.user, workspace, name, data.revision, data.note)
         tx.after_commit(reconciler.converge)
     async with db.read() as tx:
         return await queue_control.queue(tx, workspace, name)

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Literal
 
 import structlog
 
-from trunkline.protocol import subjects
+from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import BusUnavailableError, QueueBusyError, QueueUnknownError
 from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus, Reconciler, direct
-from trunkline_hub.bus.letters import write_letter
+from trunkline_hub.bus.letters import own_headers, write_letter
 from trunkline_hub.bus.log import Stored
 from trunkline_hub.bus.pauses import hold
 from trunkline_hub.bus.place import Place, address, handed_out, place_of
@@ -180,18 +180,19 @@ class QueueWorks:
             return await direct.remove(self._bus, place.stream, [m.seq for m in free])
 
     async def _copy(self, run: JobRun, to: str, message: Stored) -> None:
-        stream, subject = address(run.workspace, to, subjects.sender_of(message.subject))
-        headers = {name: value for name, value in message.headers.items() if not name.startswith("Nats-")}
-        await self._bus.store(
-            stream, subject, message.payload, msg_id=f"move:{run.id}:{message.seq}", headers=header_lines(headers)
-        )
+        claimed = frames.HEADER_UNPROVEN in message.headers
+        sender = run.by if claimed else subjects.sender_of(message.subject)
+        stream, subject = address(run.workspace, to, sender)
+        kept = own_headers(message.headers)
+        kept.pop(frames.HEADER_UNPROVEN, None)
+        headers = header_lines(kept)
+        await self._bus.store(stream, subject, message.payload, msg_id=f"move:{run.id}:{message.seq}", headers=headers)
 
     async def _bury(self, place: Place, messages: list[Stored], reason: str, error: str) -> None:
         await asyncio.gather(
             *(
                 write_letter(
                     self._bus,
-                    place.workspace,
                     ("queue", place.queue),
                     message,
                     reason=reason,
@@ -245,7 +246,7 @@ class UnroutableScan(Component):
         while messages := (await direct.read_run(self._bus, place.stream, place.subjects, limit=_RUN)).messages:
             for message in messages:
                 await write_letter(
-                    self._bus, place.workspace, ("queue", place.queue), message, reason=model.REASON_UNROUTABLE,
+                    self._bus, ("queue", place.queue), message, reason=model.REASON_UNROUTABLE,
                     error="nobody declared its queue", stream=place.stream,
                 )  # fmt: skip
             buried += await direct.remove(self._bus, place.stream, [m.seq for m in messages])

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.delivery import origin_seq
 from trunkline.protocol import frames
 from trunkline.protocol.errors import (
     FieldError,
@@ -66,6 +67,10 @@ class QueueStates:
     async def by_queue(self, tx: Tx, workspace: str) -> dict[str, QueueStatus]:
         """Return the status of each queue that ever had one."""
         return {row.name: _status(row) for row in await store.of_workspace(tx, workspace)}
+
+    async def closed(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the names of the queues that take no new work in."""
+        return {row.name for row in await store.of_workspace(tx, workspace) if row.state in model.CLOSED}
 
     async def check_open(self, tx: Tx, workspace: str, name: str) -> QueueStatus:
         """Return a queue's status if it takes work in.
@@ -195,7 +200,7 @@ class QueueControl:
                     f" {settings.ack_wait_s:g} s after that"
                 )
             await write_letter(
-                self._bus, workspace, ("queue", name), message, reason=model.REASON_CANCELLED,
+                self._bus, ("queue", name), message, reason=model.REASON_CANCELLED,
                 error=reason or "cancelled", stream=place.stream, headers={frames.HEADER_DISCARDED_BY: by.name},
             )  # fmt: skip
             await direct.remove(self._bus, place.stream, [seq])
@@ -279,18 +284,18 @@ class QueueControl:
         """Return what a queue's settings were, newest first; also of a queue that is gone."""
         return await self._revisions.page(tx, workspace, ("queue", name), cursor=cursor, limit=limit)
 
-    async def rollback(self, tx: Tx, by: Principal, workspace: str, name: str, number: int, reason: str) -> None:
+    async def rollback(self, tx: Tx, by: Principal, workspace: str, name: str, number: int, note: str) -> None:
         """Give a queue the settings of an earlier revision; one that was deleted exists again.
 
         Raises:
             RevisionUnknownError
         """
-        model.check_reason(reason)
+        model.check_reason(note, "/note")
         body = await self._revisions.body(tx, workspace, ("queue", name), number)
-        note = reason or f"back to revision {number}"
-        await self._queues.restore(tx, by, workspace, name, msgspec.convert(body, QueueDeclaration), note)
+        told = note or f"back to revision {number}"
+        await self._queues.restore(tx, by, workspace, name, msgspec.convert(body, QueueDeclaration), told)
         await self._audit.record(
-            tx, workspace, by.name, "queue.rolled_back", f"queue/{name}", revision=number, reason=reason
+            tx, workspace, by.name, "queue.rolled_back", f"queue/{name}", revision=number, note=note
         )
 
     async def queue(self, tx: Tx, workspace: str, name: str) -> Queue:
@@ -374,9 +379,9 @@ class QueueControl:
         if not messages:
             return []
         out = await handed_out(self._bus, place)
-        seqs = [message.seq for message in messages]
-        failed = await self._attempts.attempts_at(tx, place.workspace, place.queue, seqs)
-        return [_shown(message, out, failed.get(message.seq, 0), size_bytes) for message in messages]
+        origins = {message.seq: origin_seq(message.headers, message.seq) for message in messages}
+        failed = await self._attempts.attempts_at(tx, place.workspace, place.queue, list(origins.values()))
+        return [_shown(message, out, failed.get(origins[message.seq], 0), size_bytes) for message in messages]
 
 
 def _shown(message: Stored, out: HandedOut, failed: int, size_bytes: int | None) -> QueuedMessage:

@@ -195,13 +195,13 @@ async def history(client: Client, screen: Screen, name: str) -> None:
 
 @click.command("rollback")
 @click.argument("name")
-@click.argument("number", type=int)
-@_reason
+@click.argument("revision", type=int)
+@click.option("--note", default="", help="Why, for the history.")
 @with_client
-async def rollback(client: Client, screen: Screen, name: str, number: int, reason: str) -> None:
+async def rollback(client: Client, screen: Screen, name: str, revision: int, note: str) -> None:
     """Give a queue the settings of an earlier revision again."""
-    queue = await client.queues.rollback(name, number, reason=reason)
-    screen.show(queue, f"{name} is as it was in revision {number}")
+    queue = await client.queues.rollback(name, revision, note=note)
+    screen.show(queue, f"{name} is as it was in revision {revision}")
 
 
 COMMANDS = (pause, drain, resume, peek, message, cancel, purge, move, delete, history, rollback)

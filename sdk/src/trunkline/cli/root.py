@@ -12,7 +12,7 @@ from trunkline.cli.output import Screen
 from trunkline.protocol.errors import TrunklineError
 
 _GROUP = "trunkline.commands"
-_OF_THE_HUB = frozenset({"serve", "demo", "doctor"})
+_OF_THE_HUB = frozenset({"serve", "chaos", "demo", "doctor"})
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -22,12 +22,18 @@ _OWN = {
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",
+    "groups": "trunkline.cli.groups:groups",
+    "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
+    "routes": "trunkline.cli.routes:routes",
+    "scheduled": "trunkline.cli.schedules:scheduled",
+    "schedules": "trunkline.cli.schedules:schedules",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",
+    "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",
 }
 

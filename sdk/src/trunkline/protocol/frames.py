@@ -24,6 +24,16 @@ HEADER_EDITED_BY = "Tl-Edited-By"
 """On a redriven message: who replaced its data."""
 HEADER_DISCARDED_BY = "Tl-Discarded-By"
 """On a dead letter that the hub itself wrote: nobody needs to look at it, for this principal took the message away."""
+HEADER_UNPROVEN = "Tl-Unproven"
+"""On what a hub stored again on a reader's word: the sender in its subject is a claim."""
+HEADER_ATTEMPT = "Tl-Attempt"
+"""Number of the attempt that the first delivery of this stored copy is; 1 where it is absent."""
+HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
+"""Place of the first copy of a message that was put off: its attempts are one history."""
+HEADER_DUE = "Tl-Due"
+"""RFC 3339: when a deferred message is to be tried again."""
+HEADER_REPLAY = "Tl-Replay"
+"""Id of the replay that a message is delivered by."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
@@ -73,6 +83,8 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     description: str = ""
     skills: list[Skill] = []
     readers: list[ReaderDeclaration] = []
+    publishes: list[str] = []
+    """Event types or patterns it says it publishes."""
 
 
 class Reader(msgspec.Struct, kw_only=True):
@@ -94,6 +106,9 @@ class Connection(msgspec.Struct, kw_only=True):
     principal: str
     inbox_prefix: str
     heartbeat_s: float
+    governed_events: bool = False
+    """Whether events go through the hub's gate: the token may not publish them directly."""
+    governed_tasks: bool = False
 
 
 class Registered(msgspec.Struct, kw_only=True):

@@ -72,9 +72,9 @@ class QueueControlApi:
         """Return what the queue's settings were, newest first; filters: `limit`, `cursor`."""
         return await self._api.get(f"/queues/{segment(name)}/revisions", resources.RevisionPage, **filters)
 
-    async def rollback(self, name: str, number: int, *, reason: str = "") -> resources.Queue:
+    async def rollback(self, name: str, revision: int, *, note: str = "") -> resources.Queue:
         """Give the queue the settings of an earlier revision again."""
-        body = resources.Rollback(number=number, reason=reason)
+        body = resources.Rollback(revision=revision, note=note)
         return await self._api.post(f"/queues/{segment(name)}/rollback", resources.Queue, body)
 
     async def _steer(self, name: str, verb: str, reason: str) -> resources.QueueStatus:

@@ -31,7 +31,22 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, control, jobs, message, queues, reach, request, setup
+from trunkline.protocol.errors import (
+    access,
+    agents,
+    base,
+    control,
+    event_types,
+    jobs,
+    message,
+    queues,
+    reach,
+    request,
+    routes,
+    schedules,
+    setup,
+    traces,
+)
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -50,6 +65,7 @@ from trunkline.protocol.errors.agents import (
     CallError,
     CallFailedError,
     CallTimeoutError,
+    ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
     SkillUnknownError,
@@ -77,6 +93,15 @@ from trunkline.protocol.errors.control import (
     QueueMessageTakenError,
     QueueMessageUnknownError,
 )
+from trunkline.protocol.errors.event_types import (
+    CodegenMissingError,
+    EventTypeInUseError,
+    EventTypeUnknownError,
+    EventTypeVersionUnknownError,
+    SchemaIncompatibleError,
+    SchemaInvalidError,
+    SchemaUnsupportedError,
+)
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
@@ -102,8 +127,11 @@ from trunkline.protocol.errors.request import (
     RequestTooLargeError,
     RouteUnknownError,
 )
+from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownError
+from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
+    ChaosError,
     ContextMissingError,
     DataInUseError,
     DataNotWritableError,
@@ -113,6 +141,7 @@ from trunkline.protocol.errors.setup import (
     SettingInvalidError,
     SetupError,
 )
+from trunkline.protocol.errors.traces import GroupInUseError, GroupUnknownError, TraceUnknownError
 
 
 def _of(module: ModuleType) -> list[type[TrunklineError]]:
@@ -121,7 +150,22 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, control, agents, jobs, reach, setup)
+_HOMES = (
+    base,
+    request,
+    message,
+    access,
+    queues,
+    agents,
+    control,
+    event_types,
+    jobs,
+    routes,
+    schedules,
+    traces,
+    reach,
+    setup,
+)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -150,7 +194,10 @@ __all__ = [
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
+    "ChaosError",
+    "ClaimInvalidError",
     "ClientClosedError",
+    "CodegenMissingError",
     "ConflictError",
     "ContextMissingError",
     "CrossSiteError",
@@ -163,8 +210,13 @@ __all__ = [
     "DeadLetterUneditableError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
+    "EventTypeInUseError",
+    "EventTypeUnknownError",
+    "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "GroupInUseError",
+    "GroupUnknownError",
     "HandlerInvalidError",
     "HubStartError",
     "HubUnreachableError",
@@ -194,7 +246,15 @@ __all__ = [
     "RequestMalformedError",
     "RequestTooLargeError",
     "RevisionUnknownError",
+    "RouteLoopError",
+    "RouteRuleUnknownError",
     "RouteUnknownError",
+    "ScheduleFullError",
+    "ScheduleUnknownError",
+    "ScheduledUnknownError",
+    "SchemaIncompatibleError",
+    "SchemaInvalidError",
+    "SchemaUnsupportedError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",
@@ -204,6 +264,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",
     "WorkspaceUnknownError",

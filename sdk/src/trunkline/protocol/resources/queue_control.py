@@ -113,10 +113,3 @@ class DeleteRequest(msgspec.Struct, kw_only=True):
 
     force: bool = False
     reason: str = ""
-
-
-class Rollback(msgspec.Struct, kw_only=True):
-    """Go back to what a declared thing was in this revision."""
-
-    number: int
-    reason: str = ""
