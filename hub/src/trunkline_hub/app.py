@@ -12,13 +12,15 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, queues, security
+from trunkline_hub import admin, agents, audit, blobs, dead_letters, events, queues, security
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.audit import feature as audit_feature
+from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
+from trunkline_hub.bus.blobs import BlobStore, BucketLimits
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.signals import HubCalls
@@ -52,6 +54,8 @@ class Services:
     audit: audit.Audit
     security: security.Security
     reconciler: Reconciler
+    blob_store: BlobStore
+    blobs: blobs.Blobs
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -67,6 +71,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     trail = audit.Audit()
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
+    limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
+    blob_store = BlobStore(bus, clock, limits)
     log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
@@ -77,7 +83,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
+        db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, blob_store=blob_store,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), events=log, queues=work,
         dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
@@ -87,6 +94,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
     return [
         audit_feature.build(),
         security_feature.build(services.security, services.db),
+        blobs_feature.build(services.blob_store, services.security.workspaces),
         events_feature.build(),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
@@ -149,6 +157,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "audit": services.audit,
             "security": services.security,
             "reconciler": services.reconciler,
+            "blobs": services.blobs,
             "events": services.events,
             "queues": services.queues,
             "dead_letters": services.dead_letters,

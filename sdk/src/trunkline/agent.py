@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from nats.aio.msg import Msg
 
+from trunkline.claims import MAX_PAYLOAD_BYTES
 from trunkline.client import Client
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
 from trunkline.local import find_context
@@ -38,10 +39,20 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        max_payload_bytes: largest payload fetched from the object store into memory; a handler that takes a
+            `Blob` has no such limit.
     """
 
-    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "0.0.0",
+        description: str = "",
+        max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+    ) -> None:
         self.name = check_name("an agent", name)
+        self.max_payload_bytes = max_payload_bytes
         self.version = version
         self.description = description
         self.instance = new_token(6)
@@ -144,7 +155,10 @@ class Agent:
         """
         stop = stop or asyncio.Event()
         found = find_context(url, token, workspace)
-        client = Client(found.url, found.token, workspace=found.workspace, name=f"agent {self.name} {self.instance}")
+        client = Client(
+            found.url, found.token, workspace=found.workspace, name=f"agent {self.name} {self.instance}",
+            max_payload_bytes=self.max_payload_bytes,
+        )  # fmt: skip
         service = _Service(self, client)
         try:
             await service.start(stop)

@@ -1,11 +1,12 @@
 """What a handler knows about the message in its hands."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from trunkline.protocol import envelope as ce
+from trunkline.protocol import modes
 from trunkline.protocol.frames import Ack, Progress
 from trunkline.protocol.trace import current_traceparent
 
@@ -36,7 +37,7 @@ class Context:
         message: the CloudEvent being handled.
     """
 
-    __slots__ = ("_deadline", "_raw", "_report", "attempt", "client", "message")
+    __slots__ = ("_deadline", "_headers", "_raw", "_report", "attempt", "client", "message")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Context:
         *,
         attempt: int = 1,
         raw: bytes = b"",
+        headers: Mapping[str, str] | None = None,
         report: Report | None = None,
         deadline: float | None = None,
     ) -> None:
@@ -52,6 +54,7 @@ class Context:
         self.message = message
         self.attempt = attempt
         self._raw = raw
+        self._headers = headers
         self._report = report
         self._deadline = deadline
 
@@ -73,7 +76,7 @@ class Context:
     @property
     def extensions(self) -> dict[str, Any]:
         """CloudEvents extension attributes that Trunkline itself does not use."""
-        return ce.extensions(self._raw) if self._raw else {}
+        return modes.extensions(self._raw, self._headers) if self._raw or self._headers else {}
 
     @property
     def remaining_s(self) -> float | None:

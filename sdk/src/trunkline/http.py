@@ -1,5 +1,7 @@
 """The REST door of the SDK: JSON in, typed structs out, problems as exceptions."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,6 +22,8 @@ from trunkline.protocol.trace import next_traceparent
 T = TypeVar("T")
 _TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5.0
+_SILENCE_S = 60.0
+"""A stream may last as long as it likes, but not fall silent for so long."""
 
 
 class HttpApi:
@@ -68,23 +72,29 @@ class HttpApi:
             HubUnreachableError: nothing answers, or not in `timeout_s`.
         """
         raw = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"}
+        answer = self._answer(method, path, timeout_s=timeout_s, headers=headers, params=_query(query or {}), data=raw)
+        async with answer as response:
+            return _decode(await response.read(), kind)
+
+    async def upload(self, path: str, kind: type[T], chunks: AsyncIterator[bytes], headers: dict[str, str]) -> T:
+        """POST a stream to `path` below the workspace; an error of the stream itself is raised as it is."""
+        source = _Source(chunks)
         try:
-            async with self._open().request(
-                method,
-                self.url + path,
-                params=_query(query or {}),
-                data=raw,
-                headers={"Content-Type": "application/json", "traceparent": next_traceparent()},
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
-            ) as response:
-                payload = await response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise HubUnreachableError(f"No hub answers at {self.url}: {error}") from None
-        except TimeoutError:
-            raise HubUnreachableError(f"The hub at {self.url} did not answer within {timeout_s:g} s") from None
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _problem(response.status, payload)
-        return _decode(payload, kind)
+            async with self._answer("POST", self.scoped(path), data=source.read(), headers=headers) as response:
+                return _decode(await response.read(), kind)
+        except HubUnreachableError:
+            if source.error is not None:
+                raise source.error from None
+            raise
+
+    @asynccontextmanager
+    async def open(
+        self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for the full `path` and hand over the answer before its body is read."""
+        async with self._answer(method, path, headers=headers or {}) as response:
+            yield response
 
     async def close(self) -> None:
         """Close the connections."""
@@ -92,10 +102,49 @@ class HttpApi:
             await self._session.close()
             self._session = None
 
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, *, timeout_s: float | None = None, headers: dict[str, str], **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and hand over its answer, once it is known to be no problem; without a limit, it is a stream."""
+        limit = aiohttp.ClientTimeout(
+            total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S, sock_read=_SILENCE_S if timeout_s is None else None
+        )
+        sent = headers | {"traceparent": next_traceparent()}
+        try:
+            async with self._open().request(
+                method, self.url + path, headers=sent, timeout=limit, **options
+            ) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise _problem(response.status, await response.read())
+                yield response
+        except (aiohttp.ClientError, OSError) as error:
+            raise HubUnreachableError(f"No hub answers at {self.url}: {error}") from None
+        except TimeoutError:
+            raise HubUnreachableError(
+                f"The hub at {self.url} did not answer within {timeout_s or _SILENCE_S:g} s"
+            ) from None
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"})
         return self._session
+
+
+class _Source:
+    """A stream on its way out, and what broke it."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self.error: Exception | None = None
+        self._chunks = chunks
+
+    async def read(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._chunks:
+                yield chunk
+        except Exception as error:  # noqa: BLE001 -- the user's own iterator; told after the request has failed for it
+            self.error = error
+            raise
 
 
 def segment(name: str) -> str:

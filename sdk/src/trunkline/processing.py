@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
+from trunkline.claims import PATIENCE_S
 from trunkline.client import Client
 from trunkline.context import Context, enter
 from trunkline.delivery import Delivery
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
 from trunkline.retry import PermanentError, RetryAfterError, delay_s
 from trunkline.wire import header_lines
@@ -35,7 +36,7 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF})
+_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -75,10 +76,15 @@ class Processor:
             await self._settle_failure(delivery, _lost(delivery.deliveries), started)
             return
         try:
-            message = ce.decode(delivery.payload)
-            payload = self._codec.decode(ce.data_bytes(message))
+            message = modes.read(delivery.payload, delivery.headers)
+            if message.dataref is None:
+                payload = self._codec.read(message)
+            else:
+                payload = await self._client.payload(message, self._codec, patience_s=PATIENCE_S)
             enter(message)
-            context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
+            context = Context(
+                self._client, message, attempt=delivery.deliveries, raw=delivery.payload, headers=delivery.headers
+            )
             await self._run(payload, context)
         except asyncio.CancelledError as error:
             if is_cancelled():
@@ -150,13 +156,14 @@ class Processor:
 def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     """Return the headers of a dead letter: where it came from and why it died."""
     kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
-    return kept | {
+    return {
+        **kept, **modes.kept(delivery.headers),
         frames.HEADER_SUBJECT: delivery.subject,
         frames.HEADER_STREAM_SEQ: str(delivery.stream_seq),
         frames.HEADER_DELIVERIES: str(delivery.deliveries),
         frames.HEADER_REASON: reason,
         frames.HEADER_ERROR: error[:_ERROR_CHARS],
-    }
+    }  # fmt: skip
 
 
 def describe(error: BaseException) -> frames.AttemptError:
@@ -207,6 +214,6 @@ def _lost(deliveries: int) -> _Failure:
 
 def _message_id(delivery: Delivery) -> str:
     try:
-        return ce.decode(delivery.payload).id
+        return modes.read(delivery.payload, delivery.headers).id
     except MessageError:
         return delivery.headers.get(frames.HEADER_MSG_ID, f"seq-{delivery.stream_seq}")

@@ -1,20 +1,29 @@
 """Publishing, reading and following events."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import BusUnavailableError, FieldError, RequestInvalidError
+from trunkline.protocol import frames, modes, subjects
+from trunkline.protocol.errors import (
+    BusUnavailableError,
+    EnvelopeInvalidError,
+    EventUnknownError,
+    FieldError,
+    RequestInvalidError,
+    TrunklineError,
+)
 from trunkline.protocol.frames import Ack
-from trunkline.protocol.resources import Event, EventPage
+from trunkline.protocol.resources import BatchItem, BatchResult, Event, EventPage
+from trunkline.wire import header_lines
 from trunkline_hub.bus import ConsumerSpec, HubBus
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
-from trunkline_hub.bus.log import Stored, read_backward, read_forward
+from trunkline_hub.bus.log import Stored, read_backward, read_forward, read_one
 from trunkline_hub.core.clock import rfc3339
+from trunkline_hub.core.incoming import Incoming, structured
 from trunkline_hub.core.page import decode_number, encode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -47,19 +56,54 @@ class Events:
         self._bus = bus
         self._db = db
 
-    async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
+    async def publish(self, principal: Principal, workspace: str, event: Incoming) -> Ack:
         """Store a CloudEvent as it came, under the principal's pinned name.
 
         Raises:
-            EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError
+            RequestInvalidError, MessageTooLargeError, BusUnavailableError
         """
-        message = ce.decode(raw)
+        message = event.message
         model.check_type(message.type)
-        subject = subjects.event(workspace, principal.name, message.type)
         stored = await self._bus.store(
-            subjects.events_stream(workspace), subject, raw, msg_id=f"{principal.name}:{message.id}"
-        )
+            subjects.events_stream(workspace), subjects.event(workspace, principal.name, message.type), event.payload,
+            msg_id=f"{principal.name}:{message.id}", headers=header_lines(event.headers), key=message.partitionkey,
+        )  # fmt: skip
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
+    async def publish_batch(self, principal: Principal, workspace: str, events: list[bytes]) -> BatchResult:
+        """Store structured events in their order; one that is refused does not keep the others out.
+
+        Raises:
+            RequestInvalidError: there are too many.
+        """
+        if len(events) > model.MAX_BATCH:
+            detail = f"has {len(events):,} events; at most {model.MAX_BATCH:,} come in one batch"
+            raise RequestInvalidError(errors=[FieldError("", detail)])
+        items = await asyncio.gather(*(self._publish_item(principal, workspace, raw) for raw in events))
+        stored = sum(item.ack is not None for item in items)
+        return BatchResult(items=items, stored=stored, failed=len(items) - stored)
+
+    async def _publish_item(self, principal: Principal, workspace: str, raw: bytes) -> BatchItem:
+        try:
+            return BatchItem(ack=await self.publish(principal, workspace, structured(raw)))
+        except TrunklineError as error:
+            return BatchItem(problem=error.to_problem())
+
+    async def get(self, workspace: str, seq: str) -> Stored:
+        """Return one event as it is stored.
+
+        Raises:
+            EventUnknownError
+        """
+        number = model.place(seq)
+        found = None if number is None else await read_one(self._bus, subjects.events_stream(workspace), number)
+        if found is None:
+            raise EventUnknownError(f"There is no event {seq!r} in the log of workspace {workspace!r}")
+        return found
+
+    def show(self, stored: Stored) -> Event:
+        """Return a stored event as a resource."""
+        return _event(stored)
 
     async def query(self, workspace: str, wanted: EventFilter, *, cursor: str | None, limit: int) -> EventPage:
         """Return events that match, oldest first, or newest first where asked."""
@@ -168,9 +212,6 @@ def _event(stored: Stored) -> Event:
 def _as_json(stored: Stored) -> dict[str, Any]:
     """Return the CloudEvent; what is none (written past the SDK) is shown as text, not hidden."""
     try:
-        event = msgspec.json.decode(stored.payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        event = None
-    if isinstance(event, dict):
-        return event
-    return {"type": "trunkline.not_a_cloudevent", "data": stored.payload[:1000].decode(errors="replace")}
+        return modes.as_json(stored.payload, stored.headers)
+    except EnvelopeInvalidError:
+        return {"type": "trunkline.not_a_cloudevent", "data": stored.payload[:1000].decode(errors="replace")}

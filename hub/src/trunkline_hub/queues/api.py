@@ -11,6 +11,9 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues.service import Queues
 from trunkline_hub.web import requires
+from trunkline_hub.web.cloudevents import is_event, receive
+from trunkline_hub.web.negotiation import decode_body
+from trunkline_hub.web.openapi import body_or_event
 from trunkline_hub.web.parameters import Cursor, Limit
 
 AnyRequest = Request[Principal, Any, Any]
@@ -47,10 +50,15 @@ async def get_declaration(workspace: str, name: str, tx: Tx, queues: Queues) -> 
     return await queues.declaration(tx, workspace, name)
 
 
-@post("/queues/{name:str}/messages", opt=requires("queues:enqueue", audited=False))
-async def enqueue(workspace: str, name: str, data: EnqueueRequest, request: AnyRequest, queues: Queues) -> Ack:
-    """Put work into a queue. Answered when the broker has it on disk."""
-    return await queues.enqueue(request.user, workspace, name, data)
+@post(
+    "/queues/{name:str}/messages", opt=requires("queues:enqueue", audited=False),
+    operation_class=body_or_event(EnqueueRequest),
+)  # fmt: skip
+async def enqueue(workspace: str, name: str, body: bytes, request: AnyRequest, queues: Queues) -> Ack:
+    """Put work into a queue: a payload with its options, or a CloudEvent as it is. Answered when it is on disk."""
+    if is_event(request):
+        return await queues.enqueue_event(request.user, workspace, name, receive(request, body))
+    return await queues.enqueue(request.user, workspace, name, decode_body(request, body, EnqueueRequest))
 
 
 router = Router(

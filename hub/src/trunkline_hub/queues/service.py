@@ -10,10 +10,12 @@ from trunkline.protocol.errors import QueueUnknownError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
 from trunkline.protocol.trace import current_traceparent
+from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus
 from trunkline_hub.bus.state import EMPTY, ReaderState, reader_state, reader_states
 from trunkline_hub.core.clock import rfc3339
+from trunkline_hub.core.incoming import Incoming
 from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -104,6 +106,21 @@ class Queues:
             traceparent=current_traceparent.get(),
         )  # fmt: skip
         return await self._bus.publish_task(workspace, principal.name, name, message)
+
+    async def enqueue_event(self, principal: Principal, workspace: str, name: str, event: Incoming) -> Ack:
+        """Put a CloudEvent into a queue as it came, under the principal's pinned name.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        async with self._db.read() as tx:
+            await self._row(tx, workspace, name)
+        message = event.message
+        stored = await self._bus.store(
+            subjects.tasks_stream(workspace), subjects.task(workspace, name, principal.name), event.payload,
+            msg_id=f"{principal.name}:{message.id}", headers=header_lines(event.headers), key=message.partitionkey,
+        )  # fmt: skip
+        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the consumers that should exist, one a queue."""

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, blobs, message, queues, reach, request, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -66,6 +66,16 @@ from trunkline.protocol.errors.base import (
     TrunklineError,
     UnavailableError,
     pointer,
+)
+from trunkline.protocol.errors.blobs import (
+    BlobBrokenError,
+    BlobDamagedError,
+    BlobRangeError,
+    BlobStoreFullError,
+    BlobTooLargeError,
+    BlobUnknownError,
+    PayloadGoneError,
+    PayloadTooLargeError,
 )
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
@@ -110,7 +120,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, reach, setup)
+_HOMES = (base, request, message, blobs, access, queues, agents, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -133,6 +143,12 @@ __all__ = [
     "AgentOfflineError",
     "AgentOwnedError",
     "AgentUnknownError",
+    "BlobBrokenError",
+    "BlobDamagedError",
+    "BlobRangeError",
+    "BlobStoreFullError",
+    "BlobTooLargeError",
+    "BlobUnknownError",
     "BrokerStartError",
     "BusUnavailableError",
     "CallError",
@@ -159,7 +175,9 @@ __all__ = [
     "MessageTooLargeError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "PayloadGoneError",
     "PayloadInvalidError",
+    "PayloadTooLargeError",
     "PermissionDeniedError",
     "PortTakenError",
     "Problem",

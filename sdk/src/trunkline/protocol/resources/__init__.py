@@ -7,8 +7,9 @@ cursor for the next request.
 
 from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage, CallRequest, CallResult
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
+from trunkline.protocol.resources.blobs import StoredBlob
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
-from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, EventPage
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
 from trunkline.protocol.resources.security import (
@@ -27,6 +28,8 @@ __all__ = [
     "AgentPage",
     "AuditEntry",
     "AuditPage",
+    "BatchItem",
+    "BatchResult",
     "CallRequest",
     "CallResult",
     "ComponentHealth",
@@ -46,6 +49,7 @@ __all__ = [
     "Sample",
     "SigninLink",
     "SigninRequest",
+    "StoredBlob",
     "Token",
     "TokenCreated",
     "TokenPage",

@@ -4,6 +4,9 @@ from typing import Any
 
 import msgspec
 
+from trunkline.protocol.errors import Problem
+from trunkline.protocol.frames import Ack
+
 
 class Event(msgspec.Struct, kw_only=True):
     """An event in the log: its place, the pinned sender, and the CloudEvent itself."""
@@ -17,3 +20,18 @@ class Event(msgspec.Struct, kw_only=True):
 class EventPage(msgspec.Struct, kw_only=True):
     items: list[Event]
     next: str | None = None
+
+
+class BatchItem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of one event of a batch: stored, or refused and why."""
+
+    ack: Ack | None = None
+    problem: Problem | None = None
+
+
+class BatchResult(msgspec.Struct, kw_only=True):
+    """What became of each event of a batch, in their order."""
+
+    items: list[BatchItem]
+    stored: int
+    failed: int
