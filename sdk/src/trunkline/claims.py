@@ -93,7 +93,7 @@ class Claims:
 
     async def _refer(self, message: ce.Envelope, blob: Blob) -> tuple[bytes, dict[str, str]]:
         stored = await self._blobs.put(blob)
-        message.data, message.data_base64 = msgspec.Raw(b""), None
+        message.data, message.data_base64 = ce.NO_DATA, None
         message.datacontenttype = blob.content_type
         message.dataref = stored.url
         return ce.encode(message), {binary.HEADER_CONTENT_TYPE: ce.CONTENT_TYPE}

@@ -25,7 +25,8 @@ CONTENT_TYPE = "application/cloudevents+json"
 JSON_DATA = "application/json"
 
 
-_NO_DATA = msgspec.Raw(b"")
+NO_DATA = msgspec.Raw(b"")
+"""No payload. This very object: an equal one would be written down."""
 
 
 class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -60,7 +61,7 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     priority: str | None = None
     dataref: str | None = None
     redriveof: str | None = None
-    data: msgspec.Raw = _NO_DATA
+    data: msgspec.Raw = NO_DATA
     """Payload as JSON text; empty when absent."""
     data_base64: str | None = None
 
@@ -170,7 +171,7 @@ def new_envelope(
         type=type,
         time=now_rfc3339(),
         datacontenttype=JSON_DATA if data is not None else None,
-        data=msgspec.Raw(data) if data is not None else _NO_DATA,
+        data=msgspec.Raw(data) if data is not None else NO_DATA,
         **attributes,
     )
 
