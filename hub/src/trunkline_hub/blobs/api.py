@@ -42,7 +42,7 @@ async def get_blob(workspace: str, blob_id: str, request: AnyRequest, blobs: Blo
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{info.size}"
     headers["Content-Length"] = str(end - start)
     content = blobs.read(workspace, info, start, end)
-    return Stream(content, status_code=_PARTIAL if part else 200, headers=headers, media_type=info.content_type)
+    return Stream(content, status_code=_PARTIAL if part else 200, headers=headers)
 
 
 @head("/blobs/{blob_id:str}", opt=requires("blobs:read"))
@@ -50,7 +50,7 @@ async def get_blob_head(workspace: str, blob_id: str, blobs: Blobs) -> Response[
     """Tell size, type and digest of a blob."""
     info = await blobs.info(workspace, blob_id)
     headers = _headers(info) | {"Content-Length": str(info.size)}
-    return Response(None, headers=headers, media_type=info.content_type)
+    return Response(None, headers=headers)
 
 
 @delete("/blobs/{blob_id:str}", opt=requires("blobs:write"))
@@ -70,7 +70,7 @@ async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
 
 def _headers(info: BlobInfo) -> dict[str, str]:
     return {
-        **UNTRUSTED, "Accept-Ranges": "bytes", "ETag": f'"{info.sha256.hex()}"',
+        **UNTRUSTED, "Content-Type": info.content_type, "Accept-Ranges": "bytes", "ETag": f'"{info.sha256.hex()}"',
         "Repr-Digest": model.digest_header(info.sha256), "Cache-Control": "private, immutable, max-age=3600",
     }  # fmt: skip
 

@@ -8,14 +8,14 @@ from litestar import Request, Response, Router, get, post
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from trunkline.protocol import binary, media, modes
 from trunkline.protocol import envelope as ce
+from trunkline.protocol import media, modes
 from trunkline.protocol.frames import Ack, Subscribed, Subscription
 from trunkline.protocol.resources import BatchResult, Event, EventPage
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.events.service import EventFilter, Events
 from trunkline_hub.web import requires
-from trunkline_hub.web.cloudevents import BATCH, UNTRUSTED, batch, content_type, receive
+from trunkline_hub.web.cloudevents import BATCH, BinaryEvent, batch, content_type, receive
 from trunkline_hub.web.negotiation import NegotiatedResponse, prefers
 from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
@@ -75,10 +75,7 @@ async def get_event(
     """
     found = await events.get(workspace, seq)
     if mode == "binary":
-        attributes, data = modes.split(found.payload, found.headers)
-        headers = {**UNTRUSTED, **binary.to_http(attributes)}
-        kind = headers.pop(binary.HEADER_CONTENT_TYPE, media.OCTETS)
-        return Response(data, media_type=kind, headers=headers)  # type: ignore[arg-type]
+        return BinaryEvent(*modes.split(found.payload, found.headers))  # type: ignore[return-value]
     if prefers(request, [media.JSON, ce.CONTENT_TYPE, media.MSGPACK]) == ce.CONTENT_TYPE:
         raw = modes.to_structured(found.payload, found.headers)
         return Response(raw, media_type=ce.CONTENT_TYPE)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 
 from trunkline.protocol import binary, media
 from trunkline.protocol import envelope as ce
@@ -19,15 +19,30 @@ UNTRUSTED = {
 }
 """Bytes that users sent, of a type that users chose, on the origin of the dashboard: a browser must not run them."""
 
+_TYPE = "content-type"
 _FORMATS = "application/cloudevents"
 _LOOSE = frozenset({"", media.JSON})
 
 AnyRequest = Request[Any, Any, Any]
 
 
+class BinaryEvent(Response[bytes]):
+    """An event in binary mode: the very type it has, and none where it has none."""
+
+    def __init__(self, attributes: dict[str, Any], data: bytes) -> None:
+        super().__init__(data, headers={**UNTRUSTED, **binary.to_http(attributes)})
+
+    def to_asgi_response(self, app: Any, request: AnyRequest, **options: Any) -> Any:
+        """Return the answer ready to send, without the type that the framework would add."""
+        answer = super().to_asgi_response(app, request, **options)
+        if binary.HEADER_CONTENT_TYPE not in self.headers:
+            del answer.headers[_TYPE]
+        return answer
+
+
 def content_type(request: AnyRequest) -> str:
     """Return a request's media type without parameters."""
-    return media.essence(request.headers.get("content-type", ""))
+    return media.essence(request.headers.get(_TYPE, ""))
 
 
 def is_event(request: AnyRequest) -> bool:

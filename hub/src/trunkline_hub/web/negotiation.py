@@ -33,8 +33,9 @@ class NegotiatedResponse(Response[Any]):
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> Any:
         """Return the answer ready to send."""
-        if self.media_type is None and prefers(request, _OFFERED) == media.MSGPACK:
-            self.media_type = MediaType.MESSAGEPACK
+        if self.media_type in {None, MediaType.JSON} and prefers(request, _OFFERED) == media.MSGPACK:
+            self.content = msgspec.msgpack.encode(self.content)
+            self.media_type = media.MSGPACK
         self.headers.setdefault("Vary", "Accept")
         return super().to_asgi_response(app, request, **options)
 
