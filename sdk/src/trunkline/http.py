@@ -12,7 +12,10 @@ import msgspec
 from trunkline.protocol.errors import (
     HubUnreachableError,
     InternalError,
+    NotFoundError,
+    PermissionDeniedError,
     Problem,
+    TokenInvalidError,
     TrunklineError,
     UnavailableError,
     from_problem,
@@ -20,6 +23,9 @@ from trunkline.protocol.errors import (
 from trunkline.protocol.trace import next_traceparent
 
 T = TypeVar("T")
+_WITHOUT_BODY: dict[int, type[TrunklineError]] = {
+    error.status: error for error in (TokenInvalidError, PermissionDeniedError, NotFoundError, UnavailableError)
+}
 _TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_S = 60.0
@@ -170,6 +176,8 @@ def _decode(payload: bytes, kind: type[T]) -> T:
 
 
 def _problem(status: int, payload: bytes) -> TrunklineError:
+    if not payload and status in _WITHOUT_BODY:  # the answer to a HEAD
+        return _WITHOUT_BODY[status]()
     try:
         return from_problem(msgspec.json.decode(payload, type=Problem))
     except msgspec.DecodeError:

@@ -145,16 +145,19 @@ class BlobStore:
         """
         size = info.options.max_chunk_size
         hasher = hashlib.sha256() if (start, end) == (0, info.size) else None
-        position = start - start % size
+        position, held = start - start % size, b""
         async with contextlib.aclosing(self._chunks(workspace, info, start // size, -(-end // size))) as chunks:
             async for chunk in chunks:
                 if hasher is not None:
                     hasher.update(chunk)
-                yield chunk[max(0, start - position) : end - position]
+                if held:
+                    yield held
+                held = chunk[max(0, start - position) : end - position]
                 position += len(chunk)
         if position < end or (hasher is not None and hasher.digest() != info.sha256):
             _log.error("blob_damaged", workspace=workspace, blob=info.name)
             raise BlobDamagedError(f"Blob {info.name!r} is not what was stored")
+        yield held  # only now: who has every byte would not notice what comes after
 
     async def delete(self, workspace: str, name: str) -> None:
         """Remove a blob, its record first."""

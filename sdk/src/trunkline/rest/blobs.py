@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from trunkline.blobs import CHUNK_BYTES, Blob, blob_of
 from trunkline.http import HttpApi, segment
 from trunkline.protocol import media
-from trunkline.protocol.errors import BlobDamagedError, HubUnreachableError
+from trunkline.protocol.errors import BlobDamagedError, BlobUnknownError, HubUnreachableError, NotFoundError
 from trunkline.protocol.resources import StoredBlob
 
 _RESUMES = 3
@@ -56,9 +56,12 @@ class BlobsApi:
 
     async def at(self, path: str) -> Blob:
         """Return the blob at a path of the hub, such as a message's `dataref`."""
-        async with self._api.open(path, method="HEAD") as answer:
-            size = int(answer.headers["Content-Length"])
-            content_type = answer.headers.get("Content-Type", media.OCTETS)
+        try:
+            async with self._api.open(path, method="HEAD") as answer:
+                size = int(answer.headers["Content-Length"])
+                content_type = answer.headers.get("Content-Type", media.OCTETS)
+        except NotFoundError:
+            raise BlobUnknownError(f"There is no blob at {path}") from None
         return Blob(lambda: self._read(path, size), content_type=content_type, size=size)
 
     async def _read(self, path: str, size: int) -> AsyncIterator[bytes]:
