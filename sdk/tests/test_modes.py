@@ -212,7 +212,8 @@ def test_the_quick_check_on_the_bus_knows_times_and_addresses():
 @pytest.mark.parametrize(
     ("kind", "form"),
     [("application/json", "json"), ("Application/JSON; charset=utf-8", "json"), ("text/json", "json"), ("application/a2a+json", "json"), ("application/msgpack", "msgpack"),
-     ("application/x-msgpack", "msgpack"), ("application/vnd.x+msgpack", "msgpack"), ("text/plain", "text"), ("text/csv", "text"), ("image/png", "bytes"), ("", "bytes")],
+     ("application/x-msgpack", "msgpack"), ("application/vnd.x+msgpack", "msgpack"), ("text/plain", "text"), ("text/csv", "text"),
+    ("application/xml", "text"), ("image/svg+xml", "text"), ("application/yaml", "text"), ("image/png", "bytes"), ("", "bytes")],
 )  # fmt: skip
 def test_formats_are_told_by_media_type(kind, form):
     assert media.format_of(kind) == form

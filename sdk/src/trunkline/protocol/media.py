@@ -12,6 +12,7 @@ TEXT = "text/plain"
 Format = Literal["json", "msgpack", "text", "bytes"]
 
 _MSGPACK = frozenset({MSGPACK, "application/x-msgpack", "application/vnd.msgpack"})
+_TEXTS = frozenset({"xml", "yaml", "javascript", "graphql"})
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 -- a grammar, no secret
 _MEDIA_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*')
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)"?', re.IGNORECASE)
@@ -27,7 +28,7 @@ def format_of(content_type: str) -> Format:
         return "json"
     if bare in _MSGPACK or subtype.endswith("+msgpack"):
         return "msgpack"
-    return "text" if kind == "text" else "bytes"
+    return "text" if kind == "text" or subtype in _TEXTS or subtype.endswith(("+xml", "+yaml")) else "bytes"
 
 
 def essence(content_type: str) -> str:
