@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 
-from trunkline.cli.output import Screen, parse_data
+from trunkline.cli.output import Screen, parse_payload
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol import envelope as ce
@@ -19,6 +19,7 @@ _SHOWN_CHARS = 100
 @click.option("--subject", help="What the event is about.")
 @click.option("--key", help="Events with the same key keep their order.")
 @click.option("--id", "event_id", help="Publish twice with one id and it is stored once.")
+@click.option("--content-type", help="DATA is of this media type and sent as it is; JSON unless given.")
 @with_client
 async def publish(
     client: Client,
@@ -28,9 +29,11 @@ async def publish(
     subject: str | None,
     key: str | None,
     event_id: str | None,
+    content_type: str | None,
 ) -> None:
     """Publish an event of TYPE with DATA (JSON, @file, or - for standard input)."""
-    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id)
+    payload = parse_payload(data, content_type)
+    ack = await client.publish(event_type, payload, subject=subject, key=key, id=event_id, content_type=content_type)
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} stored as number {ack.seq} of {ack.stream}{again}")
 
@@ -84,9 +87,10 @@ async def query(
 
 
 def _line(seq: int, sender: str, message: ce.Envelope) -> str:
-    data = ce.data_bytes(message)[:_SHOWN_CHARS].decode(errors="replace")
+    data = message.dataref or ce.data_bytes(message)[:_SHOWN_CHARS].decode(errors="replace")
     return f"{seq:>8}  {message.time or '—'}  {message.type}  from {sender}  {data}"
 
 
 def _short(event: dict[str, Any]) -> str:
-    return msgspec.json.encode(event.get("data")).decode()[:_SHOWN_CHARS]
+    elsewhere = event.get("dataref") or event.get("data_base64")
+    return msgspec.json.encode(event.get("data", elsewhere)).decode()[:_SHOWN_CHARS]

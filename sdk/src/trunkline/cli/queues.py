@@ -2,7 +2,7 @@
 
 import click
 
-from trunkline.cli.output import Screen, parse_data
+from trunkline.cli.output import Screen, parse_payload
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol.frames import RetryPolicy
@@ -59,10 +59,13 @@ async def declare_queue(
 @click.argument("name")
 @click.argument("data", required=False)
 @click.option("--id", "message_id", help="Enqueue twice with one id and it is stored once.")
+@click.option("--content-type", help="DATA is of this media type and sent as it is; JSON unless given.")
 @with_client
-async def put_message(client: Client, screen: Screen, name: str, data: str | None, message_id: str | None) -> None:
+async def put_message(
+    client: Client, screen: Screen, name: str, data: str | None, message_id: str | None, content_type: str | None
+) -> None:
     """Put DATA (JSON, @file, or - for standard input) into a queue."""
-    ack = await client.enqueue(name, parse_data(data), id=message_id)
+    ack = await client.enqueue(name, parse_payload(data, content_type), id=message_id, content_type=content_type)
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} waits in {name}{again}")
 
