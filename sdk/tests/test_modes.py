@@ -226,3 +226,42 @@ def test_what_is_no_media_type(text):
 
 def test_a_long_bad_address_is_judged_quickly():
     assert not rules.is_uri_reference("/" + "a" * 100_000 + " ")
+
+
+PIECES = [
+    "ce-",
+    "CE-id",
+    "ce-type",
+    "ce-source",
+    "ce-specversion",
+    "ce-time",
+    "ce-data",
+    "ce-\udcff",
+    "Content-Type",
+    "content-type",
+    "x",
+    "ce-datacontenttype",
+    "ce-a b",
+]
+VALUES = ["1.0", "", "%", "%zz", "%FF", "\udc80", '"', '"\\"', "a b", "application/json", "application/cloudevents+json", "application/cloudevents", "text/plain; charset=nope",
+          "ü", "\x00", "\r\nx: y", "2026-01-01T00:00:00Z", "/s", "t"]  # fmt: skip
+BODIES = [b"", b"{", b"null", b"\xff", b'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1}', b"[" * 5000]
+
+
+def test_whatever_arrives_is_an_event_or_refused_and_nothing_worse():
+    rng = __import__("random").Random(7)
+    read = refused = 0
+    for _ in range(20_000):
+        given = {rng.choice(PIECES): rng.choice(VALUES) for _ in range(rng.randrange(7))}
+        if rng.random() < 0.5:
+            given |= headers()
+        body = rng.choice(BODIES)
+        for call in (modes.read, modes.as_json, modes.to_structured, modes.split, modes.extensions):
+            try:
+                call(body, given)
+            except EnvelopeInvalidError:
+                refused += 1
+            else:
+                read += 1
+        modes.kept(given)
+    assert min(read, refused) > 1000

@@ -1,14 +1,13 @@
 """`Client`: publish, enqueue, call and subscribe from asynchronous code."""
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
 from trunkline import payloads
-from trunkline.blobs import Blob
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.claims import HEADER_ROOM, MAX_PAYLOAD_BYTES, Claims
 from trunkline.connection import Bus, Dial
@@ -33,8 +32,8 @@ from trunkline.wire import header_lines
 
 CALL_TIMEOUT_S = 30.0
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
-_NOT_JSON = (*payloads.RAW, Blob, AsyncIterable)
-"""What is sent in another format, or as a stream, though nobody said so."""
+_FITS_BYTES = 32 * 1024
+"""A message of this size fits any broker: its limit need not be asked for."""
 
 
 class Client:
@@ -317,12 +316,12 @@ class Client:
         self, stream: str, target: str, message: ce.Envelope, data: Any, content_type: str | None
     ) -> "Awaitable[Ack]":
         """Send JSON that fits at once; anything else takes the longer way."""
-        if content_type is not None or isinstance(data, _NOT_JSON):
+        if content_type is not None or isinstance(data, payloads.RAW) or hasattr(data, "__aiter__"):
             return self._send_packed(stream, target, message, data, content_type)
         message.datacontenttype = ce.JSON_DATA
         message.data = msgspec.Raw(payloads.encode(data))
         payload = ce.encode(message)
-        if len(payload) + HEADER_ROOM > self.bus.max_payload:
+        if len(payload) > _FITS_BYTES and len(payload) + HEADER_ROOM > self.bus.max_payload:
             return self._send_packed(stream, target, message, data, content_type)
         return self._store(stream, target, message, payload, _CE_HEADERS)
 

@@ -88,7 +88,7 @@ def attributes_of(headers: Iterable[tuple[str, str]], *, over_http: bool = False
             content_type = value.strip()
     if content_type and (over_http or "datacontenttype" not in attributes):
         attributes["datacontenttype"] = content_type
-    found = broken + rules.problems({name: value for name, value in attributes.items() if name})
+    found = broken + rules.problems(attributes)
     if found:
         raise EnvelopeInvalidError("The headers are not those of a CloudEvent 1.0", errors=found)
     return attributes

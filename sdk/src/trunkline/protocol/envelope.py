@@ -138,10 +138,23 @@ def data_bytes(envelope: Envelope) -> bytes:
     return raw if media.format_of(content_type) == "json" else _encoded(raw, content_type)
 
 
+def attributes(raw: bytes) -> dict[str, Any]:
+    """Return every attribute of a structured event with its JSON type; what is null counts as absent.
+
+    Raises:
+        EnvelopeInvalidError
+    """
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        found = {name: msgspec.json.decode(fields[name]) for name in fields.keys() - {"data", "data_base64"}}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EnvelopeInvalidError(_explain(raw, error)) from None
+    return {name: found[name] for name in fields if found.get(name) is not None}
+
+
 def extensions(raw: bytes) -> dict[str, Any]:
     """Return the attributes of a structured event that `Envelope` does not name."""
-    fields = msgspec.json.decode(raw)
-    return {name: value for name, value in fields.items() if name not in NAMED}
+    return {name: value for name, value in attributes(raw).items() if name not in NAMED}
 
 
 def now_rfc3339() -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from trunkline.protocol import binary, media, rules
 from trunkline.protocol import envelope as ce
-from trunkline.protocol.errors import EnvelopeInvalidError, FieldError
+from trunkline.protocol.errors import EnvelopeInvalidError
 
 _FORMATS = "application/cloudevents"
 _NO_HEADERS: Mapping[str, str] = {}
@@ -58,19 +58,10 @@ def split(payload: bytes, headers: Headers) -> tuple[dict[str, Any], bytes]:
         return binary.attributes_of(headers.items()), payload
     message = ce.decode(payload)
     data = ce.data_bytes(message)
-    attributes = attributes_in(payload)
+    attributes = ce.attributes(payload)
     if bytes(message.data):  # JSON is implied where nothing is said; other modes must say it
         attributes.setdefault("datacontenttype", ce.JSON_DATA)
     return attributes, data
-
-
-def attributes_in(structured: bytes) -> dict[str, Any]:
-    """Return every attribute of a structured event with its JSON type; what is null counts as absent."""
-    fields = msgspec.json.decode(structured, type=dict[str, msgspec.Raw])
-    return {
-        name: value for name, raw in fields.items()
-        if name not in {"data", "data_base64"} and (value := msgspec.json.decode(raw)) is not None
-    }  # fmt: skip
 
 
 def check(structured: bytes) -> ce.Envelope:
@@ -80,7 +71,7 @@ def check(structured: bytes) -> ce.Envelope:
         EnvelopeInvalidError: names each wrong attribute.
     """
     message = ce.decode(structured)
-    found = rules.problems(attributes_in(structured))
+    found = rules.problems(ce.attributes(structured))
     if found:
         raise EnvelopeInvalidError("The message is not a CloudEvent 1.0", errors=found)
     ce.data_bytes(message)
@@ -137,8 +128,3 @@ def extensions(payload: bytes, headers: Headers) -> dict[str, Any]:
         attributes, _data = split(payload, headers)
         return {name: value for name, value in attributes.items() if name not in ce.NAMED}
     return ce.extensions(payload)
-
-
-def data_pointer(error: EnvelopeInvalidError, prefix: str) -> EnvelopeInvalidError:
-    """Return the same error for an event that is part of something larger."""
-    return EnvelopeInvalidError(error.detail, errors=[FieldError(prefix + e.pointer, e.detail) for e in error.errors])
