@@ -16,6 +16,7 @@ from trunkline_hub import (
     admin,
     agents,
     audit,
+    blobs,
     dead_letters,
     events,
     index,
@@ -31,8 +32,10 @@ from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.audit import feature as audit_feature
+from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
+from trunkline_hub.bus.blobs import BlobStore, BucketLimits
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.hubs import HubNews
@@ -80,6 +83,8 @@ class Services:
     index: index.Index
     event_types: schemas.EventTypes
     traffic: schemas.Traffic
+    blob_store: BlobStore
+    blobs: blobs.Blobs
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -101,6 +106,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     work_orders = jobs.Jobs(trail)
     event_types = schemas.EventTypes(db, trail)
+    limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
+    blob_store = BlobStore(bus, clock, limits)
     dead = dead_letters.DeadLetters(bus, db, trail)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
@@ -138,6 +145,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         index=finder,
         event_types=event_types,
         traffic=traffic,
+        blob_store=blob_store,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail),
     )
 
 
@@ -152,11 +161,12 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         schemas_feature.build(
             services.bus, services.db, services.event_types, services.security.workspaces, settings.schemas
         ),
+        blobs_feature.build(services.blob_store, services.security.workspaces),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         schedules_feature.build(services.bus, services.security.workspaces, clock, services.schedules, services.queues),
         agents_feature.build(services.bus, services.presence, clock),
-        gate_feature.build(Gate(services.db, services.events, services.queues), services.bus),
+        gate_feature.build(Gate(services.events, services.queues), services.bus),
         routes_feature.build(
             services.routes,
             services.bus,

@@ -35,6 +35,7 @@ from trunkline.protocol.errors import (
     access,
     agents,
     base,
+    blobs,
     event_types,
     jobs,
     message,
@@ -81,6 +82,16 @@ from trunkline.protocol.errors.base import (
     TrunklineError,
     UnavailableError,
     pointer,
+)
+from trunkline.protocol.errors.blobs import (
+    BlobBrokenError,
+    BlobDamagedError,
+    BlobRangeError,
+    BlobStoreFullError,
+    BlobTooLargeError,
+    BlobUnknownError,
+    PayloadGoneError,
+    PayloadTooLargeError,
 )
 from trunkline.protocol.errors.event_types import (
     CodegenMissingError,
@@ -139,7 +150,22 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, event_types, jobs, routes, schedules, traces, reach, setup)
+_HOMES = (
+    base,
+    request,
+    message,
+    access,
+    queues,
+    agents,
+    blobs,
+    event_types,
+    jobs,
+    routes,
+    schedules,
+    traces,
+    reach,
+    setup,
+)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -162,6 +188,12 @@ __all__ = [
     "AgentOfflineError",
     "AgentOwnedError",
     "AgentUnknownError",
+    "BlobBrokenError",
+    "BlobDamagedError",
+    "BlobRangeError",
+    "BlobStoreFullError",
+    "BlobTooLargeError",
+    "BlobUnknownError",
     "BrokerStartError",
     "BusUnavailableError",
     "CallError",
@@ -199,7 +231,9 @@ __all__ = [
     "MessageTooLargeError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "PayloadGoneError",
     "PayloadInvalidError",
+    "PayloadTooLargeError",
     "PermissionDeniedError",
     "PortTakenError",
     "Problem",
