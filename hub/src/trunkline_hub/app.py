@@ -16,6 +16,7 @@ from trunkline_hub import (
     admin,
     agents,
     audit,
+    blobs,
     dead_letters,
     events,
     index,
@@ -32,8 +33,10 @@ from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.audit import feature as audit_feature
+from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
+from trunkline_hub.bus.blobs import BlobStore, BucketLimits
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.hubs import HubNews
@@ -83,6 +86,8 @@ class Services:
     index: index.Index
     event_types: schemas.EventTypes
     traffic: schemas.Traffic
+    blob_store: BlobStore
+    blobs: blobs.Blobs
     events: events.Events
     queues: queues.Queues
     queue_control: queue_control.QueueControl
@@ -107,6 +112,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     work_orders = jobs.Jobs(trail)
     event_types = schemas.EventTypes(db, trail)
     dead = dead_letters.DeadLetters(bus, db, trail, work_orders)
+    limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
+    blob_store = BlobStore(bus, clock, limits)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
@@ -147,6 +154,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         index=finder,
         event_types=event_types,
         traffic=traffic,
+        blob_store=blob_store,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail),
     )
 
 
@@ -161,6 +170,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         events_feature.build(services.groups),
         index_feature.build(bus, services.index, workspaces),
         schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
+        blobs_feature.build(services.blob_store, workspaces),
         queues_feature.build(),
         queue_control_feature.build(
             bus, db, services.audit, services.queues, services.queue_control, services.reconciler, workspaces
@@ -168,7 +178,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
-        gate_feature.build(Gate(db, services.events, services.queues), bus),
+        gate_feature.build(Gate(services.events, services.queues), bus),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         admin_feature.build(services.overviews),
     ]

@@ -7,7 +7,14 @@ import pytest
 import trunkline as tl
 from trunkline import deferral
 from trunkline.protocol import frames, subjects
-from trunkline.protocol.resources import LetterFilter, MoveRequest, PurgeRequest, QueueDeclaration
+from trunkline.protocol.resources import (
+    EditedPayload,
+    LetterFilter,
+    MessageFilter,
+    MoveRequest,
+    PurgeRequest,
+    QueueDeclaration,
+)
 
 from support.hub import eventually
 from support.letters import dead_letters, publish_raw, raw_client
@@ -160,3 +167,65 @@ async def test_of_two_who_redrive_one_is_told_that_the_other_did(hub, name):
         assert len(lost) == 7
         assert {(answer.status, answer.code) for answer in lost} == {(409, "dead_letter.redriven")}
         assert all("by admin" in answer.json["detail"] and "None" not in answer.json["detail"] for answer in lost)
+
+
+BINARY = {
+    "ce-specversion": "1.0",
+    "ce-source": "/x",
+    "ce-type": "scan.made",
+    "ce-partitionkey": "k",
+    "ce-myown": "kept",
+}
+
+
+async def test_a_message_in_binary_mode_is_found_moved_buried_and_redriven_as_it_is(hub, name):
+    headers = BINARY | {"ce-id": f"i-{name}", "Content-Type": "image/png"}
+    async with hub.client() as client:
+        for queue in (name, f"{name}-b"):
+            await client.queues.declare(queue, QueueDeclaration())
+        await publish_raw(hub, name, b"\x89PNG", headers=headers)
+
+        async def there():
+            return (await client.queues.peek(name, type="scan.made", key="k")).items
+
+        (message,) = await eventually(there)
+        assert (message.id, message.payload_encoding) == (f"i-{name}", "base64")
+        wanted = MoveRequest(to=f"{name}-b", filter=MessageFilter(type="scan.made"), expected_at_most=1)
+        await client.jobs.wait((await client.queues.move(name, wanted)).job.id)
+        await client.jobs.wait((await client.queues.purge(f"{name}-b", ALL)).job.id)
+        (letter,) = await dead_letters(hub, f"{name}-b")
+        assert (letter["message_id"], letter["type"]) == (f"i-{name}", "scan.made")
+        await client.dead_letters.redrive(letter["id"])
+        (message,) = (await client.queues.peek(f"{name}-b")).items
+        assert {k: message.headers[k] for k in headers} == headers
+        await client.jobs.wait((await client.queues.purge(f"{name}-b", ALL)).job.id)
+        letter, _first = await dead_letters(hub, f"{name}-b", 2)
+        await client.dead_letters.redrive(letter["id"], edited=EditedPayload(data={"n": 1}))
+        (message,) = (await client.queues.peek(f"{name}-b")).items
+        event = message.payload
+        assert (event["id"], event["myown"], event["data"]) == (f"i-{name}", "kept", {"n": 1})
+        assert "data_base64" not in event and not [h for h in message.headers if h.startswith("ce-")]
+
+
+async def test_a_letter_whose_headers_were_changed_is_no_true_copy(hub, name):
+    """In binary mode the event is in the headers: another type is another message."""
+    token = await reader(hub, name)
+    headers = BINARY | {"ce-id": "1"}
+    await publish_raw(hub, name, b"", headers=headers)
+    async with hub.client() as client:
+        (message,) = await eventually(lambda: _items(client, name))
+    told = {
+        frames.HEADER_SUBJECT: f"tl.default.tasks.{name}.normal.0.raw-{name}",
+        frames.HEADER_STREAM_SEQ: str(message.seq),
+    }
+    async with raw_client(hub, token, name=f"agent {name} i") as raw:
+        for kind in ("scan.made", "scan.forged"):
+            where = subjects.dead("default", f"me-{name}", "queue", name)
+            await raw.publish(where, b"", headers=headers | told | {"ce-type": kind})
+        await raw.flush()
+    forged, true = await dead_letters(hub, name, 2)
+    assert [(x["type"], x["sender_verified"]) for x in (true, forged)] == [("scan.made", True), ("scan.forged", False)]
+
+
+async def _items(client, name):
+    return (await client.queues.peek(name)).items

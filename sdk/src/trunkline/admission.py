@@ -61,7 +61,8 @@ class Admission:
             await self._ask(queue)
         except (QueueDrainingError, QueueUnknownError) as error:
             self._refusals[queue] = error
-            self._fresh_until[queue] = time.monotonic() + RECHECK_S
+            held_s = RECHECK_S if isinstance(error, QueueDrainingError) else 0.0  # a queue may be declared any moment
+            self._fresh_until[queue] = time.monotonic() + held_s
         else:
             self._refusals.pop(queue, None)
             self._fresh_until[queue] = time.monotonic() + REFRESH_S

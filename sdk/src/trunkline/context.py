@@ -1,12 +1,13 @@
 """What a handler knows about the message in its hands."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from trunkline import claims
 from trunkline.protocol import envelope as ce
+from trunkline.protocol import modes
 from trunkline.protocol.frames import Ack, Progress
 from trunkline.protocol.trace import current_traceparent
 
@@ -37,7 +38,7 @@ class Context:
         message: the CloudEvent being handled.
     """
 
-    __slots__ = ("_deadline", "_key", "_raw", "_report", "attempt", "client", "message")
+    __slots__ = ("_deadline", "_headers", "_key", "_raw", "_report", "attempt", "client", "message")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Context:
         *,
         attempt: int = 1,
         raw: bytes = b"",
+        headers: Mapping[str, str] | None = None,
         report: Report | None = None,
         deadline: float | None = None,
         key: Callable[[], claims.Key] | None = None,
@@ -54,6 +56,7 @@ class Context:
         self.message = message
         self.attempt = attempt
         self._raw = raw
+        self._headers = headers
         self._report = report
         self._deadline = deadline
         self._key = key
@@ -76,7 +79,7 @@ class Context:
     @property
     def extensions(self) -> dict[str, Any]:
         """CloudEvents extension attributes that Trunkline itself does not use."""
-        return ce.extensions(self._raw) if self._raw else {}
+        return modes.extensions(self._raw, self._headers) if self._raw or self._headers else {}
 
     @property
     def remaining_s(self) -> float | None:

@@ -94,7 +94,9 @@ class DeadLetterIndex(_Index):
             found = await read_one(self._bus, stream, seq)
             if found is None or frames.HEADER_UNPROVEN in found.headers:
                 continue
-            if model.is_copy(corpse, delivery.payload, (found.subject, found.payload)):
+            if model.is_copy(
+                corpse, found.subject, (found.payload, found.headers), (delivery.payload, delivery.headers)
+            ):
                 return True
         return False
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
     BulkCountError,
     ConflictError,
@@ -65,7 +65,7 @@ class Corpse:
 def examine(dead_subject: str, payload: bytes, headers: dict[str, str]) -> Corpse:
     """Return what a message in the dead-letter stream says about itself; never fails on its contents."""
     workspace, lane, reader = reader_of(dead_subject)
-    message = _envelope(payload)
+    message = _envelope(payload, headers)
     subject = headers.get(frames.HEADER_SUBJECT, "")
     return Corpse(
         workspace=workspace,
@@ -118,26 +118,29 @@ def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> st
     return found
 
 
-def is_copy(corpse: Corpse, payload: bytes, original: tuple[str, bytes]) -> bool:
-    """Whether the letter carries what lies at (subject, payload): the message itself, or the event of a group's copy."""
-    subject, stored = original
+def is_copy(
+    corpse: Corpse, subject: str, event: tuple[bytes, dict[str, str]], letter: tuple[bytes, dict[str, str]]
+) -> bool:
+    """Whether a letter's (payload, headers) carry the event under `subject`: the very message, or of a group's copy."""
     same = subject == corpse.subject or home(corpse.workspace, corpse.lane, corpse.reader, subject) == corpse.subject
-    return same and stored == payload
+    return same and event[0] == letter[0] and modes.kept(event[1]) == modes.kept(letter[1])
 
 
-def edit(payload: bytes, data: Any) -> bytes:
-    """Return the message with `data` in place of its own; every other attribute stays as it is.
+def edit(payload: bytes, headers: dict[str, str], data: Any) -> bytes:
+    """Return the message, structured, with `data` in place of its own; every other attribute stays as it is.
 
     Raises:
-        DeadLetterUneditableError: it is not a CloudEvent in JSON.
+        DeadLetterUneditableError: it is not a CloudEvent.
         RequestInvalidError: the new data is too large.
     """
-    if _envelope(payload) is None:
-        raise DeadLetterUneditableError("The message is not a CloudEvent in JSON")
+    try:
+        whole = modes.to_structured(payload, headers)
+    except TrunklineError:
+        raise DeadLetterUneditableError("The message is not a CloudEvent") from None
     new = msgspec.json.encode(data)
     if len(new) > MAX_EDITED_BYTES:
         raise RequestInvalidError(errors=[FieldError("/edited/data", f"at most {MAX_EDITED_BYTES:,} bytes")])
-    fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    fields = msgspec.json.decode(whole, type=dict[str, msgspec.Raw])
     for name in ("data_base64", "dataref"):
         fields.pop(name, None)
     fields |= {"data": msgspec.Raw(new), "datacontenttype": msgspec.Raw(b'"application/json"')}
@@ -234,9 +237,9 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _envelope(payload: bytes) -> ce.Envelope | None:
+def _envelope(payload: bytes, headers: dict[str, str]) -> ce.Envelope | None:
     try:
-        return ce.decode(payload)
+        return modes.read(payload, headers)
     except TrunklineError:
         return None
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
     DeadLetterDiscardedError,
     DeadLetterHomelessError,
@@ -265,18 +266,18 @@ class DeadLetters:
         workspace = row.workspace_id
         stream = stream_of(workspace, row.lane, row.reader)
         subject = model.redrive_subject(workspace, row.lane, row.reader, row.subject)
-        headers = {
-            "Content-Type": stored.headers.get("Content-Type", "application/octet-stream"),
-            frames.HEADER_REDRIVE_OF: row.id,
-        }
-        if wanted.queue is None and not row.sender_verified:
-            headers[frames.HEADER_UNPROVEN] = "1"
+        unproven = {frames.HEADER_UNPROVEN: "1"} if wanted.queue is None and not row.sender_verified else {}
+        headers = modes.kept(stored.headers) | {frames.HEADER_REDRIVE_OF: row.id} | unproven
         if wanted.queue is not None:
             stream, subject = address(workspace, wanted.queue, row.sender if row.sender_verified else by)
         payload = stored.payload
         if wanted.edited is not None:
-            payload = model.edit(payload, wanted.edited.data)
-            headers[frames.HEADER_EDITED_BY] = by
+            payload = model.edit(payload, stored.headers, wanted.edited.data)
+            headers = {
+                "Content-Type": ce.CONTENT_TYPE,
+                frames.HEADER_REDRIVE_OF: row.id,
+                frames.HEADER_EDITED_BY: by,
+            } | unproven
         return Parcel(
             stream=stream, subject=subject, payload=payload, msg_id=f"redrive:{row.id}", headers=header_lines(headers)
         )

@@ -13,6 +13,9 @@ DEFAULT_ACK_WAIT_S = 30.0
 MAX_IN_FLIGHT = 10_000
 MAX_ATTEMPTS = 1000
 MAX_ACK_WAIT_S = 86400.0
+MAX_BATCH = 1000
+"""Events in one request."""
+_MAX_SEQ_DIGITS = 18
 _TYPE = re.compile(r"[^\s*>]{1,255}")
 _PATTERN = re.compile(r"[^\s]{1,255}")
 _SUBJECT = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)*")
@@ -27,6 +30,12 @@ def check_type(event_type: str) -> None:
     if not _TYPE.fullmatch(event_type):
         detail = "must be 1 to 255 characters without spaces, '*' or '>'"
         raise RequestInvalidError(errors=[FieldError("/type", detail)])
+
+
+def place(text: str) -> int | None:
+    """Return the place in the log that `text` names, or None where it names none."""
+    fits = text.isascii() and text.isdigit() and len(text) <= _MAX_SEQ_DIGITS
+    return int(text) or None if fits else None
 
 
 def is_plain_subject(subject: str) -> bool:

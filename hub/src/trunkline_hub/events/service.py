@@ -10,27 +10,31 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
     BusUnavailableError,
+    EnvelopeInvalidError,
+    EventUnknownError,
     FieldError,
     GroupInUseError,
     GroupUnknownError,
     RequestInvalidError,
+    TrunklineError,
 )
 from trunkline.protocol.frames import Ack
-from trunkline.protocol.resources import Event, EventPage, Group, GroupPage
+from trunkline.protocol.resources import BatchItem, BatchResult, Event, EventPage, Group, GroupPage
+from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
-from trunkline_hub.bus.log import Stored, read_backward, read_forward
+from trunkline_hub.bus.log import Stored, read_backward, read_forward, read_one
 from trunkline_hub.bus.pick import read_many
 from trunkline_hub.bus.progress import Progress, oldest_unsettled, progress_of_all
 from trunkline_hub.bus.schedule import NOW, Later
 from trunkline_hub.bus.state import stream_state
 from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.incoming import Incoming, structured
 from trunkline_hub.core.lookup import Found, GroupWait, Lookup, StoredEvent
 from trunkline_hub.core.page import cut, decode_cursor, decode_number, encode_cursor
 from trunkline_hub.core.principal import Principal
@@ -82,14 +86,14 @@ class Events:
         self._index = index
         self._catalogue = catalogue
 
-    async def publish(self, principal: Principal, workspace: str, raw: bytes, later: Later = NOW) -> Ack:
+    async def publish(self, principal: Principal, workspace: str, event: Incoming, later: Later = NOW) -> Ack:
         """Store a CloudEvent as it came, under the principal's pinned name; now or later.
 
         Raises:
-            EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError, ScheduleFullError
+            RequestInvalidError, MessageTooLargeError, BusUnavailableError, ScheduleFullError
             EventTypeUnknownError, PayloadInvalidError: the catalogue forbids it.
         """
-        message = ce.decode(raw)
+        message = event.message
         model.check_type(message.type)
         await self._catalogue.admit(workspace, message)
         subject = subjects.event(workspace, principal.name, message.type)
@@ -99,10 +103,13 @@ class Events:
             await schedule.check_room(self._bus, workspace)
             plan = schedule.Plan(
                 kind="event", target=message.type, subject=subject, by=principal.name, message_id=message.id,
-                store_id=store_id, due_at=rfc3339(due), headers={"Content-Type": ce.CONTENT_TYPE},
+                store_id=store_id, due_at=rfc3339(due), headers=event.headers,
             )  # fmt: skip
-            return await schedule.put(self._bus, workspace, plan, raw)
-        stored = await self._bus.store(subjects.events_stream(workspace), subject, raw, msg_id=store_id)
+            return await schedule.put(self._bus, workspace, plan, event.payload)
+        stored = await self._bus.store(
+            subjects.events_stream(workspace), subject, event.payload, msg_id=store_id,
+            headers=header_lines(event.headers), key=message.partitionkey,
+        )  # fmt: skip
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
     async def _due(self, later: Later) -> datetime | None:
@@ -110,6 +117,41 @@ class Events:
             return None
         async with self._db.read() as tx:
             return later.due(tx.clock.now(), where="query:")
+
+    async def publish_batch(self, principal: Principal, workspace: str, events: list[bytes]) -> BatchResult:
+        """Store structured events in their order; one that is refused does not keep the others out.
+
+        Raises:
+            RequestInvalidError: there are too many.
+        """
+        if len(events) > model.MAX_BATCH:
+            detail = f"has {len(events):,} events; at most {model.MAX_BATCH:,} come in one batch"
+            raise RequestInvalidError(errors=[FieldError("", detail)])
+        items = await asyncio.gather(*(self._publish_item(principal, workspace, raw) for raw in events))
+        stored = sum(item.ack is not None for item in items)
+        return BatchResult(items=items, stored=stored, failed=len(items) - stored)
+
+    async def _publish_item(self, principal: Principal, workspace: str, raw: bytes) -> BatchItem:
+        try:
+            return BatchItem(ack=await self.publish(principal, workspace, structured(raw)))
+        except TrunklineError as error:
+            return BatchItem(problem=error.to_problem())
+
+    async def get(self, workspace: str, seq: str) -> Stored:
+        """Return one event as it is stored.
+
+        Raises:
+            EventUnknownError
+        """
+        number = model.place(seq)
+        found = None if number is None else await read_one(self._bus, subjects.events_stream(workspace), number)
+        if found is None:
+            raise EventUnknownError(f"There is no event {seq!r} in the log of workspace {workspace!r}")
+        return found
+
+    def show(self, stored: Stored) -> Event:
+        """Return a stored event as a resource."""
+        return _event(stored)
 
     async def query(self, workspace: str, wanted: EventFilter, *, cursor: str | None, limit: int) -> EventPage:
         """Return events that match, oldest first, or newest first where asked.
@@ -281,12 +323,9 @@ def _event(stored: Stored) -> Event:
 def _as_json(stored: Stored) -> dict[str, Any]:
     """Return the CloudEvent; what is none (written past the SDK) is shown as text, not hidden."""
     try:
-        event = msgspec.json.decode(stored.payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        event = None
-    if isinstance(event, dict):
-        return event
-    return {"type": "trunkline.not_a_cloudevent", "data": stored.payload[:1000].decode(errors="replace")}
+        return modes.as_json(stored.payload, stored.headers)
+    except EnvelopeInvalidError:
+        return {"type": "trunkline.not_a_cloudevent", "data": stored.payload[:1000].decode(errors="replace")}
 
 
 class Groups(Component):

@@ -160,7 +160,7 @@ class QueueWorks:
             )).messages  # fmt: skip
             if not found:
                 return
-            meant = [m for m in found if m.seq <= up_to and select.has(m.subject, m.payload, m.stored_at)]
+            meant = [m for m in found if m.seq <= up_to and select.has(m.subject, m.payload, m.headers, m.stored_at)]
             while meant:
                 size = model.batch_size(run.rate_per_s)
                 part, meant = meant[:size], meant[size:]
@@ -186,7 +186,10 @@ class QueueWorks:
         kept = own_headers(message.headers)
         kept.pop(frames.HEADER_UNPROVEN, None)
         headers = header_lines(kept)
-        await self._bus.store(stream, subject, message.payload, msg_id=f"move:{run.id}:{message.seq}", headers=headers)
+        key = model.read(message.subject, message.payload, message.headers).key
+        await self._bus.store(
+            stream, subject, message.payload, msg_id=f"move:{run.id}:{message.seq}", headers=headers, key=key
+        )
 
     async def _bury(self, place: Place, messages: list[Stored], reason: str, error: str) -> None:
         await asyncio.gather(

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import subjects
+from trunkline.protocol import modes, subjects
 from trunkline.protocol.errors import (
     BulkCountError,
     FieldError,
@@ -46,10 +45,10 @@ class Facts:
     key: str | None
 
 
-def read(subject: str, payload: bytes) -> Facts:
+def read(subject: str, payload: bytes, headers: dict[str, str]) -> Facts:
     """Return what a message says of itself; never fails on its contents."""
     try:
-        message = ce.decode(payload)
+        message = modes.read(payload, headers)
     except TrunklineError:
         return Facts(id=_UNKNOWN, type=_UNKNOWN, sender=subjects.sender_of(subject), key=None)
     key = message.partitionkey
@@ -73,7 +72,7 @@ class Selection:
         """Whether each message must be looked at."""
         return self.type is not None or self.key is not None or self.before is not None
 
-    def has(self, subject: str, payload: bytes, stored_at: datetime) -> bool:
+    def has(self, subject: str, payload: bytes, headers: dict[str, str], stored_at: datetime) -> bool:
         """Whether a message is meant."""
         if self.before is not None and stored_at >= self.before:
             return False
@@ -81,7 +80,7 @@ class Selection:
             return False
         if self.type is None and self.key is None:
             return True
-        facts = read(subject, payload)
+        facts = read(subject, payload, headers)
         return (self.type is None or facts.type == self.type) and (self.key is None or facts.key == self.key)
 
 

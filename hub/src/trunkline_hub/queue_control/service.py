@@ -160,7 +160,7 @@ class QueueControl:
             if not run.messages:
                 behind = 0
                 break
-            found += [m for m in run.messages if select.has(m.subject, m.payload, m.stored_at)]
+            found += [m for m in run.messages if select.has(m.subject, m.payload, m.headers, m.stored_at)]
             after, behind = run.messages[-1].seq, run.behind
             scanned += len(run.messages)
         kept, following = cut(found, limit, lambda message: str(message.seq))
@@ -204,7 +204,7 @@ class QueueControl:
                 error=reason or "cancelled", stream=place.stream, headers={frames.HEADER_DISCARDED_BY: by.name},
             )  # fmt: skip
             await direct.remove(self._bus, place.stream, [seq])
-        facts = model.read(message.subject, message.payload)
+        facts = model.read(message.subject, message.payload, message.headers)
         async with self._db.write() as tx:
             await self._audit.record(
                 tx,
@@ -360,7 +360,7 @@ class QueueControl:
             run = await direct.read_run(self._bus, place.stream, subject, from_seq=seq + 1, limit=_RUN)
             for message in run.messages:
                 mine = message.seq <= up_to and not out.has(message.seq, message.subject)
-                count += mine and select.has(message.subject, message.payload, message.stored_at)
+                count += mine and select.has(message.subject, message.payload, message.headers, message.stored_at)
             scanned += len(run.messages)
             if not run.behind or run.messages[-1].seq >= up_to:
                 return QueueWork(count=count, exact=True, up_to=up_to)
@@ -385,7 +385,7 @@ class QueueControl:
 
 
 def _shown(message: Stored, out: HandedOut, failed: int, size_bytes: int | None) -> QueuedMessage:
-    facts = model.read(message.subject, message.payload)
+    facts = model.read(message.subject, message.payload, message.headers)
     payload, encoding, truncated = show(message.payload) if size_bytes is None else show(message.payload, size_bytes)
     return QueuedMessage(
         seq=message.seq, id=facts.id, type=facts.type, sender=facts.sender, key=facts.key,

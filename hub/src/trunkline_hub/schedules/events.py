@@ -10,8 +10,7 @@ import msgspec
 import structlog
 
 from trunkline.delivery import Delivery, first_attempt
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
     MessageTooLargeError,
     QueueFullError,
@@ -169,11 +168,10 @@ async def _bury(
     """Keep as a dead letter what cannot be brought where it was to go."""
     lane, reader = of
     workspace = subjects.workspace_of(delivery.subject)
-    kept = {
-        name: delivery.headers[name] for name in ("Content-Type", frames.HEADER_REDRIVE_OF) if name in delivery.headers
-    }
+    kept = {name: delivery.headers[name] for name in (frames.HEADER_REDRIVE_OF,) if name in delivery.headers}
     headers = (
-        kept
+        modes.kept(delivery.headers)
+        | kept
         | (_CLAIMED if claimed else {})
         | {
             frames.HEADER_SUBJECT: subject,
@@ -208,6 +206,6 @@ def _sender(subject: str) -> str:
 
 def _message_id(delivery: Delivery) -> str:
     try:
-        return ce.decode(delivery.payload).id
+        return modes.read(delivery.payload, delivery.headers).id
     except TrunklineError:
         return delivery.headers.get("ce-id", f"deferred-{delivery.stream_seq}")

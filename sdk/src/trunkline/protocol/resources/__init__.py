@@ -7,6 +7,7 @@ cursor for the next request.
 
 from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage, CallRequest, CallResult
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
+from trunkline.protocol.resources.blobs import StoredBlob
 from trunkline.protocol.resources.dead_letters import (
     BulkDiscardRequest,
     BulkRedriveRequest,
@@ -51,7 +52,7 @@ from trunkline.protocol.resources.event_types import (
     ValidationRequest,
     VersionRule,
 )
-from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, EventPage
 from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
@@ -117,6 +118,8 @@ __all__ = [
     "AgentPage",
     "AuditEntry",
     "AuditPage",
+    "BatchItem",
+    "BatchResult",
     "BulkDiscardRequest",
     "BulkRedriveRequest",
     "CallRequest",
@@ -216,6 +219,7 @@ __all__ = [
     "SigninLink",
     "SigninRequest",
     "Span",
+    "StoredBlob",
     "Token",
     "TokenCreated",
     "TokenPage",
