@@ -12,15 +12,30 @@ from datetime import timedelta
 
 from litestar import Litestar
 
-from trunkline_hub import admin, agents, audit, dead_letters, events, jobs, queues, security
+from trunkline_hub import (
+    admin,
+    agents,
+    archive,
+    audit,
+    dead_letters,
+    events,
+    jobs,
+    queues,
+    replays,
+    retention,
+    revisions,
+    security,
+)
 from trunkline_hub.admin import feature as admin_feature
 from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
+from trunkline_hub.archive import feature as archive_feature
 from trunkline_hub.audit import feature as audit_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
+from trunkline_hub.bus.history import History
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
@@ -33,6 +48,8 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
+from trunkline_hub.replays import feature as replays_feature
+from trunkline_hub.retention import feature as retention_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -54,6 +71,9 @@ class Services:
     security: security.Security
     jobs: jobs.Jobs
     reconciler: Reconciler
+    archives: archive.Archives
+    retentions: retention.Retentions
+    replays: replays.Replays
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -70,10 +90,15 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     eviction = Eviction(settings.bus, hub_id=settings.hub_id)
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     work_orders = jobs.Jobs(trail)
-    log = events.Events(bus, db)
+    archives = archive.Archives(settings.archive, bus, clock)
+    history = History(bus, archives)
+    retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
+    log = events.Events(bus, db, history)
+    replaying = replays.Replays(settings.replays, bus, history, log, work_orders, hub_id=settings.hub_id)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
-    reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
+    cursors = [work.desired_consumers, log.desired_consumers]
+    reconciler = Reconciler(bus, access.workspaces, cursors, retentions.plan)
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
@@ -81,7 +106,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
+        archives=archives, retentions=retentions, replays=replaying, dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
 
@@ -91,7 +116,10 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         audit_feature.build(),
         security_feature.build(services.security, services.db),
         jobs_feature.build(),
+        archive_feature.build(services.archives, services.security.workspaces),
         events_feature.build(),
+        retention_feature.build(),
+        replays_feature.build(services.replays),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         agents_feature.build(services.bus, services.presence, clock),
@@ -134,6 +162,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
     metrics.add_gauges(services.overviews.gauges)
+    metrics.add_gauges(services.archives.gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -156,6 +185,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "security": services.security,
             "jobs": services.jobs,
             "reconciler": services.reconciler,
+            "archives": services.archives,
+            "retentions": services.retentions,
+            "replays": services.replays,
             "events": services.events,
             "queues": services.queues,
             "dead_letters": services.dead_letters,

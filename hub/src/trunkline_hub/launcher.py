@@ -6,6 +6,7 @@ the launcher. Nothing here is needed on a cluster that brings its own NATS.
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -116,6 +117,7 @@ class Launcher:
             "TRUNKLINE_BUS__SYS_PASSWORD": secrets.sys_password,
             "TRUNKLINE_BUS__ISSUER_SEED": secrets.issuer_seed,
             "TRUNKLINE_SECURITY__BOOTSTRAP_TOKEN": secrets.admin_token,
+            "TRUNKLINE_REPLAYS__DIRECTORY": os.environ.get("TRUNKLINE_REPLAYS__DIRECTORY", str(self._place.replays)),
         }
 
 

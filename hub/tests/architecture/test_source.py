@@ -8,7 +8,10 @@ import sys
 import pytest
 from architecture.source import HUB, ROOT, SDK, body_lines, imported, parameters, production
 
-FEATURES = ("audit", "security", "jobs", "events", "queues", "dead_letters", "agents", "admin")
+FEATURES = (
+    *("audit", "security", "jobs", "events", "queues", "dead_letters", "agents", "admin"),
+    *("archive", "retention", "replays"),
+)
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {"*": {"providers", "__pycache__"}, "admin": {"providers", "dashboard", "__pycache__"}}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}

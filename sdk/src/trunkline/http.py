@@ -1,5 +1,6 @@
 """The REST door of the SDK: JSON in, typed structs out, problems as exceptions."""
 
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,6 +21,8 @@ from trunkline.protocol.trace import next_traceparent
 T = TypeVar("T")
 _TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5.0
+_STREAM_TIMEOUT_S = 60.0
+"""Longest silence within a body that is streamed."""
 
 
 class HttpApi:
@@ -85,6 +88,23 @@ class HttpApi:
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _problem(response.status, payload)
         return _decode(payload, kind)
+
+    async def stream(self, path: str, query: list[tuple[str, str]] | None = None) -> AsyncGenerator[bytes, None]:
+        """GET `path` below the workspace and yield the body as it comes, however long that takes.
+
+        Raises:
+            TrunklineError: the class that the hub's problem code names.
+            HubUnreachableError: nothing answers, or the body broke off.
+        """
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S, sock_read=_STREAM_TIMEOUT_S)
+        try:
+            async with self._open().get(self.url + self.scoped(path), params=query or [], timeout=limits) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise _problem(response.status, await response.read())
+                async for piece in response.content.iter_any():
+                    yield piece
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise HubUnreachableError(f"The answer of {self.url} broke off: {error}") from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -35,7 +35,7 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF})
+_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -79,6 +79,7 @@ class Processor:
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
             context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
+            context.replay_id = delivery.headers.get(frames.HEADER_REPLAY)
             await self._run(payload, context)
         except asyncio.CancelledError as error:
             if is_cancelled():

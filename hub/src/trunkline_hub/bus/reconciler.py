@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,9 +12,10 @@ from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol.errors import BusUnavailableError
-from trunkline.protocol.subjects import Lane, consumer, reader_stream
+from trunkline.protocol.subjects import Lane, consumer, events_stream, reader_stream
 from trunkline_hub.bus import streams
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.keep import LogPlan, converge_keeps, with_limits
 from trunkline_hub.core.component import Component
 
 _log = structlog.get_logger("reconciler")
@@ -48,6 +49,7 @@ class ConsumerSpec:
 
 Desired = Callable[[], Awaitable[list[ConsumerSpec]]]
 Workspaces = Callable[[], Awaitable[list[str]]]
+LogPlans = Callable[[str], Awaitable[LogPlan]]
 
 
 class Reconciler(Component):
@@ -55,8 +57,9 @@ class Reconciler(Component):
 
     name: ClassVar[str] = "reconciler"
 
-    def __init__(self, bus: HubBus, workspaces: Workspaces, desired: list[Desired]) -> None:
+    def __init__(self, bus: HubBus, workspaces: Workspaces, desired: Sequence[Desired], log_plan: LogPlans) -> None:
         super().__init__()
+        self._log_plan = log_plan
         self._bus = bus
         self._workspaces = workspaces
         self._desired = desired
@@ -91,9 +94,12 @@ class Reconciler(Component):
                 await self._converge_workspace(js, workspace, [s for s in wanted if s.workspace == workspace])
 
     async def _converge_workspace(self, js: JetStreamManager, workspace: str, wanted: list[ConsumerSpec]) -> None:
+        plan = await self._log_plan(workspace)
         for config in streams.workspace_streams(workspace, self._bus.settings):
-            if await streams.ensure_stream(js, config):
+            limited = with_limits(config, plan) if config.name == events_stream(workspace) else config
+            if await streams.ensure_stream(js, limited):
                 _log.info("stream_ready", stream=config.name)
+        await converge_keeps(self._bus, workspace, plan)
         lanes: tuple[Lane, ...] = ("queue", "group")
         for lane in lanes:
             stream = reader_stream(workspace, lane)

@@ -12,10 +12,12 @@ from trunkline.protocol.errors import BusUnavailableError, FieldError, RequestIn
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import Event, EventPage
 from trunkline_hub.bus import ConsumerSpec, HubBus
+from trunkline_hub.bus.history import History
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
-from trunkline_hub.bus.log import Stored, read_backward, read_forward
+from trunkline_hub.bus.log import Stored, read_backward
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import decode_number, encode_cursor
+from trunkline_hub.core.patterns import check_patterns, is_plain_subject, parse_time
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import model, store
@@ -43,8 +45,9 @@ class EventFilter(msgspec.Struct, kw_only=True, frozen=True):
 class Events:
     """The event log of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database) -> None:
+    def __init__(self, bus: HubBus, db: Database, history: History) -> None:
         self._bus = bus
+        self._history = history
         self._db = db
 
     async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
@@ -66,14 +69,16 @@ class Events:
         filters = _filters(workspace, [wanted.type] if wanted.type else [])
         stream = subjects.events_stream(workspace)
         position = decode_number(cursor)
-        since = model.parse_time(wanted.since, "query:since")
+        since = parse_time(wanted.since, "query:since")
         found: list[Event] = []
         scanned = 0
         while len(found) < limit and scanned < _SCAN_LIMIT:
             if wanted.newest:
                 part = await read_backward(self._bus, stream, filters, before_seq=position, limit=limit)
             else:
-                part = await read_forward(self._bus, stream, filters, after_seq=position or 0, since=since, limit=limit)
+                part = await self._history.forward(
+                    workspace, filters, after_seq=position or 0, since=since, limit=limit
+                )
             scanned += len(part)
             for stored in part:
                 position = stored.seq
@@ -109,18 +114,18 @@ class Events:
             RequestInvalidError: the inbox is somebody else's, or a pattern is wrong.
         """
         prefix = subjects.inbox_prefix(principal.name) + "."
-        if not wanted.deliver_to.startswith(prefix) or not model.is_plain_subject(wanted.deliver_to):
+        if not wanted.deliver_to.startswith(prefix) or not is_plain_subject(wanted.deliver_to):
             raise RequestInvalidError(errors=[FieldError("/deliver_to", f"must begin with {prefix!r}")])
         stream = subjects.events_stream(workspace)
         consumer = await deliver(
             self._bus, stream, _filters(workspace, wanted.types), wanted.deliver_to,
-            after_seq=wanted.after_seq, since=model.parse_time(wanted.since, "/since"),
+            after_seq=wanted.after_seq, since=parse_time(wanted.since, "/since"),
         )  # fmt: skip
         return frames.Subscribed(stream=stream, consumer=consumer, heartbeat_s=HEARTBEAT_S)
 
     async def ensure_group(self, tx: Tx, workspace: str, wanted: frames.ReaderDeclaration) -> frames.Reader:
         """Write down that a group follows these types; the reconciler makes its cursor."""
-        types = model.check_patterns(wanted.types, f"/readers/{wanted.name}/types")
+        types = check_patterns(wanted.types, f"/readers/{wanted.name}/types")
         retry = wanted.retry or frames.RetryPolicy()
         ack_wait_s = model.DEFAULT_ACK_WAIT_S if wanted.ack_wait_s is None else wanted.ack_wait_s
         model.check_group(f"/readers/{wanted.name}", retry.max_attempts, ack_wait_s)
@@ -134,6 +139,24 @@ class Events:
             consumer=subjects.consumer("group", wanted.name), retry=retry, ack_wait_s=ack_wait_s,
         )  # fmt: skip
 
+    async def has_group(self, tx: Tx, workspace: str, name: str) -> bool:
+        """Whether a group of this name was ever declared."""
+        return await store.group(tx, workspace, name) is not None
+
+    async def make_group(self, tx: Tx, workspace: str, name: str, types: list[str]) -> None:
+        """Make a group before anybody reads it; without types it gets only what is sent to it alone.
+
+        Raises:
+            RequestInvalidError: the name.
+        """
+        if not subjects.can_name_reader(name):
+            raise RequestInvalidError(errors=[FieldError("/group", f"must match {subjects.NAME_PATTERN}")])
+        row = {
+            "workspace_id": workspace, "name": name, "types": types,
+            "retry": msgspec.to_builtins(frames.RetryPolicy()), "ack_wait_s": model.DEFAULT_ACK_WAIT_S,
+        }  # fmt: skip
+        await store.put_group(tx, row)
+
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""
         async with self._db.read() as tx:
@@ -143,7 +166,7 @@ class Events:
                 workspace=row.workspace_id,
                 lane="group",
                 reader=row.name,
-                filters=(*_filters(row.workspace_id, row.types), subjects.redrive_filter(row.workspace_id, row.name)),
+                filters=(*_group_filters(row), subjects.redrive_filter(row.workspace_id, row.name)),
                 max_attempts=msgspec.convert(row.retry, frames.RetryPolicy).max_attempts,
                 ack_wait_s=row.ack_wait_s,
                 max_in_flight=model.MAX_IN_FLIGHT,
@@ -152,8 +175,12 @@ class Events:
         ]
 
 
+def _group_filters(row: Any) -> list[str]:
+    return _filters(row.workspace_id, row.types) if row.types else []
+
+
 def _filters(workspace: str, types: list[str]) -> list[str]:
-    return [subjects.event_filter(workspace, pattern) for pattern in model.check_patterns(types, "query:type")]
+    return [subjects.event_filter(workspace, pattern) for pattern in check_patterns(types, "query:type")]
 
 
 def _event(stored: Stored) -> Event:

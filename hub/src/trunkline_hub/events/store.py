@@ -22,6 +22,11 @@ async def all_groups(tx: Tx) -> list[Any]:
     return list((await tx.execute(select(event_groups))).all())
 
 
+async def group(tx: Tx, workspace: str, name: str) -> Any:
+    mine = (event_groups.c.workspace_id == workspace) & (event_groups.c.name == name)
+    return (await tx.execute(select(event_groups).where(mine))).first()
+
+
 async def put_group(tx: Tx, row: dict[str, Any]) -> None:
     mine = (event_groups.c.workspace_id == row["workspace_id"]) & (event_groups.c.name == row["name"])
     changed = {key: row[key] for key in ("types", "retry", "ack_wait_s")}

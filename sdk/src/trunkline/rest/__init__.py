@@ -5,6 +5,17 @@ from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
+from trunkline.rest.replays import ReplaysApi
+from trunkline.rest.retention import RetentionApi
 from trunkline.rest.tokens import TokensApi
 
-__all__ = ["AgentsApi", "DeadLettersApi", "EventsApi", "JobsApi", "QueuesApi", "TokensApi"]
+__all__ = [
+    "AgentsApi",
+    "DeadLettersApi",
+    "EventsApi",
+    "JobsApi",
+    "QueuesApi",
+    "ReplaysApi",
+    "RetentionApi",
+    "TokensApi",
+]

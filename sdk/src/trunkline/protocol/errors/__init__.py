@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, request, setup
+from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, replays, request, setup
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -83,6 +83,15 @@ from trunkline.protocol.errors.queues import (
     QueueUnknownError,
 )
 from trunkline.protocol.errors.reach import BusUnavailableError, ClientClosedError, HubUnreachableError
+from trunkline.protocol.errors.replays import (
+    ArchiveDamagedError,
+    GroupExistsError,
+    GroupUnknownError,
+    KeepUnknownError,
+    LogDamagedError,
+    ReplayFilesOffError,
+    ReplayFileUnknownError,
+)
 from trunkline.protocol.errors.request import (
     CursorInvalidError,
     MediaTypeUnsupportedError,
@@ -111,7 +120,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, replays, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -134,6 +143,7 @@ __all__ = [
     "AgentOfflineError",
     "AgentOwnedError",
     "AgentUnknownError",
+    "ArchiveDamagedError",
     "BrokerStartError",
     "BusUnavailableError",
     "CallError",
@@ -151,6 +161,8 @@ __all__ = [
     "EnvelopeInvalidError",
     "EventUnknownError",
     "FieldError",
+    "GroupExistsError",
+    "GroupUnknownError",
     "HandlerInvalidError",
     "HubStartError",
     "HubUnreachableError",
@@ -158,6 +170,8 @@ __all__ = [
     "JobFailedError",
     "JobStateError",
     "JobUnknownError",
+    "KeepUnknownError",
+    "LogDamagedError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageTooLargeError",
@@ -170,6 +184,8 @@ __all__ = [
     "QueueFullError",
     "QueueInUseError",
     "QueueUnknownError",
+    "ReplayFileUnknownError",
+    "ReplayFilesOffError",
     "RepositoryInvalidError",
     "RequestError",
     "RequestInvalidError",
