@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import call, consume, publish, report, startup
+from bench import call, consume, publish, replay, report, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sdk_consume": consume.sdk_consume,
     "sdk_consume_task": consume.sdk_consume_task,
     "sdk_call_p50": call.sdk_call_p50,
+    "replay": replay.replay,
     "start_to_healthy": startup.start_to_healthy,
 }
 

@@ -19,6 +19,7 @@ from trunkline_hub import (
     audit,
     dead_letters,
     events,
+    integrity,
     jobs,
     queues,
     replays,
@@ -46,6 +47,7 @@ from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
+from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.replays import feature as replays_feature
@@ -73,6 +75,8 @@ class Services:
     reconciler: Reconciler
     archives: archive.Archives
     retentions: retention.Retentions
+    verifier: integrity.Verifier
+    witness: integrity.Witness
     replays: replays.Replays
     events: events.Events
     queues: queues.Queues
@@ -106,7 +110,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        archives=archives, retentions=retentions, replays=replaying, dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
+        archives=archives, retentions=retentions, replays=replaying,
+        verifier=integrity.Verifier(bus, db, history, archives, work_orders),
+        witness=integrity.Witness(settings.integrity, bus, db, history, access.workspaces), dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
     )  # fmt: skip
 
 
@@ -120,6 +126,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         events_feature.build(),
         retention_feature.build(),
         replays_feature.build(services.replays),
+        integrity_feature.build(services.verifier, services.witness),
         queues_feature.build(),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         agents_feature.build(services.bus, services.presence, clock),
@@ -188,6 +195,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "archives": services.archives,
             "retentions": services.retentions,
             "replays": services.replays,
+            "verifier": services.verifier,
             "events": services.events,
             "queues": services.queues,
             "dead_letters": services.dead_letters,

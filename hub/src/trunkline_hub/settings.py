@@ -14,6 +14,7 @@ from trunkline_hub.admin.settings import AdminSettings
 from trunkline_hub.archive.settings import ArchiveSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.integrity.settings import IntegritySettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.security.settings import SecuritySettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     replays: ReplaySettings = Field(default_factory=ReplaySettings)
+    integrity: IntegritySettings = Field(default_factory=IntegritySettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

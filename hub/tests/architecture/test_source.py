@@ -10,7 +10,7 @@ from architecture.source import HUB, ROOT, SDK, body_lines, imported, parameters
 
 FEATURES = (
     *("audit", "security", "jobs", "events", "queues", "dead_letters", "agents", "admin"),
-    *("archive", "retention", "replays"),
+    *("archive", "retention", "replays", "integrity"),
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {"*": {"providers", "__pycache__"}, "admin": {"providers", "dashboard", "__pycache__"}}

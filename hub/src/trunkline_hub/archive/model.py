@@ -88,3 +88,34 @@ def runs(before: int, seqs: Sequence[int]) -> list[tuple[int, int]]:
 def count(absent: Sequence[tuple[int, int]]) -> int:
     """Return how many sequences lie in some runs."""
     return sum(last - first + 1 for first, last in absent)
+
+
+def check_chain(
+    manifests: Sequence[tuple[str, bytes]], head: Head, names: frozenset[str]
+) -> list[tuple[str, str, int, int, str]]:
+    """Return what is wrong with the manifests (name and content): (kind, place, first sequence, last sequence, why)."""
+    found: list[tuple[str, str, int, int, str]] = []
+    before, last_seq = "", 0
+    for name, content in manifests:
+        first, last = (int(part) for part in name.removesuffix(MANIFEST).split("-"))
+        try:
+            segment = msgspec.json.decode(content, type=Segment)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            found.append(("segment_damaged", "archive", first, last, f"the manifest {name} cannot be read"))
+            before, last_seq = digest(content), last
+            continue
+        absent = count([run for run in segment.missing if run[1] < first])
+        if last_seq and first - absent != last_seq + 1:
+            found.append(
+                ("segment_missing", "archive", last_seq + 1, first - 1, f"no file between {last_seq} and {name}")
+            )
+        elif segment.previous != before:
+            found.append(("chain_broken", "archive", first, last, f"{name} does not follow the manifest before it"))
+        if segment.file not in names:
+            found.append(("segment_missing", "archive", first, last, f"{segment.file} is missing"))
+        before, last_seq = digest(content), last
+    if head.last_seq > last_seq:
+        found.append(("segment_missing", "archive", last_seq + 1, head.last_seq, "the newest segments are missing"))
+    elif head.last_seq == last_seq and head.manifest != before:
+        found.append(("chain_broken", "archive", last_seq, last_seq, f"the newest manifest is not the one in {HEAD}"))
+    return found

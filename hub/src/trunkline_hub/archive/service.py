@@ -110,6 +110,19 @@ class Archives:
             except (ValueError, msgspec.DecodeError) as error:
                 raise ArchiveDamagedError(f"{segment.file} holds a line that is none: {error}") from None
 
+    async def check_chain(self, workspace: str) -> list[tuple[str, str, int, int, str]]:
+        """Return what is wrong with the manifests: (kind, place, first sequence, last sequence, why)."""
+        if self.shelf is None:
+            return []
+        names = await self.shelf.names(workspace)
+        manifests = [name for name in names if name.endswith(model.MANIFEST) and name != model.HEAD]
+        contents = [(name, await self.shelf.read(workspace, name) or b"") for name in manifests]
+        try:
+            head = await self.head(workspace)
+        except ArchiveDamagedError as error:
+            return [("chain_broken", "archive", 0, 0, error.detail)]
+        return model.check_chain(contents, head, frozenset(names))
+
     async def state(self, workspace: str) -> Archive:
         """Return what is archived, and how far that is behind."""
         segments = await self.segments(workspace)

@@ -119,6 +119,12 @@ async def keep_states(bus: HubBus, workspace: str) -> list[KeepState]:
     return [_state(info) for info in await keep_streams(bus, workspace)]
 
 
+async def keep_filters(bus: HubBus, keep: KeepState) -> list[str]:
+    """Return the subjects that a keep stream copies; empty for a former one, which copies nothing any more."""
+    mirror = (await bus.js().stream_info(keep.stream)).config.mirror
+    return [one.src for one in mirror.subject_transforms or []] if mirror is not None else []
+
+
 def keep_name(info: StreamInfo) -> str:
     """Return the name under which a keep stream was declared."""
     return (info.config.metadata or {})[_MARK]

@@ -1,20 +1,21 @@
 """Reading stored messages in pages, for queries; never on the hot path."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import ack_numbers
+from trunkline.delivery import place_of
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline_hub.bus.connection import HubBus
 
 _FETCH_TIMEOUT_S = 3.0
 _INACTIVE_S = 10.0
 _GROWTH = 4
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +108,9 @@ async def _get(bus: HubBus, stream: str, seq: int, filter_subject: str | None) -
 
 
 def stored(msg: Msg) -> Stored:
-    """Return a delivered message as what lies in the stream."""
-    _deliveries, seq = ack_numbers(msg.reply)
+    """Return a delivered message as what lies in the stream; its time exact to the microsecond."""
+    place = place_of(msg.reply)
+    moment = _EPOCH + timedelta(microseconds=place.stored_ns // 1000)
     return Stored(
-        seq=seq, subject=msg.subject, payload=msg.data,
-        headers=dict(msg.headers or {}), stored_at=msg.metadata.timestamp,
-    )  # fmt: skip
+        seq=place.stream_seq, subject=msg.subject, payload=msg.data, headers=msg.headers or {}, stored_at=moment
+    )

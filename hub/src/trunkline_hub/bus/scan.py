@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -14,14 +14,13 @@ from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.wire import message
 from trunkline_hub.bus.connection import HubBus
-from trunkline_hub.bus.log import Stored
+from trunkline_hub.bus.log import Stored, stored
 
 _BATCH = 1000
 _SILENCE_S = 5.0
 _INACTIVE_S = 30.0
 _NO_MORE = frozenset({"404", "408"})
 """Some of what was counted has left the stream meanwhile."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def scan(
@@ -140,7 +139,7 @@ class _Pull:
             raise _GoneError(self._refusal)
         found, self._got = self._got, []
         more = len(found) == count and place_of(found[-1].reply).pending
-        return [_stored(msg) for msg in found], int(more)
+        return [stored(msg) for msg in found], int(more)
 
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply.startswith("$JS.ACK"):
@@ -159,11 +158,3 @@ def _from(after_seq: int, filters: Sequence[str]) -> ConsumerConfig:
         filter_subjects=list(filters), ack_policy=AckPolicy.NONE, mem_storage=True, num_replicas=1,
         inactive_threshold=_INACTIVE_S, deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after_seq + 1,
     )  # fmt: skip
-
-
-def _stored(msg: Msg) -> Stored:
-    place = place_of(msg.reply)
-    moment = _EPOCH + timedelta(microseconds=place.stored_ns // 1000)
-    return Stored(
-        seq=place.stream_seq, subject=msg.subject, payload=msg.data, headers=msg.headers or {}, stored_at=moment
-    )

@@ -14,6 +14,11 @@ from trunkline.protocol import envelope as ce
 _SHOWN_CHARS = 100
 _COMMANDS = {
     "list": "trunkline.cli.events:query",
+    "archive": "trunkline.cli.retention:archive",
+    "export": "trunkline.cli.replays:export",
+    "replay": "trunkline.cli.replays:replay",
+    "retention": "trunkline.cli.retention:retention",
+    "verify": "trunkline.cli.retention:verify",
 }
 
 

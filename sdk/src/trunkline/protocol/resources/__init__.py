@@ -22,12 +22,14 @@ from trunkline.protocol.resources.replays import (
 )
 from trunkline.protocol.resources.retention import (
     Archive,
+    Finding,
     Keep,
     KeepDeclaration,
     Retention,
     RetentionChange,
     Segment,
     SegmentPage,
+    Verification,
 )
 from trunkline.protocol.resources.revisions import Revision, RevisionPage
 from trunkline.protocol.resources.security import (
@@ -57,6 +59,7 @@ __all__ = [
     "Event",
     "EventPage",
     "FileFormat",
+    "Finding",
     "Health",
     "Job",
     "JobChange",
@@ -88,5 +91,6 @@ __all__ = [
     "TokenCreated",
     "TokenPage",
     "TokenRequest",
+    "Verification",
     "Whoami",
 ]

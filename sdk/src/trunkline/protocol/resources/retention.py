@@ -91,3 +91,30 @@ class Segment(msgspec.Struct, kw_only=True):
 class SegmentPage(msgspec.Struct, kw_only=True):
     items: list[Segment]
     next: str | None = None
+
+
+class Finding(msgspec.Struct, kw_only=True):
+    """Something that is not as it should be, and where."""
+
+    kind: str
+    """`gap`, `differs`, `not_kept`, `ends_early`, `segment_missing`, `segment_damaged`, `chain_broken`,
+    `undecodable`, `unarchived`."""
+    place: str
+    """`log`, `keep <name>` or `archive`."""
+    first_seq: int
+    last_seq: int
+    detail: str
+    is_damage: bool
+    """Whether something that was stored is gone or changed; else it is only worth knowing."""
+
+
+class Verification(msgspec.Struct, kw_only=True):
+    """What `events.verify` found: the result of its job."""
+
+    verdict: str
+    """`intact` or `damaged`."""
+    checked: dict[str, int]
+    """Messages read, by place."""
+    counts: dict[str, int]
+    """Findings by kind, also those that are not listed."""
+    findings: list[Finding]

@@ -30,8 +30,21 @@ def upgrade() -> None:
         sa.Column("declared_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "name", name=op.f("pk_event_keeps")),
     )
+    op.create_table(
+        "event_witnesses",
+        sa.Column("workspace_id", sa.String(length=63), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("noted_at", UtcDateTime(), nullable=False),
+        sa.Column("lasting", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "seq", name=op.f("pk_event_witnesses")),
+    )
+    op.create_index(
+        op.f("ix_event_witnesses_workspace_id_noted_at"), "event_witnesses", ["workspace_id", "noted_at"], unique=False
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("event_witnesses")
     op.drop_table("event_keeps")
     op.drop_table("event_limits")
