@@ -10,20 +10,23 @@ import contextlib
 from dataclasses import dataclass
 
 import msgspec
+import nats.errors
 import structlog
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo, StreamSource
 from nats.js.api import SubjectTransform as Transform
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol import subjects
+from trunkline.protocol.errors import BusUnavailableError, FieldError, RequestInvalidError
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.settings import BusSettings
-from trunkline_hub.bus.streams import ensure_stream
+from trunkline_hub.bus.streams import ensure_stream, workspace_streams
 
 _log = structlog.get_logger("keep")
 _MARK = "trunkline-keep"
 _WORKSPACE = "trunkline-workspace"
+_NO_WINDOW_S = 1.0
 
 
 class _Names(msgspec.Struct):
@@ -69,8 +72,41 @@ def keep_stream(workspace: str, name: str, generation: int) -> str:
     return f"KEEP_{workspace}_{name}_{generation}"
 
 
-def with_limits(config: StreamConfig, plan: LogPlan) -> StreamConfig:
-    """Return the log's stream with the limits that its workspace has set."""
+async def ensure_log(js: JetStreamManager, config: StreamConfig, plan: LogPlan) -> bool:
+    """Create or update a workspace's log with the limits that it has set; whether anything changed.
+
+    Limits that the broker has no room for must not keep the hub from its other work.
+    """
+    try:
+        return await ensure_stream(js, _with_limits(config, plan))
+    except APIError as error:
+        if plan.max_age_s is None and plan.max_bytes is None:
+            raise
+        _log.error("limits_refused", stream=config.name, error=error.description)  # noqa: TRY400 -- it says it all
+        return False
+
+
+async def try_limits(bus: HubBus, workspace: str, plan: LogPlan) -> None:
+    """Give a workspace's log the limits of `plan` at once.
+
+    Raises:
+        RequestInvalidError: the broker has no room for them.
+        BusUnavailableError
+    """
+    wanted = next(
+        config
+        for config in workspace_streams(workspace, bus.settings)
+        if config.name == subjects.events_stream(workspace)
+    )
+    try:
+        await ensure_stream(bus.js(), _with_limits(wanted, plan))
+    except APIError as error:
+        raise RequestInvalidError(errors=[FieldError("/max_bytes", f"the broker: {error.description}")]) from None
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The log's limits cannot be changed: {error}") from None
+
+
+def _with_limits(config: StreamConfig, plan: LogPlan) -> StreamConfig:
     return config.evolve(
         max_age=config.max_age if plan.max_age_s is None else plan.max_age_s,
         max_bytes=config.max_bytes if plan.max_bytes is None else plan.max_bytes,
@@ -84,8 +120,11 @@ async def converge_keeps(bus: HubBus, workspace: str, plan: LogPlan) -> None:
     wanted = {keep_stream(workspace, spec.name, spec.generation): spec for spec in plan.keeps}
     names = {spec.name: spec for spec in plan.keeps}
     for stream, spec in wanted.items():
-        if await ensure_stream(js, _config(workspace, spec, bus.settings)):
-            _log.info("keep_ready", stream=stream)
+        try:
+            if await ensure_stream(js, _config(workspace, spec, bus.settings)):
+                _log.info("keep_ready", stream=stream)
+        except APIError as error:  # one that the broker has no room for must not keep the others from being made
+            _log.error("keep_refused", stream=stream, error=error.description)  # noqa: TRY400 -- it says it all
     for stream, info in present.items():
         if stream in wanted:
             continue
@@ -155,6 +194,7 @@ async def _retire(js: JetStreamManager, info: StreamInfo, spec: KeepSpec) -> Non
     if config.mirror is not None or config.max_age != spec.max_age_s or config.max_bytes != spec.max_bytes:
         config.mirror = None
         config.max_age, config.max_bytes = spec.max_age_s, spec.max_bytes
+        config.duplicate_window = _NO_WINDOW_S  # nothing is written to it any more
         await js.update_stream(config)
         _log.info("keep_retired", stream=config.name)
 

@@ -15,7 +15,7 @@ from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.subjects import Lane, consumer, events_stream, reader_stream
 from trunkline_hub.bus import streams
 from trunkline_hub.bus.connection import HubBus
-from trunkline_hub.bus.keep import LogPlan, converge_keeps, with_limits
+from trunkline_hub.bus.keep import LogPlan, converge_keeps, ensure_log
 from trunkline_hub.core.component import Component
 
 _log = structlog.get_logger("reconciler")
@@ -96,8 +96,8 @@ class Reconciler(Component):
     async def _converge_workspace(self, js: JetStreamManager, workspace: str, wanted: list[ConsumerSpec]) -> None:
         plan = await self._log_plan(workspace)
         for config in streams.workspace_streams(workspace, self._bus.settings):
-            limited = with_limits(config, plan) if config.name == events_stream(workspace) else config
-            if await streams.ensure_stream(js, limited):
+            is_log = config.name == events_stream(workspace)
+            if await (ensure_log(js, config, plan) if is_log else streams.ensure_stream(js, config)):
                 _log.info("stream_ready", stream=config.name)
         await converge_keeps(self._bus, workspace, plan)
         lanes: tuple[Lane, ...] = ("queue", "group")

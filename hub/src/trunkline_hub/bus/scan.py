@@ -93,7 +93,8 @@ async def first_since(bus: HubBus, stream: str, moment: datetime) -> int | None:
         batch, _left = await pull.take(1) if info.num_pending else ([], 0)
     finally:
         await pull.close()
-    return batch[0].seq if batch else None
+    is_later = bool(batch) and batch[0].stored_at >= moment  # for a time to come, the broker begins at the start
+    return batch[0].seq if is_later else None
 
 
 class _GoneError(Exception):

@@ -26,6 +26,7 @@ async def set_limits(
     reconciler: Reconciler,
 ) -> Retention:  # fmt: skip
     """Give the log limits of its own; what lies outside of them leaves at once."""
+    await retentions.apply(workspace, data)
     async with db.write() as tx:
         await retentions.set_limits(tx, request.user, workspace, data)
         tx.after_commit(reconciler.converge)

@@ -5,7 +5,8 @@ import re
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.resources import KeepDeclaration, RetentionChange
 
-MIN_AGE_S = 60.0
+MIN_AGE_S = 120.0
+"""The broker remembers ids for so long, and nothing may leave sooner."""
 MAX_AGE_S = 100 * 366 * 86400.0
 MIN_BYTES = 2**20
 MAX_BYTES = 2**50

@@ -7,7 +7,7 @@ from trunkline.protocol.resources import Keep, KeepDeclaration, Retention, Reten
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.history import History
-from trunkline_hub.bus.keep import KeepSpec, KeepState, LogPlan, keep_states
+from trunkline_hub.bus.keep import KeepSpec, KeepState, LogPlan, keep_states, try_limits
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
 from trunkline_hub.core.patterns import check_patterns
 from trunkline_hub.core.principal import Principal
@@ -64,13 +64,18 @@ class Retentions:
             keeps=[_keep(row, states) for row in rows],
         )
 
-    async def set_limits(self, tx: Tx, by: Principal, workspace: str, change: RetentionChange) -> None:
-        """Give a workspace's log limits of its own; what lies outside of them leaves at once.
+    async def apply(self, workspace: str, change: RetentionChange) -> None:
+        """Have the broker take new limits of a log before they are written down: it may have no room for them.
 
         Raises:
-            RequestInvalidError
+            RequestInvalidError, BusUnavailableError
         """
         model.check_limits(change)
+        plan = LogPlan(max_age_s=change.max_age_s, max_bytes=change.max_bytes)
+        await try_limits(self._bus, workspace, plan)
+
+    async def set_limits(self, tx: Tx, by: Principal, workspace: str, change: RetentionChange) -> None:
+        """Write down the limits of a workspace's log."""
         await store.put_limits(tx, workspace, max_age_s=change.max_age_s, max_bytes=change.max_bytes)
         body = {"max_age_s": change.max_age_s, "max_bytes": change.max_bytes}
         await self._revisions.record(tx, by, workspace, ("retention", "log"), body)
@@ -117,6 +122,6 @@ def _keep(row: Any, states: list[KeepState]) -> Keep:
         messages=sum(state.messages for state in mine), size_bytes=sum(state.size_bytes for state in mine),
         first_seq=min((state.first_seq for state in held), default=0),
         last_seq=max((state.last_seq for state in held), default=0),
-        lag=sum(state.lag for state in mine if state.grows), former=sum(1 for state in held if not state.grows),
+        made=any(state.grows for state in mine), lag=sum(state.lag for state in mine if state.grows), former=sum(1 for state in held if not state.grows),
         declared_at=rfc3339(row.declared_at),
     )  # fmt: skip

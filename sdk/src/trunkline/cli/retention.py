@@ -116,7 +116,7 @@ async def verify(client: Client, screen: Screen) -> None:
 def _describe(screen: Screen, found: Retention) -> None:
     rows = [
         (
-            one.name, " ".join(one.types), duration(one.max_age_s), size(one.max_bytes), one.messages,
+            one.name if one.made else f"{one.name} (refused)", " ".join(one.types), duration(one.max_age_s), size(one.max_bytes), one.messages,
             size(one.size_bytes), one.first_seq, one.last_seq, one.lag,
         )
         for one in found.keeps

@@ -10,6 +10,8 @@ class Keep(msgspec.Struct, kw_only=True):
     types: list[str]
     max_age_s: float
     max_bytes: int
+    made: bool
+    """Whether the broker keeps them; where it refused, the hub's log says why."""
     messages: int
     size_bytes: int
     first_seq: int
