@@ -43,7 +43,10 @@ class Archives:
         self._bus = bus
         self._clock = clock
         self._known: dict[str, dict[str, Segment]] = {}
-        self._rooms: dict[str, tuple[model.Room, int]] = {}
+        self._rooms: dict[str, model.Room] = {}
+        self._missed: dict[str, int] = {}
+        self._missed_before: dict[str, int] = {}
+        """What had been missed when this hub began: told in numbers, not warned of for ever."""
 
     async def first_seq(self, workspace: str) -> int | None:
         """Return the oldest sequence in the archive, or None."""
@@ -153,6 +156,8 @@ class Archives:
         """
         log = await log_info(self._bus, workspace)
         head = await self._heal(workspace)
+        self._missed_before.setdefault(workspace, head.missed)
+        self._missed[workspace] = head.missed
         if log is None or _waiting(log, head.last_seq) == 0:
             self._rooms.pop(workspace, None)
             return None
@@ -165,20 +170,23 @@ class Archives:
 
     def warning(self, workspace: str | None = None) -> str | None:
         """Return what an operator should know, of one workspace or of any."""
-        for name, (room, missed) in self._rooms.items():
-            if workspace not in {None, name}:
-                continue
+        names = self._missed if workspace is None else [workspace]
+        for name in names:
+            missed = self._missed.get(name, 0) - self._missed_before.get(name, 0)
             if missed:
                 return f"{missed} messages of workspace {name!r} left the log before they were archived"
-            if room.is_in_danger():
+            room = self._rooms.get(name)
+            if room is not None and room.is_in_danger():
                 return f"{room.waiting} messages of workspace {name!r} may leave the log before they are archived"
         return None
 
     def gauges(self) -> Iterable[tuple[str, str, dict[str, str], float]]:
         """Report how far the archive is behind, as metrics."""
-        for workspace, (room, missed) in self._rooms.items():
+        for workspace, missed in self._missed.items():
             labels = {"workspace": workspace}
-            yield "trunkline_archive_lag", "Messages of the log that are not archived yet.", labels, room.waiting
+            room = self._rooms.get(workspace)
+            lag = room.waiting if room is not None else 0
+            yield "trunkline_archive_lag", "Messages of the log that are not archived yet.", labels, lag
             yield "trunkline_archive_missed", "Messages that left the log unarchived.", labels, missed
 
     async def _heal(self, workspace: str) -> model.Head:
@@ -215,7 +223,8 @@ class Archives:
             max_age_s=log.max_age_s,
         )  # fmt: skip
         gone = max(0, oldest.seq - head.last_seq - 1) if head.last_seq else 0
-        self._rooms[workspace] = (room, head.missed + gone)
+        self._rooms[workspace] = room
+        self._missed[workspace] = head.missed + gone
         limits = self.settings
         return room.is_due(
             messages=limits.segment_messages, size_bytes=limits.segment_bytes, age_s=limits.segment_age_s

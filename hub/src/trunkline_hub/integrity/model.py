@@ -30,7 +30,8 @@ class Report:
         """Note a finding; what only continues the one before it is joined with it."""
         self.counts[kind] += last_seq - first_seq + 1
         before = self.findings[-1] if self.findings else None
-        if before and (before.kind, before.place) == (kind, place) and first_seq == before.last_seq + 1:
+        same = before is not None and (before.kind, before.place, before.detail) == (kind, place, detail)
+        if before is not None and same and first_seq == before.last_seq + 1:
             before.last_seq = last_seq
         elif len(self.findings) < _LISTED:
             finding = Finding(
