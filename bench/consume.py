@@ -18,7 +18,7 @@ _SUBJECT = "bench.waiting"
 _TYPE = "bench.waiting"
 _NAME = "bench"
 _FETCH = 500
-_WARM_UP = 1000
+WARM_UP = 1000
 """Messages handled before the clock starts."""
 _FILL_WIDTH = 2000
 _GUESS = 10_000
@@ -26,11 +26,11 @@ _TIMEOUT_S = 120.0
 _IN_FLIGHT = 2000
 
 
-class _Turn:
+class Turn:
     """Counts one turn's messages: the clock starts after the warm-up and stops when the last ack has arrived."""
 
     def __init__(self, count: int) -> None:
-        self.total = count + _WARM_UP
+        self.total = count + WARM_UP
         self.last = asyncio.Event()
         self.client: Client | None = None
         self._count = count
@@ -50,13 +50,13 @@ class _Turn:
         return self._count / (time.perf_counter() - self._began)
 
 
-class _Worker:
+class Worker:
     """An agent with one handler, started anew for each turn."""
 
     def __init__(self, server: Server) -> None:
         self.agent = Agent("bench-worker")
         self._server = server
-        self._turn = _Turn(0)
+        self._turn = Turn(0)
 
     def handle(self, order: Order, context: Context) -> None:
         """Do what the handler of either lane does: look at the payload, count."""
@@ -74,7 +74,7 @@ class _Worker:
 
     async def empty(self, count: int) -> float:
         """Handle what waits: `count` messages and the warm-up."""
-        self._turn = turn = _Turn(count)
+        self._turn = turn = Turn(count)
         async with self._running(), asyncio.timeout(_TIMEOUT_S):
             await turn.last.wait()
             await asyncio.sleep(0)  # the handler's return is what acknowledges the last message
@@ -96,7 +96,7 @@ class _Worker:
 
 async def sdk_consume(stage: Stage, pace: Pace) -> list[Result]:
     """A typed event handler."""
-    worker = _Worker(stage.powersafe)
+    worker = Worker(stage.powersafe)
 
     @worker.agent.on(_TYPE, group=_NAME)
     async def follow(order: Order, ctx: Context) -> None:
@@ -108,7 +108,7 @@ async def sdk_consume(stage: Stage, pace: Pace) -> list[Result]:
             return await client.publish(_TYPE, ORDER)
 
         async def ours(count: int) -> float:
-            await rate_in_flight(fill, count + _WARM_UP, _FILL_WIDTH)
+            await rate_in_flight(fill, count + WARM_UP, _FILL_WIDTH)
             return await worker.empty(count)
 
         await worker.register()
@@ -120,7 +120,7 @@ async def sdk_consume(stage: Stage, pace: Pace) -> list[Result]:
 
 async def sdk_consume_task(stage: Stage, pace: Pace) -> list[Result]:
     """A typed queue worker; an acknowledged message leaves the stream, on both sides."""
-    worker = _Worker(stage.powersafe)
+    worker = Worker(stage.powersafe)
 
     @worker.agent.task(_NAME)
     async def work(order: Order, ctx: Context) -> None:
@@ -133,7 +133,7 @@ async def sdk_consume_task(stage: Stage, pace: Pace) -> list[Result]:
             return await client.enqueue(_NAME, ORDER)
 
         async def ours(count: int) -> float:
-            await rate_in_flight(fill, count + _WARM_UP, _FILL_WIDTH)
+            await rate_in_flight(fill, count + WARM_UP, _FILL_WIDTH)
             return await worker.empty(count)
 
         await worker.register()
@@ -155,8 +155,8 @@ async def _other(server: Server, retention: RetentionPolicy) -> AsyncIterator[Si
             return await js.publish(_SUBJECT, RAW)
 
         async def side(count: int) -> float:
-            await rate_in_flight(fill, count + _WARM_UP, _FILL_WIDTH)
-            turn = _Turn(count)
+            await rate_in_flight(fill, count + WARM_UP, _FILL_WIDTH)
+            turn = Turn(count)
             left = turn.total
             while left:
                 messages = await waiting.fetch(min(_FETCH, left), timeout=_TIMEOUT_S)

@@ -19,12 +19,12 @@ from trunkline_hub import (
     audit,
     dead_letters,
     events,
-    integrity,
     jobs,
     queues,
-    replays,
     retention,
     revisions,
+    routes,
+    schedules,
     security,
 )
 from trunkline_hub.admin import feature as admin_feature
@@ -37,6 +37,7 @@ from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.history import History
+from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
@@ -47,11 +48,15 @@ from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
+from trunkline_hub.gate import Gate
+from trunkline_hub.gate import feature as gate_feature
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.replays import feature as replays_feature
 from trunkline_hub.retention import feature as retention_feature
+from trunkline_hub.routes import feature as routes_feature
+from trunkline_hub.schedules import feature as schedules_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -66,6 +71,7 @@ _PRESENCE_GRACE = 3.0
 class Services:
     """One of each; features receive from here what they need."""
 
+    settings: Settings
     db: Database
     bus: HubBus
     eviction: Eviction
@@ -75,13 +81,15 @@ class Services:
     reconciler: Reconciler
     archives: archive.Archives
     retentions: retention.Retentions
-    verifier: integrity.Verifier
-    witness: integrity.Witness
-    replays: replays.Replays
+    history: History
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
+    scheduled: schedules.ScheduledMessages
+    schedules: schedules.Schedules
     agents: agents.Agents
+    routes: routes.Routes
+    news: HubNews
     overviews: admin.Overviews
     presence: Presence
 
@@ -98,38 +106,53 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     history = History(bus, archives)
     retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
     log = events.Events(bus, db, history)
-    replaying = replays.Replays(settings.replays, bus, history, log, work_orders, hub_id=settings.hub_id)
     dead = dead_letters.DeadLetters(bus, db, trail)
     work = queues.Queues(bus, db, trail, dead)
+    cron = schedules.Schedules(db, clock, trail, work, log)
     cursors = [work.desired_consumers, log.desired_consumers]
     reconciler = Reconciler(bus, access.workspaces, cursors, retentions.plan)
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    ways = routes.Routes(trail, revisions.Revisions(), work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders, reconciler=reconciler, events=log, queues=work,
-        archives=archives, retentions=retentions, replays=replaying,
-        verifier=integrity.Verifier(bus, db, history, archives, work_orders),
-        witness=integrity.Witness(settings.integrity, bus, db, history, access.workspaces), dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
+        settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
+        reconciler=reconciler, events=log, queues=work, archives=archives, retentions=retentions, history=history,
+        dead_letters=dead, schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
+        agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus),
     )  # fmt: skip
 
 
 def build_features(services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
+    settings, bus, db, jobs_ = services.settings, services.bus, services.db, services.jobs
+    workspaces = services.security.workspaces
+    past = (services.history, services.archives)
     return [
         audit_feature.build(),
-        security_feature.build(services.security, services.db),
+        security_feature.build(services.security, db),
         jobs_feature.build(),
-        archive_feature.build(services.archives, services.security.workspaces),
+        archive_feature.build(services.archives, workspaces),
         events_feature.build(),
         retention_feature.build(),
-        replays_feature.build(services.replays),
-        integrity_feature.build(services.verifier, services.witness),
+        replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
+        integrity_feature.build(settings.integrity, bus, db, past, jobs_, workspaces),
         queues_feature.build(),
-        dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
-        agents_feature.build(services.bus, services.presence, clock),
+        dead_letters_feature.build(bus, db, workspaces),
+        schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
+        agents_feature.build(bus, services.presence, clock),
+        gate_feature.build(Gate(db, services.events, services.queues), bus),
+        routes_feature.build(
+            services.routes,
+            bus,
+            services.news,
+            db,
+            clock,
+            workspaces,
+            routes_feature.Desks(queues=services.queues, groups=services.events, skills=services.agents),
+        ),
         admin_feature.build(services.overviews),
     ]
 
@@ -148,6 +171,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
     kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
     return [
         services.bus,
+        services.news,
         services.reconciler,
         Callout(settings.bus, judge, hub_id=settings.hub_id),
         services.eviction,
@@ -194,15 +218,17 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "reconciler": services.reconciler,
             "archives": services.archives,
             "retentions": services.retentions,
-            "replays": services.replays,
-            "verifier": services.verifier,
             "events": services.events,
             "queues": services.queues,
             "dead_letters": services.dead_letters,
+            "schedules": services.schedules,
+            "scheduled": services.scheduled,
             "agents": services.agents,
+            "routes": services.routes,
             "overviews": services.overviews,
             "bus_settings": settings.bus,
             "web_settings": settings.web,
+            **{name: service for feature in features for name, service in feature.services.items()},
         },
         db=services.db,
         metrics=metrics,

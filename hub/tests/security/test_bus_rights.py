@@ -89,7 +89,16 @@ async def victim(sqlite_hub, name):
         yield agent
 
 
-ALL_STREAMS = ("EVENTS_default", "TASKS_default", "DEAD_default", "ATTEMPTS_default", "EVENTS_other", "ADVISORIES")
+ALL_STREAMS = (
+    "EVENTS_default",
+    "TASKS_default",
+    "DEAD_default",
+    "ATTEMPTS_default",
+    "EVENTS_other",
+    "ADVISORIES",
+    "SCHEDULE_default",
+    "DEFERRED_default",
+)
 JS_API = (
     "STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.INFO", "STREAM.MSG.GET", "STREAM.MSG.DELETE",
     "STREAM.SNAPSHOT", "STREAM.RESTORE", "DIRECT.GET", "CONSUMER.CREATE", "CONSUMER.DURABLE.CREATE", "CONSUMER.DELETE",
@@ -111,6 +120,19 @@ async def test_a_token_without_scopes_may_do_nothing_on_the_bus(sqlite_hub, vict
                         "tl.default.call.>", "tl.default.reply.>", "tl.default.events.>", "$JS.EVENT.ADVISORY.>"):  # fmt: skip
             assert not await me.may_subscribe(subject), subject
         assert await me.may_subscribe(f"_INBOX_me-{name}.x"), "its own inbox is its own"
+
+
+async def test_nobody_but_the_hub_writes_what_is_to_happen_later(sqlite_hub, victim, name):
+    """Not with every scope, not as a registered agent: a schedule may name any subject as its target."""
+    admin = f"agent {name} x"
+    for token, connection in ((await sqlite_hub.token("*"), "c"), (sqlite_hub.admin_token, admin)):
+        async with intruding(sqlite_hub, token, name=connection) as me:
+            for subject in (
+                f"tl.default.schedule.task.{name}.a.b", "tl.default.due.task.a", "$JS.API.STREAM.PURGE.SCHEDULE_default",
+                subjects.deferred("default", "admin", "queue", "not-mine"),
+            ):  # fmt: skip
+                headers = {"Nats-Schedule": "@at 2026-01-01T00:00:00Z", "Nats-Schedule-Target": "tl.default.due.task.a"}
+                assert not await me.may_publish(subject, headers=headers), subject
 
 
 async def test_nobody_sends_under_anothers_name(sqlite_hub, name):

@@ -6,18 +6,20 @@ import logging
 import random
 import signal
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.client import Client
+from trunkline.cron import CronSpec, declare_all
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
 from trunkline.local import find_context
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
+from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.reader import Reader
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
@@ -47,6 +49,7 @@ class Agent:
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
+        self.crons: list[CronSpec] = []
 
     def skill(
         self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
@@ -105,6 +108,33 @@ class Agent:
 
         def register(function: F) -> F:
             self._add("queue", queue, function, [], retry, ack_wait_s, concurrency)
+            return function
+
+        return register
+
+    def cron(
+        self,
+        expression: str,
+        *,
+        tz: str = "UTC",
+        name: str | None = None,
+        data: Any = None,
+        misfire: Literal["skip", "once"] = "skip",
+        retry: frames.RetryPolicy | None = None,
+    ) -> Callable[[F], F]:
+        """Run the decorated function by the clock: `@agent.cron("0 6 * * 1-5", tz="Europe/Berlin")`.
+
+        Declares a schedule and the queue it fills, both called `name` (by default
+        `<agent>.<function>`), at the agent's start. Each firing is one message for
+        one worker, retried like any other. The token needs `schedules:write` and
+        `queues:enqueue`. What the code no longer declares stays until it is removed.
+        """
+
+        def register(function: F) -> F:
+            called = name or f"{self.name}.{getattr(function, '__name__', 'cron')}"
+            self._add("queue", called, function, [], retry, None, 1)
+            wanted = ScheduleDeclaration(cron=expression, timezone=tz, queue=called, data=data, misfire=misfire)
+            self.crons.append(CronSpec(name=called, declaration=wanted))
             return function
 
         return register
@@ -239,6 +269,7 @@ class _Service:
         while not stop.is_set():
             try:
                 registered = await self._client.agents.register(self._agent.name, self._agent.registration())
+                await declare_all(self._client.schedules, self._agent.crons)
                 await self._client.connect(registered.connection, source=source)
                 return registered
             except UnavailableError as error:

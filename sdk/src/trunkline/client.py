@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import msgspec
 
@@ -10,7 +10,9 @@ from trunkline import payloads
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
+from trunkline.governed import Governed
 from trunkline.http import HttpApi
+from trunkline.later import Later, enqueue_later, is_later, publish_later
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, resources, subjects
@@ -33,6 +35,9 @@ from trunkline.rest import (
     QueuesApi,
     ReplaysApi,
     RetentionApi,
+    RoutesApi,
+    ScheduledApi,
+    SchedulesApi,
     TokensApi,
 )
 from trunkline.subscription import EventStream
@@ -69,6 +74,7 @@ class Client:
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
         self._calls: Calls | None = None
+        self._governed: Governed | None = None
         self._opening = asyncio.Lock()
         self._closed = False
         self._source = "/"
@@ -82,7 +88,10 @@ class Client:
         self.jobs = JobsApi(self.api)
         self.replays = ReplaysApi(self.api)
         self.retention = RetentionApi(self.api)
+        self.routes = RoutesApi(self.api)
         self.tokens = TokensApi(self.api)
+        self.schedules = SchedulesApi(self.api)
+        self.scheduled = ScheduledApi(self.api)
 
     @property
     def workspace(self) -> str:
@@ -92,9 +101,13 @@ class Client:
     @property
     def principal(self) -> str:
         """Name that the broker pins on what this client sends; known once connected."""
+        return self._connected.principal
+
+    @property
+    def _connected(self) -> frames.Connection:
         if self._connection is None:
             raise ClientClosedError("The client is not connected to the bus yet")
-        return self._connection.principal
+        return self._connection
 
     @property
     def bus(self) -> Bus:
@@ -143,6 +156,7 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
@@ -153,6 +167,8 @@ class Client:
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
+                The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
@@ -163,6 +179,11 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        if is_later(later):
+            return await publish_later(self.api, message, later)
+        if self._connected.governed_events:
+            target = subjects.gate_event(self.workspace, self.principal, event_type)
+            return await self._submit(target, message)
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -175,8 +196,12 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Put work into a queue and wait until the broker has stored it.
+
+        With `delay_s=…` or `at=…` it enters the queue then, up to a year ahead. The same
+        id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
@@ -190,6 +215,10 @@ class Client:
             self._known_queues.add(queue)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
+        if is_later(later):
+            return await enqueue_later(self.api, queue, message, later)
+        if self._connected.governed_tasks:
+            return await self._submit(subjects.gate_task(self.workspace, self.principal, queue), message)
         target = subjects.task(self.workspace, queue, self.principal)
         return await self._send(subjects.tasks_stream(self.workspace), target, message)
 
@@ -287,6 +316,7 @@ class Client:
         self._connection = found
         self._publisher = Publisher(bus)
         self._calls = Calls(bus, found.workspace, found.principal)
+        self._governed = Governed(bus)
         await self._publisher.open()
         self._bus = bus
 
@@ -318,6 +348,11 @@ class Client:
             headers=_CE_HEADERS,
             key=message.partitionkey,
         )
+
+    async def _submit(self, target: str, message: ce.Envelope) -> Ack:
+        if self._governed is None:
+            raise ClientClosedError
+        return await self._governed.send(target, ce.encode(message), {"Content-Type": ce.CONTENT_TYPE})
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -152,7 +152,9 @@ class Bus:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise BusUnavailableError(f"The broker did not answer: {_words(error)}") from None
 
-    async def request(self, subject: str, body: Any = None, *, timeout_s: float = 5.0) -> Msg:
+    async def request(
+        self, subject: str, body: Any = None, *, headers: dict[str, str] | None = None, timeout_s: float = 5.0
+    ) -> Msg:
         """Ask one question and return the one answer.
 
         Raises:
@@ -160,7 +162,7 @@ class Bus:
         """
         payload = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         try:
-            return await self.client.request(subject, payload, timeout=timeout_s)
+            return await self.client.request(subject, payload, timeout=timeout_s, headers=headers)
         except nats.errors.NoRespondersError:
             raise BusUnavailableError(f"Nobody answers {subject} on the broker") from None
         except (TimeoutError, nats.errors.Error, OSError) as error:

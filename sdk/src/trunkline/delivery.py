@@ -1,15 +1,19 @@
 """One delivery of a stored message to this process, and the ways to settle it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus
+from trunkline.protocol import frames
 from trunkline.wire import message
 
 _V2_TOKENS = 11
 """`$JS.ACK` subjects with domain and account hash have this many tokens or more (ADR-15)."""
+_MAX_DIGITS = 18
+_MAX_ATTEMPT = 1_000_000
 
 
 @dataclass(eq=False, slots=True)
@@ -26,6 +30,16 @@ class Delivery:
     """How often this message has been handed out, this time included."""
     extended_at: float
     settled: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt at the message, those at copies of it that were put off included."""
+        return first_attempt(self.headers) + self.deliveries - 1
+
+    @property
+    def origin_seq(self) -> int:
+        """Place of the message's first copy: where its attempts are recorded."""
+        return origin_seq(self.headers, self.stream_seq)
 
     def ack(self) -> None:
         """Done: the message is never delivered to this consumer again."""
@@ -49,6 +63,22 @@ class Delivery:
         if not self.settled:
             self.settled = True
             self.bus.write(message(self.reply, verdict))
+
+
+def first_attempt(headers: Mapping[str, str]) -> int:
+    """Return the number of the attempt that a stored copy begins at."""
+    return min(max(1, _number(headers.get(frames.HEADER_ATTEMPT))), _MAX_ATTEMPT)
+
+
+def origin_seq(headers: Mapping[str, str], stream_seq: int) -> int:
+    """Return the place of a message's first copy, which is its own where it was never put off."""
+    return _number(headers.get(frames.HEADER_ORIGIN_SEQ)) or stream_seq
+
+
+def _number(text: str | None) -> int:
+    """Return the number a header holds; 0 for what is none: anybody who may send may write one."""
+    plain = text is not None and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text or "") if plain else 0
 
 
 def ack_numbers(reply: str) -> tuple[int, int]:

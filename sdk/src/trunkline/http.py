@@ -63,6 +63,7 @@ class HttpApi:
         query: dict[str, Any] | None = None,
         body: Any = None,
         timeout_s: float = _TIMEOUT_S,
+        media_type: str = "application/json",
     ) -> T:
         """Send one request and decode the answer.
 
@@ -77,7 +78,7 @@ class HttpApi:
                 self.url + path,
                 params=_query(query or {}),
                 data=raw,
-                headers={"Content-Type": "application/json", "traceparent": next_traceparent()},
+                headers={"Content-Type": media_type, "traceparent": next_traceparent()},
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
             ) as response:
                 payload = await response.read()

@@ -17,6 +17,7 @@ import msgspec
 
 from trunkline.client import Client
 from trunkline.context import Context, enter
+from trunkline.deferral import put_off
 from trunkline.delivery import Delivery
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
@@ -71,14 +72,14 @@ class Processor:
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        if delivery.deliveries > self._frame.retry.max_attempts:
-            await self._settle_failure(delivery, _lost(delivery.deliveries), started)
+        if delivery.attempt > self._frame.retry.max_attempts:
+            await self._settle_failure(delivery, _lost(delivery.attempt), started)
             return
         try:
             message = ce.decode(delivery.payload)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
-            context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
+            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload)
             context.replay_id = delivery.headers.get(frames.HEADER_REPLAY)
             await self._run(payload, context)
         except asyncio.CancelledError as error:
@@ -93,14 +94,16 @@ class Processor:
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
-        last = delivery.deliveries >= self._frame.retry.max_attempts
+        last = delivery.attempt >= self._frame.retry.max_attempts
         reason = failure.reason or (REASON_EXHAUSTED if last else None)
         attempt = self._attempt(delivery, failure, started, final=reason is not None)
         try:
-            await self._record(attempt)
+            await self._record(delivery, attempt)
             if reason is None:
                 policy = self._frame.retry
-                delivery.nak(failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.deliveries))
+                wait_s = failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.attempt)
+                if not await put_off(self._client, self._frame, delivery, wait_s):
+                    delivery.nak(wait_s)
             else:
                 await self._bury(delivery, reason, failure.error)
         except TrunklineError as error:
@@ -110,13 +113,13 @@ class Processor:
     def _attempt(self, delivery: Delivery, failure: _Failure, started: float, *, final: bool) -> frames.Attempt:
         _log.info(
             "attempt %d of %s/%s failed%s: %s",
-            delivery.deliveries, self._frame.lane, self._frame.name, ", giving up" if final else "",
+            delivery.attempt, self._frame.lane, self._frame.name, ", giving up" if final else "",
             failure.error.message,
         )  # fmt: skip
         return frames.Attempt(
             message_id=_message_id(delivery),
-            stream_seq=delivery.stream_seq,
-            number=delivery.deliveries,
+            stream_seq=delivery.origin_seq,
+            number=delivery.attempt,
             agent=self._identity.agent,
             instance=self._identity.instance,
             version=self._identity.version,
@@ -126,14 +129,14 @@ class Processor:
             final=final,
         )
 
-    async def _record(self, attempt: frames.Attempt) -> None:
+    async def _record(self, delivery: Delivery, attempt: frames.Attempt) -> None:
         frame, client = self._frame, self._client
         subject = subjects.attempts(client.workspace, client.principal, frame.lane, frame.name)
         await client.store(
             subjects.attempts_stream(client.workspace),
             subject,
             msgspec.json.encode(attempt),
-            msg_id=f"{frame.stream}:{frame.consumer}:{attempt.stream_seq}:{attempt.number}",
+            msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}:{attempt.number}",
         )
 
     async def _bury(self, delivery: Delivery, reason: str, error: frames.AttemptError) -> None:
@@ -153,8 +156,8 @@ def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
     return kept | {
         frames.HEADER_SUBJECT: delivery.subject,
-        frames.HEADER_STREAM_SEQ: str(delivery.stream_seq),
-        frames.HEADER_DELIVERIES: str(delivery.deliveries),
+        frames.HEADER_STREAM_SEQ: str(delivery.origin_seq),
+        frames.HEADER_DELIVERIES: str(delivery.attempt),
         frames.HEADER_REASON: reason,
         frames.HEADER_ERROR: error[:_ERROR_CHARS],
     }

@@ -160,6 +160,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/dead-ends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDeadEnds
+         * @description List what led nowhere, the most frequent first; counted where a workspace has routes.
+         */
+        get: operations["routes.list_dead_ends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/dead-letters": {
         parameters: {
             query?: never;
@@ -528,6 +548,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/route-explanations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain
+         * @description Tell where a message would go and why. Nothing is sent.
+         */
+        post: operations["routes.explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRoutes
+         * @description List routes and what they did.
+         */
+        get: operations["routes.list_routes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRoute
+         * @description Show one route and what it did.
+         */
+        get: operations["routes.get_route"];
+        /**
+         * Declare
+         * @description Create a route or change it. It holds for what is published after the answer.
+         */
+        put: operations["routes.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Take a route away; its history stays and can be gone back to.
+         */
+        delete: operations["routes.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes/{name}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description List what a route was, newest first.
+         */
+        get: operations["routes.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rollback
+         * @description Declare again what a route was in an earlier revision.
+         */
+        post: operations["routes.rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/skills/{skill}/call": {
         parameters: {
             query?: never;
@@ -773,13 +901,41 @@ export interface components {
             ok: boolean;
             restarts: number;
         };
+        /** Condition */
+        Condition: {
+            /**
+             * @default =
+             * @enum {string}
+             */
+            op?: "=" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "contains" | "prefix" | "suffix" | "exists";
+            path: string;
+            value?: unknown;
+        };
         /** Connection */
         Connection: {
+            /** @default false */
+            governed_events?: boolean;
+            /** @default false */
+            governed_tasks?: boolean;
             heartbeat_s: number;
             inbox_prefix: string;
             principal: string;
             urls: string[];
             workspace: string;
+        };
+        /** DeadEnd */
+        DeadEnd: {
+            count: number;
+            last_at: string;
+            last_id: string;
+            reason: string;
+            route: string | null;
+            type: string;
+        };
+        /** DeadEndPage */
+        DeadEndPage: {
+            items: components["schemas"]["DeadEnd"][];
+            next?: string | null;
         };
         /** DeadLetter */
         DeadLetter: {
@@ -836,6 +992,19 @@ export interface components {
         EventPage: {
             items: components["schemas"]["Event"][];
             next?: string | null;
+        };
+        /** ExplainRequest */
+        ExplainRequest: {
+            proposed?: {
+                [key: string]: components["schemas"]["RouteDeclaration"];
+            };
+            sample: components["schemas"]["RouteSample"];
+        };
+        /** Explanation */
+        Explanation: {
+            groups: string[];
+            leads_nowhere: boolean;
+            verdicts: components["schemas"]["RouteVerdict"][];
         };
         /** FieldError */
         FieldError: {
@@ -1000,6 +1169,114 @@ export interface components {
             max_attempts?: number;
             /** @default 300 */
             max_s?: number;
+        };
+        /** Revision */
+        Revision: {
+            /** @enum {string} */
+            action: "declared" | "removed" | "rolled_back";
+            at: string;
+            body: {
+                [key: string]: unknown;
+            } | null;
+            by: string;
+            note: string;
+            number: number;
+        };
+        /** RevisionPage */
+        RevisionPage: {
+            items: components["schemas"]["Revision"][];
+            next?: string | null;
+        };
+        /** Rollback */
+        Rollback: {
+            /** @default  */
+            note?: string;
+            revision: number;
+        };
+        /** Route */
+        Route: {
+            counts: components["schemas"]["RouteCounts"];
+            name: string;
+            revision: number;
+            route: components["schemas"]["RouteDeclaration"];
+            updated_at: string;
+            updated_by: string;
+        };
+        /** RouteCounts */
+        RouteCounts: {
+            dead_ends: number;
+            last_at: string | null;
+            last_error: string | null;
+            loops: number;
+            routed: number;
+        };
+        /** RouteDeclaration */
+        RouteDeclaration: {
+            /** @default  */
+            description?: string;
+            /** @default true */
+            enabled?: boolean;
+            match?: components["schemas"]["RouteMatch"];
+            /**
+             * @default all
+             * @enum {string}
+             */
+            mode?: "all" | "split";
+            /** @default 100 */
+            order?: number;
+            /** @default false */
+            stop?: boolean;
+            targets: components["schemas"]["RouteTarget"][];
+        };
+        /** RouteMatch */
+        RouteMatch: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            cel?: string | null;
+            data?: components["schemas"]["Condition"][];
+            senders?: string[];
+            sources?: string[];
+            subjects?: string[];
+            types?: string[];
+        };
+        /** RoutePage */
+        RoutePage: {
+            items: components["schemas"]["Route"][];
+            next?: string | null;
+        };
+        /** RouteSample */
+        RouteSample: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            data?: unknown;
+            /** @default sample */
+            id?: string;
+            /** @default sample */
+            sender?: string;
+            /** @default /sample */
+            source?: string;
+            subject?: string | null;
+            type: string;
+        };
+        /** RouteTarget */
+        RouteTarget: {
+            event?: string | null;
+            queue?: string | null;
+            skill?: string | null;
+            /** @default 1 */
+            weight?: number;
+            workspace?: string | null;
+        };
+        /** RouteVerdict */
+        RouteVerdict: {
+            dead_ends: string[];
+            matched: boolean;
+            order: number;
+            reason: string;
+            route: string;
+            targets: string[];
         };
         /** Sample */
         Sample: {
@@ -1432,6 +1709,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Connection"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.list_dead_ends": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadEndPage"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2132,6 +2445,248 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.list_routes": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.get_route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.history": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

@@ -41,7 +41,7 @@ async def register(
     """Register an agent, or bring its registration up to date; answered when it may connect."""
     readers = await agents.register(tx, request.user, workspace, name, data)
     tx.after_commit(reconciler.converge)
-    connection = bus_settings.connection_for(workspace, request.user.name)
+    connection = bus_settings.connection_for(workspace, request.user.name, governed=request.user.governed)
     return Registered(connection=connection, readers=readers)
 
 

@@ -124,6 +124,10 @@ class Agents:
         now = self._clock.now()
         return sum(1 for name in names if self._presence.instances(workspace, name, now)), len(names)
 
+    async def skill_names(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the skills that agents of a workspace offer, connected or not."""
+        return await store.skill_names(tx, workspace)
+
     async def call(self, caller: Principal, workspace: str, skill: str, wanted: CallRequest) -> CallResult:
         """Call a skill and return what it answers.
 

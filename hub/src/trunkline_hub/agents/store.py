@@ -71,6 +71,11 @@ async def names(tx: Tx, workspace: str) -> list[str]:
     return list((await tx.execute(select(agents.c.name).where(agents.c.workspace_id == workspace))).scalars())
 
 
+async def skill_names(tx: Tx, workspace: str) -> set[str]:
+    query = select(agent_skills.c.skill).where(agent_skills.c.workspace_id == workspace).distinct()
+    return set((await tx.execute(query)).scalars())
+
+
 async def _drop_skills(tx: Tx, workspace: str, name: str) -> None:
     mine = (agent_skills.c.workspace_id == workspace) & (agent_skills.c.agent == name)
     await tx.execute(agent_skills.delete().where(mine))

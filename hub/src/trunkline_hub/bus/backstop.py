@@ -14,7 +14,7 @@ import structlog
 from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import Delivery
+from trunkline.delivery import Delivery, first_attempt, origin_seq
 from trunkline.protocol import frames, subjects
 from trunkline.wire import header_lines
 from trunkline_hub.bus.connection import HubBus
@@ -108,8 +108,8 @@ async def bury(bus: HubBus, stream: str, consumer: str, message: Stored, deliver
     headers = {
         **{name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers},
         frames.HEADER_SUBJECT: message.subject,
-        frames.HEADER_STREAM_SEQ: str(message.seq),
-        frames.HEADER_DELIVERIES: str(deliveries),
+        frames.HEADER_STREAM_SEQ: str(origin_seq(message.headers, message.seq)),
+        frames.HEADER_DELIVERIES: str(first_attempt(message.headers) - 1 + deliveries),
         frames.HEADER_REASON: REASON,
         frames.HEADER_ERROR: f"{deliveries} workers took the message and none of them settled it",
     }

@@ -7,6 +7,7 @@ from nats.js.errors import NotFoundError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol import subjects
+from trunkline_hub.bus.schedule_streams import schedule_streams
 from trunkline_hub.bus.settings import BusSettings
 
 ADVISORIES = "ADVISORIES"
@@ -21,10 +22,10 @@ _COMPARED = (
 
 
 def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfig]:
-    """Return what a workspace needs: the log, the queues, the dead letters, the attempts.
+    """Return what a workspace needs: the log, the queues, the dead letters, the attempts, what waits for its time.
 
-    No rollup, no TTL, no schedules: with any of them a permitted publisher
-    could wipe a stream or write to subjects it has no right to.
+    No rollup, no TTL, no schedules where agents may write: with any of them a
+    permitted publisher could wipe a stream or write to subjects it has no right to.
     """
     root = f"{subjects.ROOT}.{workspace}"
     return [
@@ -68,6 +69,7 @@ def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfi
             max_age=settings.attempts_max_age_s,
             **_common(settings),
         ),
+        *schedule_streams(workspace, settings, _common(settings)),
     ]
 
 

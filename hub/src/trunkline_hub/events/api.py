@@ -10,6 +10,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from trunkline.protocol.frames import Ack, Subscribed, Subscription
 from trunkline.protocol.resources import Event, EventPage
+from trunkline_hub.bus.schedule import Later
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.events.service import EventFilter, Events
 from trunkline_hub.web import requires
@@ -20,12 +21,21 @@ from trunkline_hub.web.streams import Messages, stream
 _MAX_SEQ_DIGITS = 18
 AnyRequest = Request[Principal, Any, Any]
 TypePattern = Annotated[str | None, QueryParameter(name="type", description="Type or pattern, such as `order.*`.")]
+Delay = Annotated[float | None, QueryParameter(description="Seconds to wait before it is stored in the log.")]
+DeliverAt = Annotated[str | None, QueryParameter(description="RFC 3339: wait until then; not together with `delay_s`.")]
 
 
-@post("/events", opt=requires("events:publish", audited=False), operation_class=CloudEventOperation)
-async def publish(workspace: str, body: bytes, request: AnyRequest, events: Events) -> Ack:
-    """Store one CloudEvent (structured JSON). Answered when the broker has it on disk."""
-    return await events.publish(request.user, workspace, body)
+@post("/events", opt=requires("events:submit", audited=False), operation_class=CloudEventOperation)
+async def publish(
+    workspace: str,
+    body: bytes,
+    request: AnyRequest,
+    events: Events,
+    delay_s: Delay = None,
+    deliver_at: DeliverAt = None,
+) -> Ack:
+    """Store one CloudEvent (structured JSON), now or later. Answered when the broker has it on disk."""
+    return await events.publish(request.user, workspace, body, Later(delay_s=delay_s, deliver_at=deliver_at))
 
 
 @get("/events", opt=requires("events:read"))

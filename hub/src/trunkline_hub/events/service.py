@@ -1,7 +1,8 @@
 """Publishing, reading and following events."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,10 +12,11 @@ from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import BusUnavailableError, FieldError, RequestInvalidError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import Event, EventPage
-from trunkline_hub.bus import ConsumerSpec, HubBus
+from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
 from trunkline_hub.bus.history import History
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
 from trunkline_hub.bus.log import Stored, read_backward
+from trunkline_hub.bus.schedule import NOW, Later
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import decode_number, encode_cursor
 from trunkline_hub.core.patterns import check_patterns, is_plain_subject, parse_time
@@ -50,19 +52,32 @@ class Events:
         self._history = history
         self._db = db
 
-    async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
-        """Store a CloudEvent as it came, under the principal's pinned name.
+    async def publish(self, principal: Principal, workspace: str, raw: bytes, later: Later = NOW) -> Ack:
+        """Store a CloudEvent as it came, under the principal's pinned name; now or later.
 
         Raises:
-            EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError
+            EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError, ScheduleFullError
         """
         message = ce.decode(raw)
         model.check_type(message.type)
         subject = subjects.event(workspace, principal.name, message.type)
-        stored = await self._bus.store(
-            subjects.events_stream(workspace), subject, raw, msg_id=f"{principal.name}:{message.id}"
-        )
+        store_id = f"{principal.name}:{message.id}"
+        due = await self._due(later)
+        if due is not None:
+            await schedule.check_room(self._bus, workspace)
+            plan = schedule.Plan(
+                kind="event", target=message.type, subject=subject, by=principal.name, message_id=message.id,
+                store_id=store_id, due_at=rfc3339(due), headers={"Content-Type": ce.CONTENT_TYPE},
+            )  # fmt: skip
+            return await schedule.put(self._bus, workspace, plan, raw)
+        stored = await self._bus.store(subjects.events_stream(workspace), subject, raw, msg_id=store_id)
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
+    async def _due(self, later: Later) -> datetime | None:
+        if later == NOW:
+            return None
+        async with self._db.read() as tx:
+            return later.due(tx.clock.now(), where="query:")
 
     async def query(self, workspace: str, wanted: EventFilter, *, cursor: str | None, limit: int) -> EventPage:
         """Return events that match, oldest first, or newest first where asked."""
@@ -156,6 +171,10 @@ class Events:
             "retry": msgspec.to_builtins(frames.RetryPolicy()), "ack_wait_s": model.DEFAULT_ACK_WAIT_S,
         }  # fmt: skip
         await store.put_group(tx, row)
+
+    async def groups(self, tx: Tx, workspace: str) -> dict[str, Sequence[str]]:
+        """Return the types that each group of a workspace follows."""
+        return {row.name: row.types for row in await store.all_groups(tx) if row.workspace_id == workspace}
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""

@@ -1,5 +1,6 @@
 """Declaring queues, looking into them, putting work in."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,8 +11,9 @@ from trunkline.protocol.errors import QueueUnknownError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
 from trunkline.protocol.trace import current_traceparent
+from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
-from trunkline_hub.bus import ConsumerSpec, HubBus
+from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
 from trunkline_hub.bus.state import EMPTY, ReaderState, reader_state, reader_states
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import cut, decode_cursor
@@ -95,21 +97,79 @@ class Queues:
 
         Raises:
             QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
         """
         async with self._db.read() as tx:
             await self._row(tx, workspace, name)
+            due = schedule.Later(delay_s=wanted.delay_s, deliver_at=wanted.deliver_at).due(tx.clock.now())
         message = ce.new_envelope(
             type=wanted.type or f"task.{name}", source=f"/{workspace}/{principal.name}",
             data=msgspec.json.encode(wanted.data), id=wanted.id, partitionkey=wanted.key,
+            correlationid=wanted.correlation_id, causationid=wanted.causation_id,
             traceparent=current_traceparent.get(),
         )  # fmt: skip
+        if due is not None:
+            return await self._enqueue_later(principal, workspace, name, message, due)
         return await self._bus.publish_task(workspace, principal.name, name, message)
+
+    async def forward(
+        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+    ) -> Ack:
+        """Put a message as it is into a queue, under its sender's pinned name.
+
+        Raises:
+            QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        subject = subjects.task(workspace, queue, principal)
+        stream = subjects.tasks_stream(workspace)
+        return await self._bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers))
+
+    async def require(self, tx: Tx, workspace: str, name: str) -> Any:
+        """Return a queue's row, or raise QueueUnknownError."""
+        return await self._row(tx, workspace, name)
+
+    async def names(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the names of a workspace's queues."""
+        return await store.names(tx, workspace)
+
+    async def send(self, workspace: str, sender: str, name: str, message: ce.Envelope) -> Ack:
+        """Put a ready message into a queue on behalf of `sender`.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        async with self._db.read() as tx:
+            await self._row(tx, workspace, name)
+        return await self._bus.publish_task(workspace, sender, name, message)
+
+    async def carry(
+        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: bytes
+    ) -> None:
+        """Store in a queue what waited for its time, under the subject it was meant for.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        async with self._db.read() as tx:
+            await self._row(tx, workspace, name)
+        await self._bus.store(subjects.tasks_stream(workspace), subject, raw, msg_id=store_id, headers=headers)
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the consumers that should exist, one a queue."""
         async with self._db.read() as tx:
             rows = await store.every(tx)
         return [_spec(row) for row in rows]
+
+    async def _enqueue_later(
+        self, principal: Principal, workspace: str, name: str, message: ce.Envelope, due: datetime
+    ) -> Ack:
+        await schedule.check_room(self._bus, workspace)
+        plan = schedule.Plan(
+            kind="task", queue=name, target=name, subject=subjects.task(workspace, name, principal.name),
+            by=principal.name, message_id=message.id, store_id=f"{principal.name}:{message.id}", due_at=rfc3339(due),
+            headers={"Content-Type": ce.CONTENT_TYPE},
+        )  # fmt: skip
+        return await schedule.put(self._bus, workspace, plan, ce.encode(message))
 
     async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
         row = await store.get(tx, workspace, name)

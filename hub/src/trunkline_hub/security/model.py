@@ -152,6 +152,9 @@ def _base_rights(principal: Principal) -> Rights:
     workspace = "*" if everywhere else principal.workspace
     publish: list[str] = []
     subscribe = [f"{subjects.inbox_prefix(name)}.>"]
+    for lane, permission in (("events", "events:submit"), ("tasks", "queues:submit")):
+        if allows(scopes, permission):
+            publish.append(f"{subjects.ROOT}.{workspace}.gate.{subjects.token(name)}.{lane}.>")
     if allows(scopes, "events:publish"):
         publish.append(subjects.event_filter(workspace, ">", name))
     if allows(scopes, "queues:enqueue"):
@@ -185,6 +188,7 @@ def _grant_rights(principal: str, grant: Grant) -> Rights:
             f"{_ACK}.*.*.{stream}.{consumer}.>",
             subjects.attempts(grant.workspace, principal, grant.kind, grant.name),
             subjects.dead(grant.workspace, principal, grant.kind, grant.name),
+            subjects.deferred(grant.workspace, principal, grant.kind, grant.name),
         ],
         subscribe=[],
     )

@@ -5,6 +5,7 @@ from typing import Any
 import click
 import msgspec
 
+from trunkline.cli.later import later_options, told
 from trunkline.cli.lazy import LazyGroup
 from trunkline.cli.output import Screen, parse_data
 from trunkline.cli.session import with_client
@@ -33,18 +34,24 @@ def events() -> None:
 @click.option("--subject", help="What the event is about.")
 @click.option("--key", help="Events with the same key keep their order.")
 @click.option("--id", "event_id", help="Publish twice with one id and it is stored once.")
+@later_options
 @with_client
 async def publish(
     client: Client,
     screen: Screen,
+    /,
     event_type: str,
     data: str | None,
     subject: str | None,
     key: str | None,
     event_id: str | None,
+    **later: Any,
 ) -> None:
-    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input)."""
-    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id)
+    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input), now or later."""
+    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id, **later)
+    if (sentence := told(f"{ack.id} enters the log", **later)) is not None:
+        screen.show(ack, sentence)
+        return
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} stored as number {ack.seq} of {ack.stream}{again}")
 

@@ -1,7 +1,10 @@
 """`trunkline queues …`."""
 
+from typing import Any
+
 import click
 
+from trunkline.cli.later import later_options, told
 from trunkline.cli.output import Screen, parse_data
 from trunkline.cli.session import with_client
 from trunkline.client import Client
@@ -59,10 +62,16 @@ async def declare_queue(
 @click.argument("name")
 @click.argument("data", required=False)
 @click.option("--id", "message_id", help="Enqueue twice with one id and it is stored once.")
+@later_options
 @with_client
-async def put_message(client: Client, screen: Screen, name: str, data: str | None, message_id: str | None) -> None:
-    """Put DATA (JSON, @file, or - for standard input) into a queue."""
-    ack = await client.enqueue(name, parse_data(data), id=message_id)
+async def put_message(
+    client: Client, screen: Screen, /, name: str, data: str | None, message_id: str | None, **later: Any
+) -> None:
+    """Put DATA (JSON, @file, or - for standard input) into a queue, now or later."""
+    ack = await client.enqueue(name, parse_data(data), id=message_id, **later)
+    if (sentence := told(f"{ack.id} enters {name}", **later)) is not None:
+        screen.show(ack, sentence)
+        return
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} waits in {name}{again}")
 

@@ -22,6 +22,12 @@ HEADER_REPLAY = "Tl-Replay"
 """On a copy of an event that a replay sent to one group: the replay's id. Nothing that leaves the system follows it."""
 HEADER_REPLAY_SEQ = "Tl-Replay-Seq"
 """Beside it: the place of the original in the log."""
+HEADER_ATTEMPT = "Tl-Attempt"
+"""Number of the attempt that the first delivery of this stored copy is; 1 where it is absent."""
+HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
+"""Place of the first copy of a message that was put off: its attempts are one history."""
+HEADER_DUE = "Tl-Due"
+"""RFC 3339: when a deferred message is to be tried again."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
@@ -92,6 +98,9 @@ class Connection(msgspec.Struct, kw_only=True):
     principal: str
     inbox_prefix: str
     heartbeat_s: float
+    governed_events: bool = False
+    """Whether events go through the hub's gate: the token may not publish them directly."""
+    governed_tasks: bool = False
 
 
 class Registered(msgspec.Struct, kw_only=True):

@@ -7,6 +7,8 @@ from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.replays import ReplaysApi
 from trunkline.rest.retention import RetentionApi
+from trunkline.rest.routes import RoutesApi
+from trunkline.rest.schedules import ScheduledApi, SchedulesApi
 from trunkline.rest.tokens import TokensApi
 
 __all__ = [
@@ -17,5 +19,8 @@ __all__ = [
     "QueuesApi",
     "ReplaysApi",
     "RetentionApi",
+    "RoutesApi",
+    "ScheduledApi",
+    "SchedulesApi",
     "TokensApi",
 ]

@@ -31,7 +31,20 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, jobs, message, queues, reach, replays, request, setup
+from trunkline.protocol.errors import (
+    access,
+    agents,
+    base,
+    jobs,
+    message,
+    queues,
+    reach,
+    replays,
+    request,
+    routes,
+    schedules,
+    setup,
+)
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -101,6 +114,8 @@ from trunkline.protocol.errors.request import (
     RequestTooLargeError,
     RouteUnknownError,
 )
+from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownError
+from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
     ContextMissingError,
@@ -120,7 +135,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, replays, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, replays, routes, schedules, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -192,7 +207,12 @@ __all__ = [
     "RequestMalformedError",
     "RequestTooLargeError",
     "RevisionUnknownError",
+    "RouteLoopError",
+    "RouteRuleUnknownError",
     "RouteUnknownError",
+    "ScheduleFullError",
+    "ScheduleUnknownError",
+    "ScheduledUnknownError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",

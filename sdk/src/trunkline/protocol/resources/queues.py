@@ -44,3 +44,10 @@ class EnqueueRequest(msgspec.Struct, kw_only=True):
     type: str | None = None
     id: str | None = None
     key: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    """Id of the message whose handling sent this one."""
+    delay_s: float | None = None
+    """Wait this long before any worker gets it."""
+    deliver_at: str | None = None
+    """RFC 3339: wait until then; not together with `delay_s`."""
