@@ -50,6 +50,8 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
+from trunkline_hub.handlers import feature as handlers_feature
+from trunkline_hub.handlers.events import Lanes
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
@@ -144,6 +146,14 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
         gate_feature.build(Gate(db, services.events, services.queues), bus),
+        handlers_feature.build(
+            db,
+            services.audit,
+            services.news,
+            services.events,
+            Lanes(bus=bus, queues=services.queues, calls=HubCalls(bus)),
+            hub_id=settings.hub_id,
+        ),
         routes_feature.build(
             services.routes,
             bus,

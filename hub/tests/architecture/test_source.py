@@ -23,6 +23,7 @@ FEATURES = (
     "retention",
     "replays",
     "integrity",
+    "handlers",
     "admin",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}

@@ -31,6 +31,7 @@ from trunkline.rest import (
     AgentsApi,
     DeadLettersApi,
     EventsApi,
+    HandlersApi,
     JobsApi,
     QueuesApi,
     ReplaysApi,
@@ -85,6 +86,7 @@ class Client:
         self.queues = QueuesApi(self.api)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
+        self.handlers = HandlersApi(self.api)
         self.jobs = JobsApi(self.api)
         self.replays = ReplaysApi(self.api)
         self.retention = RetentionApi(self.api)

@@ -27,7 +27,7 @@ from trunkline_hub.core.component import Component
 _log = structlog.get_logger("backstop")
 _SCAN_S = 30.0
 _SCAN_LIMIT = 500
-_KEPT_HEADERS = ("Content-Type", frames.HEADER_REDRIVE_OF)
+_KEPT_HEADERS = ("Content-Type", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
 REASON = "deliveries_exhausted"
 
 

@@ -166,11 +166,19 @@ class Events:
         """
         if not subjects.can_name_reader(name):
             raise RequestInvalidError(errors=[FieldError("/group", f"must match {subjects.NAME_PATTERN}")])
+        await self.put_group(tx, workspace, name, types, frames.RetryPolicy())
+
+    async def put_group(self, tx: Tx, workspace: str, name: str, types: list[str], retry: frames.RetryPolicy) -> None:
+        """Write down a group of the hub's own; its name and its types have been looked at."""
         row = {
-            "workspace_id": workspace, "name": name, "types": types,
-            "retry": msgspec.to_builtins(frames.RetryPolicy()), "ack_wait_s": model.DEFAULT_ACK_WAIT_S,
+            "workspace_id": workspace, "name": name, "types": types, "retry": msgspec.to_builtins(retry),
+            "ack_wait_s": model.DEFAULT_ACK_WAIT_S,
         }  # fmt: skip
         await store.put_group(tx, row)
+
+    async def drop_group(self, tx: Tx, workspace: str, name: str) -> None:
+        """Forget a group; the reconciler takes its cursor away."""
+        await store.remove_group(tx, workspace, name)
 
     async def groups(self, tx: Tx, workspace: str) -> dict[str, Sequence[str]]:
         """Return the types that each group of a workspace follows."""

@@ -33,3 +33,8 @@ async def put_group(tx: Tx, row: dict[str, Any]) -> None:
     updated = await tx.execute(event_groups.update().where(mine).values(**changed))
     if updated.rowcount == 0:
         await tx.execute(event_groups.insert(), {**row, "created_at": tx.clock.now()})
+
+
+async def remove_group(tx: Tx, workspace: str, name: str) -> None:
+    mine = (event_groups.c.workspace_id == workspace) & (event_groups.c.name == name)
+    await tx.execute(event_groups.delete().where(mine))

@@ -22,6 +22,7 @@ _OWN = {
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",
+    "handlers": "trunkline.cli.handlers:handlers",
     "jobs": "trunkline.cli.jobs:jobs",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",

@@ -3,6 +3,7 @@
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
+from trunkline.rest.handlers import HandlersApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.replays import ReplaysApi
@@ -15,6 +16,7 @@ __all__ = [
     "AgentsApi",
     "DeadLettersApi",
     "EventsApi",
+    "HandlersApi",
     "JobsApi",
     "QueuesApi",
     "ReplaysApi",

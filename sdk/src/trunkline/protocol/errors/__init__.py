@@ -35,6 +35,7 @@ from trunkline.protocol.errors import (
     access,
     agents,
     base,
+    handlers,
     jobs,
     message,
     queues,
@@ -80,6 +81,7 @@ from trunkline.protocol.errors.base import (
     UnavailableError,
     pointer,
 )
+from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
@@ -135,7 +137,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, replays, routes, schedules, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, jobs, replays, handlers, routes, schedules, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -179,6 +181,8 @@ __all__ = [
     "GroupExistsError",
     "GroupUnknownError",
     "HandlerInvalidError",
+    "HandlerLoopError",
+    "HandlerUnknownError",
     "HubStartError",
     "HubUnreachableError",
     "InternalError",

@@ -9,6 +9,7 @@ from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage,
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
@@ -95,6 +96,10 @@ __all__ = [
     "Finding",
     "Firing",
     "FiringPage",
+    "Handler",
+    "HandlerAction",
+    "HandlerDeclaration",
+    "HandlerPage",
     "Health",
     "Job",
     "JobChange",

@@ -42,9 +42,21 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_event_witnesses_workspace_id_noted_at"), "event_witnesses", ["workspace_id", "noted_at"], unique=False
     )
+    op.create_table(
+        "handlers",
+        sa.Column("workspace_id", sa.String(length=63), nullable=False),
+        sa.Column("name", sa.String(length=127), nullable=False),
+        sa.Column("declaration", sa.JSON(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("updated_by", sa.String(length=255), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "name", name=op.f("pk_handlers")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("handlers")
     op.drop_table("event_witnesses")
     op.drop_table("event_keeps")
     op.drop_table("event_limits")

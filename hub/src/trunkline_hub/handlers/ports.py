@@ -1,0 +1,33 @@
+"""What handlers need from elsewhere."""
+
+from typing import Any, Protocol
+
+from trunkline.protocol import envelope as ce
+from trunkline.protocol.frames import Ack, RetryPolicy
+from trunkline_hub.db import Tx
+
+
+class GroupDesk(Protocol):
+    """Makes a handler's place in the log."""
+
+    async def put_group(self, tx: Tx, workspace: str, name: str, types: list[str], retry: RetryPolicy) -> None: ...
+
+    async def drop_group(self, tx: Tx, workspace: str, name: str) -> None: ...
+
+
+class QueueLane(Protocol):
+    """Puts work into queues."""
+
+    async def require(self, tx: Tx, workspace: str, name: str) -> Any: ...
+
+    async def forward(
+        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+    ) -> Ack: ...
+
+
+class Caller(Protocol):
+    """Calls skills."""
+
+    async def call(
+        self, workspace: str, caller: str, skill: str, agent: str | None, request: ce.Envelope, *, timeout_s: float
+    ) -> ce.Envelope: ...
