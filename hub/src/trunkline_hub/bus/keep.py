@@ -1,7 +1,7 @@
 """Streams that keep some types longer than the log does: filtered mirrors, filled by the broker itself.
 
 A mirror leaves sequences and times as they are in the log, so that the two can
-be read as one (`docs/decisions/0008`). What a mirror copies is fixed when it is
+be read as one (`docs/decisions/0017`). What a mirror copies is fixed when it is
 made; other patterns make a next generation, and the former one stops growing
 and lasts until its messages are too old.
 """

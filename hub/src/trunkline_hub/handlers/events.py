@@ -13,6 +13,7 @@ from trunkline.processing import Identity
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import AgentOfflineError, UnavailableError
+from trunkline.protocol.resources import HandlerDeclaration
 from trunkline.reader import Reader
 from trunkline.retry import PermanentError
 from trunkline.wire import header_lines
@@ -110,6 +111,7 @@ class HandlerRunner(Component):
 
     def _work(self, row: Any) -> Work:
         workspace, name, wanted = row.workspace_id, row.name, store.declaration(row)
+        sender = row.updated_by  # the hub's own name would let people forge the hub's facts
         takes = Filter(wanted.match)
         hop = f"{workspace}/{_HOP}{name}"
 
@@ -123,30 +125,31 @@ class HandlerRunner(Component):
                 raise PermanentError(f"The event goes in circles: it came by {delivery.headers[model.HEADER_HOPS]}")
             onward = model.onward(workspace, name, wanted, message, payload)
             if wanted.action == "call":
-                await self._call(workspace, wanted.target, wanted.agent, onward, wanted.timeout_s)
+                await self._call(workspace, sender, wanted, onward)
             else:
-                await self._send(workspace, wanted.action, wanted.target, onward, hops)
+                await self._send(workspace, sender, wanted, onward, hops)
 
         return work
 
-    async def _call(
-        self, workspace: str, skill: str, agent: str | None, request: ce.Envelope, timeout_s: float
-    ) -> None:
+    async def _call(self, workspace: str, sender: str, wanted: HandlerDeclaration, request: ce.Envelope) -> None:
+        skill = wanted.target
         try:
-            await self._lanes.calls.call(workspace, subjects.HUB, skill, agent, request, timeout_s=timeout_s)
+            await self._lanes.calls.call(workspace, sender, skill, wanted.agent, request, timeout_s=wanted.timeout_s)
         except NobodyThereError:
             raise AgentOfflineError(f"No instance that offers {skill!r} is connected") from None
 
-    async def _send(self, workspace: str, action: str, target: str, message: ce.Envelope, hops: str) -> None:
+    async def _send(
+        self, workspace: str, sender: str, wanted: HandlerDeclaration, message: ce.Envelope, hops: str
+    ) -> None:
         """Store work or an event; the broker stores it once, however often it is sent within two minutes."""
         raw = ce.encode(message)
         headers = {"Content-Type": ce.CONTENT_TYPE, model.HEADER_HOPS: hops}
-        msg_id = f"{subjects.HUB}:{message.id}"
-        if action == "enqueue":
+        msg_id = f"{sender}:{message.id}"
+        if wanted.action == "enqueue":
             async with self._db.read() as tx:
-                await self._lanes.queues.require(tx, workspace, target)
-            await self._lanes.queues.forward(workspace, subjects.HUB, target, raw, msg_id=msg_id, headers=headers)
+                await self._lanes.queues.require(tx, workspace, wanted.target)
+            await self._lanes.queues.forward(workspace, sender, wanted.target, raw, msg_id=msg_id, headers=headers)
         else:
-            subject = subjects.event(workspace, subjects.HUB, target)
+            subject = subjects.event(workspace, sender, wanted.target)
             stream = subjects.events_stream(workspace)
             await self._lanes.bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers))

@@ -11,7 +11,10 @@ HandlerAction = Literal["call", "enqueue", "publish"]
 
 
 class HandlerDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is done with events, each once, with retries and dead letters as in an agent."""
+    """What is done with events, each once, with retries and dead letters as in an agent.
+
+    It is done in the name of who declared it last.
+    """
 
     action: HandlerAction
     """`call` a skill with the event's data, `enqueue` its data as work, or `publish` it as another type."""
