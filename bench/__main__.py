@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import backlog, call, consume, peers, publish, replay, report, routing, startup
+from bench import backlog, call, consume, index, peers, poison, publish, replay, report, routing, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -27,6 +27,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "replay": replay.replay,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,
+    "poison": poison.poison,
+    "index_query_ms": index.index_query_ms,
+    "index_rate": index.index_rate,
     "start_to_healthy": startup.start_to_healthy,
 }
 

@@ -19,6 +19,7 @@ from trunkline_hub import (
     audit,
     dead_letters,
     events,
+    index,
     jobs,
     queues,
     retention,
@@ -52,6 +53,8 @@ from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
 from trunkline_hub.handlers import feature as handlers_feature
 from trunkline_hub.handlers.events import Lanes
+from trunkline_hub.index import feature as index_feature
+from trunkline_hub.index import store as index_store
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queues import feature as queues_feature
@@ -84,6 +87,8 @@ class Services:
     archives: archive.Archives
     retentions: retention.Retentions
     history: History
+    groups: events.Groups
+    index: index.Index
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -107,8 +112,11 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     archives = archive.Archives(settings.archive, bus, clock)
     history = History(bus, archives)
     retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
-    log = events.Events(bus, db, history)
     dead = dead_letters.DeadLetters(bus, db, trail)
+    groups = events.Groups(bus, db, clock, trail, access.workspaces)
+    index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
+    finder = index.Index(bus, index_db, clock, trail, dead, groups)
+    log = events.Events(bus, db, finder, history)
     work = queues.Queues(bus, db, trail, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     cursors = [work.desired_consumers, log.desired_consumers]
@@ -123,7 +131,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
         reconciler=reconciler, events=log, queues=work, archives=archives, retentions=retentions, history=history,
         dead_letters=dead, schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
-        agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus),
+        agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus), groups=groups, index=finder,
     )  # fmt: skip
 
 
@@ -132,12 +140,15 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
     settings, bus, db, jobs_ = services.settings, services.bus, services.db, services.jobs
     workspaces = services.security.workspaces
     past = (services.history, services.archives)
+    lanes = Lanes(bus=bus, queues=services.queues, calls=HubCalls(bus))
+    desks = routes_feature.Desks(queues=services.queues, groups=services.events, skills=services.agents)
     return [
         audit_feature.build(),
         security_feature.build(services.security, db),
         jobs_feature.build(),
         archive_feature.build(services.archives, workspaces),
-        events_feature.build(),
+        events_feature.build(services.groups),
+        index_feature.build(bus, services.index, workspaces),
         retention_feature.build(),
         replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
         integrity_feature.build(settings.integrity, bus, db, past, jobs_, workspaces),
@@ -146,23 +157,8 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
         gate_feature.build(Gate(db, services.events, services.queues), bus),
-        handlers_feature.build(
-            db,
-            services.audit,
-            services.news,
-            services.events,
-            Lanes(bus=bus, queues=services.queues, calls=HubCalls(bus)),
-            hub_id=settings.hub_id,
-        ),
-        routes_feature.build(
-            services.routes,
-            bus,
-            services.news,
-            db,
-            clock,
-            workspaces,
-            routes_feature.Desks(queues=services.queues, groups=services.events, skills=services.agents),
-        ),
+        handlers_feature.build(db, services.audit, services.news, services.events, lanes, hub_id=settings.hub_id),
+        routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         admin_feature.build(services.overviews),
     ]
 
@@ -216,6 +212,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             yield
         finally:
             await supervisor.stop()
+            await services.index.db.close()
             await services.db.close()
 
     return build_application(
@@ -229,6 +226,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             "archives": services.archives,
             "retentions": services.retentions,
             "events": services.events,
+            "groups": services.groups,
+            "index": services.index,
             "queues": services.queues,
             "dead_letters": services.dead_letters,
             "schedules": services.schedules,

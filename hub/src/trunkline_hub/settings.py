@@ -14,6 +14,7 @@ from trunkline_hub.admin.settings import AdminSettings
 from trunkline_hub.archive.settings import ArchiveSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.security.settings import SecuritySettings
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     replays: ReplaySettings = Field(default_factory=ReplaySettings)
     integrity: IntegritySettings = Field(default_factory=IntegritySettings)
+    index: IndexSettings = Field(default_factory=IndexSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

@@ -37,7 +37,7 @@ TABLES_WITHOUT_WORKSPACE = {
 PUBLIC_NAMES = """
 Ack Agent AgentOfflineError BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
 PayloadInvalidError PermanentError PermissionDeniedError Progress QueueFullError QueueUnknownError Retry
-RetryAfterError SkillUnknownError TrunklineError __version__
+RetryAfterError SkillUnknownError SqliteStore TrunklineError __version__
 """.split()
 
 

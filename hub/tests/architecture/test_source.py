@@ -25,6 +25,7 @@ FEATURES = (
     "integrity",
     "handlers",
     "admin",
+    "index",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {"*": {"providers", "__pycache__"}, "admin": {"providers", "dashboard", "__pycache__"}}
@@ -45,6 +46,7 @@ BROAD_EXCEPTS = {
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/fleet.py", "_fork"): "the edge of a forked process: it must end here, not run on as its parent",
     ("sdk/src/trunkline/testing.py", "call"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/testing.py", "_attempt"): "TestHub: a user's handler may raise anything",
 }

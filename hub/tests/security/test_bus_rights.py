@@ -98,6 +98,9 @@ ALL_STREAMS = (
     "ADVISORIES",
     "SCHEDULE_default",
     "DEFERRED_default",
+    "RECEIPTS_default",
+    "EVENTS_other",
+    "ADVISORIES",
 )
 JS_API = (
     "STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.INFO", "STREAM.MSG.GET", "STREAM.MSG.DELETE",
@@ -114,6 +117,7 @@ async def test_a_token_without_scopes_may_do_nothing_on_the_bus(sqlite_hub, vict
             subjects.call("default", f"me-{name}", name), "anything", "$JS.API.INFO", "$JS.ACK.TASKS_default.q_x.1.1.1.1.1",
             "$JS.FC.EVENTS_default.x.y", f"_INBOX_owner-{name}.x", subjects.beat("default", f"me-{name}", name, "i"),
             subjects.dead("default", f"me-{name}", "queue", name), subjects.attempts("default", f"me-{name}", "queue", name),
+            subjects.receipts("default", f"me-{name}", "queue", name), subjects.receipts("default", f"me-{name}", "call", name),
         ):  # fmt: skip
             assert not await me.may_publish(subject), subject
         for subject in (">", "*", "tl.>", "_INBOX.>", "$JS.>", "$SYS.>", "tl.rollcall", f"_INBOX_owner-{name}.>", "_INBOX_hub.>",
@@ -155,7 +159,8 @@ async def test_nobody_enters_another_workspace(sqlite_hub, name):
     async with intruding(sqlite_hub, token) as me:
         assert await me.may_publish(subjects.event("other", f"me-{name}", "x"))
         for kind in (f"events.me-{name}.x", f"tasks.q.normal.0.me-{name}", f"call.me-{name}.s._._", f"beat.me-{name}.a.i",
-                     f"dead.me-{name}.queue.q", f"attempts.me-{name}.queue.q", f"gate.me-{name}.x"):  # fmt: skip
+                     f"dead.me-{name}.queue.q", f"attempts.me-{name}.queue.q", f"receipts.me-{name}.queue.q",
+                     f"receipts.me-{name}.call.s", f"gate.me-{name}.x"):  # fmt: skip
             assert not await me.may_publish(f"tl.default.{kind}"), kind
         assert not await me.may_subscribe("tl.default.call.*.s._._")
         assert not await me.may_subscribe(f"tl.default.reply.*.me-{name}.>")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trunkline.agent import Agent
     from trunkline.client import Client
     from trunkline.context import Context
+    from trunkline.idempotency import SqliteStore
     from trunkline.protocol.errors import (
         AgentOfflineError,
         BusUnavailableError,
@@ -55,6 +56,7 @@ __all__ = [
     "Retry",
     "RetryAfterError",
     "SkillUnknownError",
+    "SqliteStore",
     "TrunklineError",
     "__version__",
 ]
@@ -79,6 +81,7 @@ _HOMES = {
     "Retry": "trunkline.retry",
     "RetryAfterError": "trunkline.retry",
     "SkillUnknownError": "trunkline.protocol.errors",
+    "SqliteStore": "trunkline.idempotency",
     "TrunklineError": "trunkline.protocol.errors",
 }
 

@@ -2,25 +2,32 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BlackBox
 from trunkline.client import Client
 from trunkline.cron import CronSpec, declare_all
+from trunkline.fleet import Fleet
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
-from trunkline.local import find_context
+from trunkline.idempotency import Store, check_once, make_store
+from trunkline.local import find_context, state_dir
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
+from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.reader import Reader
+from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
 from trunkline.wire import message
@@ -40,16 +47,29 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        once: where handled messages are remembered, so that none is handled
+            again when it is delivered again: the path of a SQLite file, or a store.
+        receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
     """
 
-    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "0.0.0",
+        description: str = "",
+        once: str | Path | Store | None = None,
+        receipts: float = 1.0,
+    ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
+        self.receipts = receipts
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
         self.crons: list[CronSpec] = []
+        self.store = make_store(once)
 
     def skill(
         self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
@@ -78,15 +98,17 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Follow events of these types with a cursor of the group's own.
 
         Each event reaches the group once, from where it left off. A pattern's
-        `*` is one segment of a type, a final `>` all the rest.
+        `*` is one segment of a type, a final `>` all the rest. `once`: whether
+        handled messages are remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
-            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency)
+            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency, once)
             return function
 
         return register
@@ -98,16 +120,18 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Take work from a queue; each message has one worker at a time.
 
         A failed message is tried again by `retry`, then dead-lettered. Long
         work keeps its lease: `ack_wait_s` only says how soon a dead worker's
-        message goes to another.
+        message goes to another. `once`: whether handled messages are
+        remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
-            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency)
+            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency, once)
             return function
 
         return register
@@ -132,7 +156,7 @@ class Agent:
 
         def register(function: F) -> F:
             called = name or f"{self.name}.{getattr(function, '__name__', 'cron')}"
-            self._add("queue", called, function, [], retry, None, 1)
+            self._add("queue", called, function, [], retry, None, 1, None)
             wanted = ScheduleDeclaration(cron=expression, timezone=tz, queue=called, data=data, misfire=misfire)
             self.crons.append(CronSpec(name=called, declaration=wanted))
             return function
@@ -148,8 +172,14 @@ class Agent:
             readers=[spec.frame() for spec in self.readers],
         )
 
-    def run(self, url: str | None = None, token: str | None = None, *, workspace: str | None = None) -> None:
+    def run(
+        self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
+    ) -> None:
         """Serve until SIGINT or SIGTERM, then drain. Blocks.
+
+        With `processes` above 1 so many are forked, and one that dies is
+        replaced at once. What handlers share (database connections, clients)
+        must then be opened in the process that uses it, at first use.
 
         Raises:
             ContextMissingError: no hub is configured and no local one was found.
@@ -157,6 +187,13 @@ class Agent:
         """
         if not logging.getLogger().handlers:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        if processes == 1:
+            asyncio.run(self._run_until_signalled(url, token, workspace))
+        else:
+            Fleet(processes, lambda: self._run_forked(url, token, workspace)).run()
+
+    def _run_forked(self, url: str | None, token: str | None, workspace: str | None) -> None:
+        self.instance = new_token(6)
         asyncio.run(self._run_until_signalled(url, token, workspace))
 
     async def serve(
@@ -194,6 +231,7 @@ class Agent:
         retry: frames.RetryPolicy | None,
         ack_wait_s: float | None,
         concurrency: int,
+        once: bool | None,
     ) -> None:
         check_name(f"a {lane}", name)
         self.readers.append(
@@ -205,6 +243,7 @@ class Agent:
                 retry=retry,
                 ack_wait_s=ack_wait_s,
                 concurrency=concurrency,
+                once=check_once(once, self.store, name),
             )
         )
 
@@ -224,30 +263,42 @@ class _Service:
         self._agent = agent
         self._client = client
         self._identity = Identity(agent=agent.name, instance=agent.instance, version=agent.version)
+        self._receipts = Receipts(client, agent.name, agent.instance, agent.version, share=agent.receipts)
         self._servers: list[SkillServer] = []
         self._readers: list[tuple[Reader, Processor]] = []
         self._tasks = Tasks()
+        self._store: Store | None = None
+        self._box: BlackBox | None = None
         self._heartbeat_s = 5.0
         self._state = "starting"
 
     async def start(self, stop: asyncio.Event) -> None:
+        if self._agent.store is not None:
+            await self._agent.store.open()
+            self._store = self._agent.store
         registered = await self._register_and_connect(stop)
         if registered is None:
             return
         self._heartbeat_s = registered.connection.heartbeat_s
         for spec in self._agent.skills.values():
-            server = SkillServer(self._client, spec, self._identity)
+            book = self._receipts.book(CALL, spec.name)
+            server = SkillServer(self._client, spec, self._identity, book=book)
             await server.start()
             self._servers.append(server)
+        self._box = self._black_box()
         for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
             handler = reader_spec.handler
-            processor = Processor(self._client, frame, handler.codec, handler, self._identity)
-            reader = Reader(self._client.bus, frame, processor.handle, concurrency=reader_spec.concurrency)
+            store = self._agent.store if reader_spec.once else None
+            book = self._receipts.book(frame.lane, frame.name)
+            processor = Processor(self._client, frame, handler.codec, handler, self._identity, store, book=book)
+            concurrency = reader_spec.concurrency
+            reader = Reader(self._client.bus, frame, processor.handle, concurrency=concurrency, box=self._box)
             self._readers.append((reader, processor))
             await reader.start()
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
         await self._client.bus.flush()
         self._state = "healthy"
+        self._receipts.start()
         self._client.bus.on_up.append(self._beat)
         self._tasks.spawn(self._beat_forever(), name="heartbeat")
         _log.info("agent %s is ready: %s", self._agent.name, self._offers())
@@ -258,9 +309,21 @@ class _Service:
         draining = [server.drain(timeout_s=DRAIN_S) for server in self._servers]
         draining += [reader.drain(timeout_s=DRAIN_S) for reader, _processor in self._readers]
         await asyncio.gather(*draining)
+        await self._receipts.close()
         self._state = "offline"
         self._beat()
         await self._tasks.close()
+        if self._box is not None:
+            self._box.close()
+        if self._store is not None:
+            await self._store.close()
+
+    def _black_box(self) -> BlackBox | None:
+        """Return where this process notes what it has begun; workers of one agent on one machine share the folder."""
+        slots = sum(spec.concurrency for spec in self._agent.readers)
+        hub = hashlib.sha256(f"{self._client.api.url} {self._client.workspace}".encode()).hexdigest()[:12]
+        box = BlackBox(state_dir() / "workers" / f"{self._agent.name}-{hub}", slots)
+        return box if slots and box.open() else None
 
     async def _register_and_connect(self, stop: asyncio.Event) -> frames.Registered | None:
         """Register and connect; wait for a hub or a broker that is not there yet."""

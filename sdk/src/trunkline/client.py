@@ -31,7 +31,9 @@ from trunkline.rest import (
     AgentsApi,
     DeadLettersApi,
     EventsApi,
+    GroupsApi,
     HandlersApi,
+    IndexApi,
     JobsApi,
     QueuesApi,
     ReplaysApi,
@@ -91,6 +93,8 @@ class Client:
         self.replays = ReplaysApi(self.api)
         self.retention = RetentionApi(self.api)
         self.routes = RoutesApi(self.api)
+        self.groups = GroupsApi(self.api)
+        self.index = IndexApi(self.api)
         self.tokens = TokensApi(self.api)
         self.schedules = SchedulesApi(self.api)
         self.scheduled = ScheduledApi(self.api)
@@ -293,6 +297,18 @@ class Client:
     async def overview(self) -> resources.Overview:
         """Return the workspace's state at a glance."""
         return await self.api.get("/overview", resources.Overview)
+
+    async def trace(
+        self, message_id: str | None = None, *, correlation_id: str | None = None, trace_id: str | None = None
+    ) -> resources.Trace:
+        """Return the path of a message: what led to it, who handled it and how long, what it caused.
+
+        With `correlation_id` or `trace_id` instead, everything of that transaction, as trees.
+
+        Raises:
+            TraceUnknownError: nothing is on record about it.
+        """
+        return await self.index.trace(message_id, correlation_id=correlation_id, trace_id=trace_id)
 
     async def store(
         self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None

@@ -30,6 +30,8 @@ class Delivery:
     """How often this message has been handed out, this time included."""
     extended_at: float
     settled: bool = False
+    blamed: bool = False
+    """It has ended its process too often to be tried again; see `blackbox`."""
 
     @property
     def attempt(self) -> int:
@@ -104,6 +106,18 @@ def place_of(reply: str) -> Place:
     tokens = reply.split(".")
     first = 7 if len(tokens) >= _V2_TOKENS else 5
     return Place(*map(int, tokens[first : first + 4]))
+
+
+def consumer_seq(reply: str) -> int:
+    """Return the how-manieth delivery of its consumer this is, out of its `$JS.ACK` reply subject."""
+    tokens = reply.split(".")
+    return int(tokens[8 if len(tokens) >= _V2_TOKENS else 6])
+
+
+def stored_us(reply: str) -> int:
+    """Return when the message was stored, microseconds since 1970, out of its `$JS.ACK` reply subject."""
+    tokens = reply.split(".")
+    return int(tokens[9 if len(tokens) >= _V2_TOKENS else 7]) // 1000
 
 
 def answer_heartbeat(bus: Bus, msg: Msg) -> bool:

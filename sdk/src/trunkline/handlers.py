@@ -71,6 +71,7 @@ class ReaderSpec:
     retry: frames.RetryPolicy | None
     ack_wait_s: float | None
     concurrency: int
+    once: bool = False
 
     def frame(self) -> frames.ReaderDeclaration:
         """Return the reader as it is registered."""

@@ -11,18 +11,23 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from trunkline.claims import HandledBeforeError
 from trunkline.client import Client
 from trunkline.context import Context, enter
 from trunkline.deferral import put_off
 from trunkline.delivery import Delivery
+from trunkline.idempotency import Once, Place, Store, key_of, was_handled
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.protocol.receipts import DEAD, FAILED, HANDLED
+from trunkline.receipts import Book
 from trunkline.retry import PermanentError, RetryAfterError, delay_s
 from trunkline.wire import header_lines
 
@@ -61,27 +66,44 @@ class _Failure:
 class Processor:
     """Handles the deliveries of one reader with one handler."""
 
-    def __init__(self, client: Client, frame: frames.Reader, codec: Codec, run: Run, identity: Identity) -> None:
+    def __init__(
+        self,
+        client: Client,
+        frame: frames.Reader,
+        codec: Codec,
+        run: Run,
+        identity: Identity,
+        store: Store | None = None,
+        *,
+        book: Book | None = None,
+    ) -> None:
         self.failed = 0
+        self._book = book
         self._client = client
         self._frame = frame
         self._codec = codec
-        self._run = run
+        self._once = Once(store, run) if store is not None else None
+        self._run = self._once or run
+        self._place = Place(client.workspace, frame.lane, frame.name)
         self._identity = identity
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        if delivery.attempt > self._frame.retry.max_attempts:
-            await self._settle_failure(delivery, _lost(delivery.attempt), started)
+        lost = delivery.blamed or delivery.attempt > self._frame.retry.max_attempts
+        if lost and not was_handled(self._once, self._place, delivery):
+            await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
             message = ce.decode(delivery.payload)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
-            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload)
+            key = partial(key_of, self._place, delivery, message)
+            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload, key=key)
             context.replay_id = delivery.headers.get(frames.HEADER_REPLAY)
             await self._run(payload, context)
+        except HandledBeforeError:
+            delivery.ack()
         except asyncio.CancelledError as error:
             if is_cancelled():
                 delivery.nak()
@@ -91,6 +113,8 @@ class Processor:
             await self._settle_failure(delivery, _judge(error), started)
         else:
             delivery.ack()
+            if self._book is not None:
+                self._book.settled(delivery, message, started, HANDLED, attempt=delivery.deliveries)
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
@@ -106,6 +130,9 @@ class Processor:
                     delivery.nak(wait_s)
             else:
                 await self._bury(delivery, reason, failure.error)
+            if self._book is not None:
+                outcome = FAILED if reason is None else DEAD
+                self._book.settled(delivery, None, started, outcome, attempt=delivery.deliveries)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)
@@ -204,8 +231,10 @@ def _judge(error: BaseException) -> _Failure:
     return _Failure(error=describe(error), reason=None)
 
 
-def _lost(deliveries: int) -> _Failure:
-    sentence = f"{deliveries - 1} workers took the message and were gone before they settled it"
+def _lost(delivery: Delivery) -> _Failure:
+    sentence = f"{delivery.deliveries - 1} workers took the message and were gone before they settled it"
+    if delivery.blamed:
+        sentence += "; twice it was all that the process was doing when it died"
     return _Failure(error=frames.AttemptError(code="worker.lost", message=sentence), reason=REASON_WORKER_LOST)
 
 

@@ -7,12 +7,14 @@ gives back what nobody has begun.
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BLAMED_AFTER, BlackBox
 from trunkline.connection import Bus, Listener
 from trunkline.delivery import Delivery, ack_numbers
 from trunkline.protocol.frames import Reader as ReaderFrame
@@ -36,7 +38,9 @@ Handle = Callable[[Delivery], Awaitable[None]]
 class Reader:
     """`concurrency` workers on one durable consumer."""
 
-    def __init__(self, bus: Bus, frame: ReaderFrame, handle: Handle, *, concurrency: int) -> None:
+    def __init__(
+        self, bus: Bus, frame: ReaderFrame, handle: Handle, *, concurrency: int, box: BlackBox | None = None
+    ) -> None:
         self.frame = frame
         self.handled = 0
         self._bus = bus
@@ -44,7 +48,12 @@ class Reader:
         self._concurrency = concurrency
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{frame.stream}.{frame.consumer}"
         self._inbox = f"{bus.dial.inbox_prefix}.{new_token(6)}"
+        self._box = box
+        self._mark = f"{frame.stream} {frame.consumer} ".encode()
         self._buffer: deque[Delivery] = deque()
+        self._suspects: list[tuple[int, float, Delivery]] = []
+        """What may end this process: the least suspect first, the rest in any order but their own."""
+        self._on_trial = False
         self._held: set[Delivery] = set()
         self._asked = 0
         self._work = asyncio.Event()
@@ -76,10 +85,11 @@ class Reader:
             self._bus.on_up.remove(self._ask_anew)
         if self._listener is not None:
             await self._bus.unsubscribe(self._listener)
-        while self._buffer:
-            delivery = self._buffer.popleft()
+        for delivery in (*self._buffer, *(suspect for _alone, _dice, suspect in self._suspects)):
             self._held.discard(delivery)
             delivery.nak()
+        self._buffer.clear()
+        self._suspects.clear()
         deadline = time.monotonic() + timeout_s
         while self._held and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -94,7 +104,7 @@ class Reader:
         self._ask()
 
     def _ask(self) -> None:
-        if self._draining or not self._bus.is_up:
+        if self._draining or not self._bus.is_up or self._suspects or self._on_trial:
             return
         capacity = self._capacity()
         want = capacity - len(self._held) - self._asked
@@ -127,8 +137,19 @@ class Reader:
             delivery.nak()
             return
         self._held.add(delivery)
-        self._buffer.append(delivery)
+        if deliveries == 1 or self._box is None or not self._suspect(delivery, self._box):
+            self._buffer.append(delivery)
         self._work.set()
+
+    def _suspect(self, delivery: Delivery, box: BlackBox) -> bool:
+        """Whether the message had been begun by a process that died; then it waits until all else is done."""
+        against = box.suspicion(self._mark + b"%d" % delivery.stream_seq)
+        if against is None:
+            return False
+        delivery.blamed = against.alone >= BLAMED_AFTER
+        self._suspects.append((against.alone, random.random(), delivery))
+        self._suspects.sort(key=lambda entry: entry[:2])
+        return True
 
     def _on_status(self, headers: dict[str, str]) -> None:
         status = headers["Status"]
@@ -146,16 +167,39 @@ class Reader:
     async def _worker(self) -> None:
         buffer, held = self._buffer, self._held
         while True:
-            while buffer:
-                delivery = buffer.popleft()
+            while buffer or (self._suspects and not self._on_trial):
                 started = time.perf_counter()
-                await self._handle(delivery)
+                if buffer:
+                    delivery = buffer.popleft()
+                    await self._begin(delivery)
+                else:
+                    delivery = self._suspects.pop(0)[2]
+                    await self._try(delivery)
                 held.discard(delivery)
                 self.handled += 1
                 self._mean_s += (time.perf_counter() - started - self._mean_s) * 0.05
                 self._ask()
             self._work.clear()
             await self._work.wait()
+
+    async def _begin(self, delivery: Delivery) -> None:
+        if self._box is None:
+            await self._handle(delivery)
+        else:
+            await self._box.run(self._mark + b"%d" % delivery.stream_seq, delivery, self._handle)
+
+    async def _try(self, delivery: Delivery) -> None:
+        """Run a suspect; one at a time, and alone."""
+        assert self._box is not None
+        mark = self._mark + b"%d" % delivery.stream_seq
+        self._on_trial = True
+        try:
+            await self._box.run_alone(mark, delivery, self._handle)
+        finally:
+            self._on_trial = False
+            self._work.set()
+        if delivery.settled:
+            self._box.absolve(mark)
 
     async def _keep(self) -> None:
         """Extend leases at a third of the deadline; ask again when the broker falls silent."""

@@ -57,6 +57,9 @@ class Presence:
     def instances(self, workspace: str, agent: str, now: datetime) -> list[Instance]:
         """Return the instances whose lease holds; those long gone are forgotten."""
         known = self._instances.get((workspace, agent), {})
+        furthest = now + timedelta(seconds=MAX_LEASE_S)
+        for one in known.values():  # the clock was put back: nobody was promised so long a lease
+            one.lease_until = min(one.lease_until, furthest)
         for instance_id in [i for i, one in known.items() if now - one.lease_until > timedelta(seconds=FORGET_S)]:
             del known[instance_id]
         return sorted((one for one in known.values() if one.lease_until >= now), key=lambda one: one.since)

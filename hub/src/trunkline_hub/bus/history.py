@@ -126,12 +126,18 @@ class History:
             until_at = until_at if behind is None else min(until_at, behind - 1)
         return Span(after_seq=after, until_seq=until_at, since=since, until=until)
 
-    async def begins_before(self, workspace: str, after_seq: int, until_seq: int) -> int | None:
+    async def begins_before(
+        self, workspace: str, after_seq: int, until_seq: int | None = None, *, since: datetime | None = None
+    ) -> int | None:
         """Return where the log proper begins, when something after `after_seq` has left it and lies elsewhere."""
-        first = await self._first_in_log(workspace)
+        log = await self.log(workspace)
+        first = log.first_seq if log else 1
         if after_seq + 1 >= first or not await self._has_older(workspace):
             return None
-        return min(first - 1, until_seq)
+        oldest = await self.oldest_in_log(workspace, log) if since is not None else None
+        if since is not None and oldest is not None and since > oldest:
+            return None
+        return first - 1 if until_seq is None else min(first - 1, until_seq)
 
     async def scan(self, workspace: str, filters: Sequence[str], span: Span) -> AsyncGenerator[Page, None]:
         """Yield everything in `span` under `filters`, oldest first, in pages that tell how far they reach."""
@@ -161,7 +167,7 @@ class History:
         self, workspace: str, filters: list[str], *, after_seq: int, since: datetime | None, limit: int
     ) -> list[Stored]:
         """Return up to `limit` messages after `after_seq`, not before `since`, oldest first."""
-        if await self.begins_before(workspace, after_seq, after_seq + 1) is None:
+        if await self.begins_before(workspace, after_seq, since=since) is None:
             stream = subjects.events_stream(workspace)
             return await read_forward(self._bus, stream, filters, after_seq=after_seq, since=since, limit=limit)
         span = await self.resolve(workspace, after_seq=after_seq, until_seq=None, since=since, until=None)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Literal
 
+import nats.errors
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
@@ -104,7 +105,7 @@ class Observer(Component):
         while True:
             try:
                 await self.ensure(stream)
-            except (NotFoundError, TrunklineError):
+            except (nats.errors.Error, TimeoutError, TrunklineError):  # no stream yet, no leader, no broker
                 await asyncio.sleep(_SETTLE_S)
             else:
                 return

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import nats.errors
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import BadRequestError, NotFoundError
@@ -75,7 +76,7 @@ class Reconciler(Component):
                 await self.converge()
                 self._last_error = None
                 self.started.set()
-            except (BusUnavailableError, TimeoutError) as error:
+            except (BusUnavailableError, TimeoutError, nats.errors.Error) as error:
                 self._last_error = f"the broker is away: {error}"
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_INTERVAL_S if self._last_error is None else 0.5):

@@ -42,6 +42,12 @@ class BusSettings(BaseModel):
         ge=2**20,
         description="Size of a workspace's delayed messages; beyond it, new ones are refused.",
     )
+    receipts_max_bytes: int = Field(
+        default=256 * 2**20, ge=2**20, description="Size of a workspace's receipts of handled messages."
+    )
+    receipts_max_age_s: int = Field(
+        default=7 * 86400, ge=60, description="Age at which receipts of handled messages are deleted, seconds."
+    )
     max_consumers: int = Field(default=10_000, ge=1, description="Readers that one stream may have.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="Interval of agents' heartbeats, seconds.")
 

@@ -1,6 +1,7 @@
 """What streams and consumers hold right now."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import nats.errors
 from nats.js.api import ConsumerInfo
@@ -9,6 +10,7 @@ from nats.js.errors import NotFoundError
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.subjects import Lane, consumer, reader_stream
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.patience import patiently
 from trunkline_hub.bus.reconciler import consumers
 
 
@@ -40,7 +42,7 @@ async def reader_state(bus: HubBus, workspace: str, lane: Lane, reader: str) -> 
     """Return the state of one reader; zeros where its consumer is not made yet."""
     name = consumer(lane, reader)
     try:
-        return _state(await bus.js().consumer_info(reader_stream(workspace, lane), name))
+        return _state(await patiently(partial(bus.js().consumer_info, reader_stream(workspace, lane), name)))
     except NotFoundError:
         return EMPTY
     except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -50,7 +52,7 @@ async def reader_state(bus: HubBus, workspace: str, lane: Lane, reader: str) -> 
 async def reader_states(bus: HubBus, workspace: str, lane: Lane) -> dict[str, ReaderState]:
     """Return the state of every consumer of a lane, by consumer name."""
     try:
-        found = await consumers(bus.js(), reader_stream(workspace, lane))
+        found = await patiently(partial(consumers, bus.js(), reader_stream(workspace, lane)))
     except (nats.errors.Error, TimeoutError, OSError) as error:
         raise BusUnavailableError(f"The broker did not tell its consumers: {error}") from None
     return {info.name: _state(info) for info in found}
@@ -59,7 +61,7 @@ async def reader_states(bus: HubBus, workspace: str, lane: Lane) -> dict[str, Re
 async def stream_state(bus: HubBus, stream: str) -> StreamState:
     """Return the state of a stream; zeros where it is not made yet."""
     try:
-        state = (await bus.js().stream_info(stream)).state
+        state = (await patiently(partial(bus.js().stream_info, stream))).state
     except NotFoundError:
         return StreamState(messages=0, last_seq=0, size_bytes=0)
     except (nats.errors.Error, TimeoutError, OSError) as error:

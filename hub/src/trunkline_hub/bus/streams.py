@@ -22,7 +22,7 @@ _COMPARED = (
 
 
 def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfig]:
-    """Return what a workspace needs: the log, the queues, the dead letters, the attempts, what waits for its time.
+    """Return what a workspace needs: the log, the queues, what went wrong, what was handled, what waits for its time.
 
     No rollup, no TTL, no schedules where agents may write: with any of them a
     permitted publisher could wipe a stream or write to subjects it has no right to.
@@ -70,6 +70,16 @@ def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfi
             **_common(settings),
         ),
         *schedule_streams(workspace, settings, _common(settings)),
+        StreamConfig(
+            name=subjects.receipts_stream(workspace),
+            description="What was handled, by whom, how long; batches of records, best effort.",
+            subjects=[f"{root}.receipts.>"],
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            max_bytes=settings.receipts_max_bytes,
+            max_age=settings.receipts_max_age_s,
+            **_common(settings),
+        ),
     ]
 
 

@@ -15,6 +15,7 @@ from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
+from trunkline_hub.core.lookup import LetterFate
 from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -97,6 +98,15 @@ class DeadLetters:
                     reader=row.reader, message_id=row.message_id,
                 )  # fmt: skip
         return Redriven(id=letter_id, message_id=row.message_id, subject=subject, seq=ack.seq)
+
+    async def fates(self, workspace: str, seqs: list[int]) -> dict[int, LetterFate]:
+        """Return the ids of letters, and what became of them, by their places in the stream."""
+        async with self._db.read() as tx:
+            rows = await store.by_seq(tx, workspace, seqs)
+        return {
+            row.seq: LetterFate(row.id, row.redrive_began_at if row.redriven_at else None, row.redriven_by)
+            for row in rows
+        }
 
     async def counts(self, tx: Tx, workspace: str) -> list[Counts]:
         """Count dead letters by reader."""

@@ -1,13 +1,19 @@
 """Rules about events and the groups that follow them. Pure."""
 
 import re
+from datetime import datetime
+from typing import Any
 
 from trunkline.protocol.errors import FieldError, RequestInvalidError
+from trunkline.protocol.trace import trace_id
+from trunkline_hub.core.lookup import Lookup
 
 DEFAULT_ACK_WAIT_S = 30.0
 MAX_IN_FLIGHT = 10_000
 MAX_ATTEMPTS = 1000
 MAX_ACK_WAIT_S = 86400.0
+OF_A_HANDLER = "~"
+"""What the names of declared handlers' groups begin with; no agent can name one so."""
 _TYPE = re.compile(r"[^\s*>]{1,255}")
 
 
@@ -35,3 +41,18 @@ def check_group(pointer: str, max_attempts: int, ack_wait_s: float) -> None:
         problems.append(FieldError(f"{pointer}/ack_wait_s", f"must be 1 to {MAX_ACK_WAIT_S:g}"))
     if problems:
         raise RequestInvalidError(errors=problems)
+
+
+def matches(event: dict[str, Any], sender: str, stored_at: datetime, wanted: Lookup) -> bool:
+    """Whether an event passes the conditions that subjects cannot express."""
+    of_transaction = {event.get("correlationid"), event.get("id")}
+    trace = event.get("traceparent")
+    return (
+        (wanted.subject is None or event.get("subject") == wanted.subject)
+        and (wanted.id is None or event.get("id") == wanted.id)
+        and (wanted.sender is None or sender == wanted.sender)
+        and (wanted.correlation_id is None or wanted.correlation_id in of_transaction)
+        and (wanted.trace_id is None or trace_id(trace if isinstance(trace, str) else None) == wanted.trace_id)
+        and (wanted.since is None or stored_at >= wanted.since)
+        and (wanted.until is None or stored_at < wanted.until)
+    )

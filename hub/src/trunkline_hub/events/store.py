@@ -22,9 +22,21 @@ async def all_groups(tx: Tx) -> list[Any]:
     return list((await tx.execute(select(event_groups))).all())
 
 
-async def group(tx: Tx, workspace: str, name: str) -> Any:
+async def get_group(tx: Tx, workspace: str, name: str) -> Any:
     mine = (event_groups.c.workspace_id == workspace) & (event_groups.c.name == name)
     return (await tx.execute(select(event_groups).where(mine))).first()
+
+
+async def page_groups(tx: Tx, workspace: str, *, after: str | None, limit: int) -> list[Any]:
+    query = select(event_groups).where(event_groups.c.workspace_id == workspace)
+    if after is not None:
+        query = query.where(event_groups.c.name > after)
+    return list((await tx.execute(query.order_by(event_groups.c.name).limit(limit + 1))).all())
+
+
+async def remove_group(tx: Tx, workspace: str, name: str) -> None:
+    mine = (event_groups.c.workspace_id == workspace) & (event_groups.c.name == name)
+    await tx.execute(event_groups.delete().where(mine))
 
 
 async def put_group(tx: Tx, row: dict[str, Any]) -> None:
@@ -33,8 +45,3 @@ async def put_group(tx: Tx, row: dict[str, Any]) -> None:
     updated = await tx.execute(event_groups.update().where(mine).values(**changed))
     if updated.rowcount == 0:
         await tx.execute(event_groups.insert(), {**row, "created_at": tx.clock.now()})
-
-
-async def remove_group(tx: Tx, workspace: str, name: str) -> None:
-    mine = (event_groups.c.workspace_id == workspace) & (event_groups.c.name == name)
-    await tx.execute(event_groups.delete().where(mine))

@@ -12,6 +12,7 @@ from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.resources import HandlerAction, HandlerDeclaration
 from trunkline_hub.core.filters import Facts, Filter, type_matches
 from trunkline_hub.core.patterns import check_patterns
+from trunkline_hub.events.model import OF_A_HANDLER
 
 HEADER_HOPS = "Tl-Hops"
 """Routes and handlers that an event has been through, so that none takes it twice."""
@@ -21,8 +22,6 @@ MAX_ATTEMPTS = 1000
 MAX_TIMEOUT_S = 300.0
 SCOPES: Mapping[HandlerAction, str] = {"call": "agents:call", "enqueue": "queues:enqueue", "publish": "events:publish"}
 """Who declares a handler must be allowed to do what it does."""
-_GROUP = "~"
-"""No agent can name a group so: a handler's cursor is its own."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TARGET = re.compile(r"[^\s*>]{1,255}")
 _CORE = frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "data_base64"})
@@ -31,7 +30,7 @@ _NAMED = [name for name in ce.Envelope.__struct_fields__ if name not in _CORE]
 
 def group_of(name: str) -> str:
     """Return the group that is a handler's place in the log."""
-    return _GROUP + name
+    return OF_A_HANDLER + name
 
 
 def check(name: str, wanted: HandlerDeclaration) -> list[str]:

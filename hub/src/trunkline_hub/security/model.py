@@ -173,7 +173,10 @@ def _grant_rights(principal: str, grant: Grant) -> Rights:
         return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
     if grant.kind == "skill":
         return Rights(
-            publish=[f"{subjects.ROOT}.{grant.workspace}.reply.{subjects.token(grant.name)}.>"],
+            publish=[
+                f"{subjects.ROOT}.{grant.workspace}.reply.{subjects.token(grant.name)}.>",
+                subjects.receipts(grant.workspace, principal, "call", grant.name),
+            ],
             subscribe=[
                 subjects.call_filter(grant.workspace, grant.name, None, None),
                 f"{subjects.ROOT}.{grant.workspace}.call.*.{subjects.token(grant.name)}.{subjects.token(grant.agent)}.*",
@@ -189,6 +192,7 @@ def _grant_rights(principal: str, grant: Grant) -> Rights:
             subjects.attempts(grant.workspace, principal, grant.kind, grant.name),
             subjects.dead(grant.workspace, principal, grant.kind, grant.name),
             subjects.deferred(grant.workspace, principal, grant.kind, grant.name),
+            subjects.receipts(grant.workspace, principal, grant.kind, grant.name),
         ],
         subscribe=[],
     )

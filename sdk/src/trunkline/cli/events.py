@@ -78,24 +78,20 @@ async def tail(client: Client, screen: Screen, types: tuple[str, ...], since: st
 
 @click.command("list")
 @click.option("--type", "event_type", help="Type or pattern, such as `order.*`.")
+@click.command("events")
+@click.option("--type", help="Type or pattern, such as `order.*`.")
 @click.option("--subject", help="Only events about this.")
 @click.option("--correlation", "correlation_id", help="Only events of this transaction.")
-@click.option("--since", help="Only events after this RFC 3339 time.")
+@click.option("--id", help="Only events with this id.")
+@click.option("--sender", help="Only events of this principal.")
+@click.option("--trace-id", help="Only events of this W3C trace.")
+@click.option("--since", help="Only events stored at or after this RFC 3339 time.")
+@click.option("--until", help="Only events stored before this RFC 3339 time.")
 @click.option("--limit", default=20, show_default=True, help="Most events to show.")
 @with_client
-async def query(
-    client: Client,
-    screen: Screen,
-    event_type: str | None,
-    subject: str | None,
-    correlation_id: str | None,
-    since: str | None,
-    limit: int,
-) -> None:
+async def query(client: Client, screen: Screen, /, since: str | None, limit: int, **filters: str | None) -> None:
     """Read the event log: the newest, or those after --since."""
-    page = await client.events.query(
-        type=event_type, subject=subject, correlation_id=correlation_id, since=since, newest=since is None, limit=limit
-    )
+    page = await client.events.query(since=since, newest=since is None, limit=limit, **filters)
     rows = [
         (item.seq, item.stored_at, item.event.get("type"), item.sender, item.event.get("subject"), _short(item.event))
         for item in page.items

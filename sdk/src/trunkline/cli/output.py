@@ -72,6 +72,10 @@ class Screen:
         self._out.print(Text(title, style="bold"))
         self._out.print(escape(body), soft_wrap=True)
 
+    def text(self, line: Text) -> None:
+        """Print a styled line for a person, as wide as it is."""
+        self._out.print(line, soft_wrap=True)
+
     def fail(self, error: TrunklineError) -> None:
         """Print an error: as a problem in JSON, or what happened and what helps."""
         if self.as_json:

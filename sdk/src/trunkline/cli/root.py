@@ -12,7 +12,7 @@ from trunkline.cli.output import Screen
 from trunkline.protocol.errors import TrunklineError
 
 _GROUP = "trunkline.commands"
-_OF_THE_HUB = frozenset({"serve", "demo", "doctor"})
+_OF_THE_HUB = frozenset({"serve", "chaos", "demo", "doctor"})
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -23,6 +23,8 @@ _OWN = {
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",
     "handlers": "trunkline.cli.handlers:handlers",
+    "groups": "trunkline.cli.groups:groups",
+    "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
@@ -32,6 +34,7 @@ _OWN = {
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",
+    "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",
 }
 

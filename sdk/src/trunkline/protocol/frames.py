@@ -28,6 +28,8 @@ HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
 """Place of the first copy of a message that was put off: its attempts are one history."""
 HEADER_DUE = "Tl-Due"
 """RFC 3339: when a deferred message is to be tried again."""
+HEADER_REPLAY = "Tl-Replay"
+"""Id of the replay that a message is delivered by."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"

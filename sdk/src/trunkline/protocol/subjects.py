@@ -15,6 +15,7 @@ subjects it stands for "any instance".
     tl.<ws>.deferred.<principal>.<lane>.<reader>
     tl.<ws>.schedule.<kind>.<target>.<id>.<message>        (hub only)
     tl.<ws>.due.<kind>.<id>                                (hub only)
+    tl.<ws>.receipts.<principal>.<lane>.<reader>           (lane `call`: the reader is a skill)
     tl.<ws>.beat.<principal>.<agent>.<instance>
     tl.<ws>.gate.<principal>.events.<type…>                (asked of a hub)
     tl.<ws>.gate.<principal>.tasks.<queue>                 (asked of a hub)
@@ -47,6 +48,17 @@ _NAME = re.compile(NAME_PATTERN)
 _MAX_CONSUMER_CHARS = 255
 _DEFAULT_CLASS = "normal"
 _DEFAULT_PARTITION = "0"
+_SENDER_AT = {
+    "attempts": 3,
+    "call": 3,
+    "dead": 3,
+    "deferred": 3,
+    "events": 3,
+    "gate": 3,
+    "receipts": 3,
+    "redrive": 4,
+    "tasks": 6,
+}
 
 
 @lru_cache(maxsize=_CACHED)
@@ -146,6 +158,10 @@ def deferred(workspace: str, principal: str, lane: Lane, reader: str) -> str:
     return f"{ROOT}.{workspace}.deferred.{token(principal)}.{lane}.{token(reader)}"
 
 
+def receipts(workspace: str, principal: str, lane: str, reader: str) -> str:
+    return f"{ROOT}.{workspace}.receipts.{token(principal)}.{lane}.{token(reader)}"
+
+
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
 
@@ -206,6 +222,10 @@ def schedule_stream(workspace: str) -> str:
     return f"SCHEDULE_{workspace}"
 
 
+def receipts_stream(workspace: str) -> str:
+    return f"RECEIPTS_{workspace}"
+
+
 def reader_stream(workspace: str, lane: Lane) -> str:
     return tasks_stream(workspace) if lane == "queue" else events_stream(workspace)
 
@@ -225,9 +245,6 @@ def workspace_of(subject: str) -> str:
 
 
 def sender_of(subject: str) -> str:
-    """Return the principal pinned into an event, redrive, task, attempt, dead-letter or deferred subject."""
+    """Return the principal pinned into a subject that carries one."""
     parts = subject.split(".")
-    position = {"events": 3, "attempts": 3, "dead": 3, "deferred": 3, "redrive": 4, "tasks": 6, "call": 3, "gate": 3}[
-        parts[2]
-    ]
-    return untoken(parts[position])
+    return untoken(parts[_SENDER_AT[parts[2]]])

@@ -3,7 +3,9 @@
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.events import EventsApi
+from trunkline.rest.groups import GroupsApi
 from trunkline.rest.handlers import HandlersApi
+from trunkline.rest.index import IndexApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.replays import ReplaysApi
@@ -16,7 +18,9 @@ __all__ = [
     "AgentsApi",
     "DeadLettersApi",
     "EventsApi",
+    "GroupsApi",
     "HandlersApi",
+    "IndexApi",
     "JobsApi",
     "QueuesApi",
     "ReplaysApi",

@@ -45,6 +45,7 @@ from trunkline.protocol.errors import (
     routes,
     schedules,
     setup,
+    traces,
 )
 from trunkline.protocol.errors.access import (
     AccessError,
@@ -64,6 +65,7 @@ from trunkline.protocol.errors.agents import (
     CallError,
     CallFailedError,
     CallTimeoutError,
+    ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
     SkillUnknownError,
@@ -101,7 +103,6 @@ from trunkline.protocol.errors.reach import BusUnavailableError, ClientClosedErr
 from trunkline.protocol.errors.replays import (
     ArchiveDamagedError,
     GroupExistsError,
-    GroupUnknownError,
     KeepUnknownError,
     LogDamagedError,
     ReplayFilesOffError,
@@ -120,6 +121,7 @@ from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownErr
 from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
+    ChaosError,
     ContextMissingError,
     DataInUseError,
     DataNotWritableError,
@@ -129,6 +131,7 @@ from trunkline.protocol.errors.setup import (
     SettingInvalidError,
     SetupError,
 )
+from trunkline.protocol.errors.traces import GroupInUseError, GroupUnknownError, TraceUnknownError
 
 
 def _of(module: ModuleType) -> list[type[TrunklineError]]:
@@ -137,7 +140,10 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, jobs, replays, handlers, routes, schedules, reach, setup)
+_HOMES = (
+    *(base, request, message, access, queues, agents, jobs, replays, handlers, routes, schedules, traces, reach),
+    setup,
+)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -166,6 +172,8 @@ __all__ = [
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
+    "ChaosError",
+    "ClaimInvalidError",
     "ClientClosedError",
     "ConflictError",
     "ContextMissingError",
@@ -179,6 +187,7 @@ __all__ = [
     "EventUnknownError",
     "FieldError",
     "GroupExistsError",
+    "GroupInUseError",
     "GroupUnknownError",
     "HandlerInvalidError",
     "HandlerLoopError",
@@ -226,6 +235,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",
     "WorkspaceUnknownError",

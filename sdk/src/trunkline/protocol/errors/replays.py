@@ -3,12 +3,6 @@
 from trunkline.protocol.errors.base import ConflictError, NotFoundError, UnavailableError
 
 
-class GroupUnknownError(NotFoundError):
-    code = "group.unknown"
-    title = "There is no such group"
-    remedy = "List them with `trunkline events groups`; replay to a new one with `--new-group`."
-
-
 class GroupExistsError(ConflictError):
     code = "group.exists"
     title = "The group exists already"

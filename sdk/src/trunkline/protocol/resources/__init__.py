@@ -9,7 +9,9 @@ from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage,
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
+from trunkline.protocol.resources.index import IndexedStream, IndexStatus
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
@@ -71,6 +73,7 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
+from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
     "Agent",
@@ -83,6 +86,7 @@ __all__ = [
     "CallResult",
     "ComponentHealth",
     "Condition",
+    "Copy",
     "DeadEnd",
     "DeadEndPage",
     "DeadLetter",
@@ -96,11 +100,16 @@ __all__ = [
     "Finding",
     "Firing",
     "FiringPage",
+    "Group",
+    "GroupPage",
     "Handler",
     "HandlerAction",
     "HandlerDeclaration",
     "HandlerPage",
+    "Handling",
     "Health",
+    "IndexStatus",
+    "IndexedStream",
     "Job",
     "JobChange",
     "JobPage",
@@ -146,10 +155,15 @@ __all__ = [
     "Selection",
     "SigninLink",
     "SigninRequest",
+    "Span",
     "Token",
     "TokenCreated",
     "TokenPage",
     "TokenRequest",
+    "Trace",
+    "TraceNode",
+    "TracedLetter",
     "Verification",
+    "Waiting",
     "Whoami",
 ]
