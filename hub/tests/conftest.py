@@ -61,7 +61,9 @@ async def _session_hub(tmp_path_factory, name, url):
     broker = _broker(tmp_path_factory.mktemp(f"broker-{name}"))
     await broker.start()
     await with_second_workspace(url, SystemClock())
-    hub = Hub(broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20})
+    hub = Hub(
+        broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20}, schemas={"observe_s": 0.3}
+    )
     try:
         await hub.start()
         yield hub

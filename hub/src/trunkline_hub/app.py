@@ -7,7 +7,7 @@ the arrow. Each `build` gets exactly what it needs. Nothing registers itself.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from litestar import Litestar
@@ -26,6 +26,7 @@ from trunkline_hub import (
     revisions,
     routes,
     schedules,
+    schemas,
     security,
 )
 from trunkline_hub.admin import feature as admin_feature
@@ -62,6 +63,7 @@ from trunkline_hub.replays import feature as replays_feature
 from trunkline_hub.retention import feature as retention_feature
 from trunkline_hub.routes import feature as routes_feature
 from trunkline_hub.schedules import feature as schedules_feature
+from trunkline_hub.schemas import feature as schemas_feature
 from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.settings import Settings
@@ -89,6 +91,8 @@ class Services:
     history: History
     groups: events.Groups
     index: index.Index
+    event_types: schemas.EventTypes
+    traffic: schemas.Traffic
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -112,11 +116,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     archives = archive.Archives(settings.archive, bus, clock)
     history = History(bus, archives)
     retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
+    event_types = schemas.EventTypes(db, trail)
     dead = dead_letters.DeadLetters(bus, db, trail)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
-    log = events.Events(bus, db, finder, history)
+    log = events.Events(bus, db, finder, event_types, history)
     work = queues.Queues(bus, db, trail, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     cursors = [work.desired_consumers, log.desired_consumers]
@@ -125,6 +130,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     presence = Presence(grace_until=clock.now() + grace)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, revisions.Revisions(), work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
@@ -132,16 +138,22 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         reconciler=reconciler, events=log, queues=work, archives=archives, retentions=retentions, history=history,
         dead_letters=dead, schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
         agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus), groups=groups, index=finder,
+        event_types=event_types, traffic=traffic,
     )  # fmt: skip
 
 
-def build_features(services: Services, clock: Clock) -> list[Feature]:
+def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
     settings, bus, db, jobs_ = services.settings, services.bus, services.db, services.jobs
     workspaces = services.security.workspaces
     past = (services.history, services.archives)
-    lanes = Lanes(bus=bus, queues=services.queues, calls=HubCalls(bus))
-    desks = routes_feature.Desks(queues=services.queues, groups=services.events, skills=services.agents)
+    calls = HubCalls(bus)
+    lanes = Lanes(
+        bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types
+    )  # fmt: skip
+    desks = routes_feature.Desks(
+        queues=services.queues, groups=services.events, skills=services.agents, calls=calls, hub_id=settings.hub_id
+    )  # fmt: skip
     return [
         audit_feature.build(),
         security_feature.build(services.security, db),
@@ -152,6 +164,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         retention_feature.build(),
         replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
         integrity_feature.build(settings.integrity, bus, db, past, jobs_, workspaces),
+        schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
         queues_feature.build(),
         dead_letters_feature.build(bus, db, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
@@ -193,7 +206,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     """Return the hub as an ASGI application; its lifespan starts and stops everything."""
     clock = clock or SystemClock()
     services = build_services(settings, clock)
-    features = build_features(services, clock)
+    features = build_features(settings, services, clock)
     services.security.permissions = {name: text for f in features for name, text in f.permissions.items()}
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
@@ -218,27 +231,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     return build_application(
         settings.web,
         routes=[route for feature in features for route in feature.routes],
-        services={
-            "audit": services.audit,
-            "security": services.security,
-            "jobs": services.jobs,
-            "reconciler": services.reconciler,
-            "archives": services.archives,
-            "retentions": services.retentions,
-            "events": services.events,
-            "groups": services.groups,
-            "index": services.index,
-            "queues": services.queues,
-            "dead_letters": services.dead_letters,
-            "schedules": services.schedules,
-            "scheduled": services.scheduled,
-            "agents": services.agents,
-            "routes": services.routes,
-            "overviews": services.overviews,
-            "bus_settings": settings.bus,
-            "web_settings": settings.web,
-            **{name: service for feature in features for name, service in feature.services.items()},
-        },
+        services={field.name: getattr(services, field.name) for field in fields(services) if field.name != "db"}
+        | {"bus_settings": settings.bus, "web_settings": settings.web}
+        | {name: service for feature in features for name, service in feature.services.items()},
         db=services.db,
         metrics=metrics,
         authenticate=authenticator(services.security),

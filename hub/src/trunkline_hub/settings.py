@@ -17,6 +17,7 @@ from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
 from trunkline_hub.replays.settings import ReplaySettings
+from trunkline_hub.schemas.settings import SchemasSettings
 from trunkline_hub.security.settings import SecuritySettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
 from trunkline_hub.web.settings import WebSettings
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     replays: ReplaySettings = Field(default_factory=ReplaySettings)
     integrity: IntegritySettings = Field(default_factory=IntegritySettings)
     index: IndexSettings = Field(default_factory=IndexSettings)
+    schemas: SchemasSettings = Field(default_factory=SchemasSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

@@ -26,9 +26,14 @@ FEATURES = (
     "handlers",
     "admin",
     "index",
+    "schemas",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
-FEATURE_FOLDERS = {"*": {"providers", "__pycache__"}, "admin": {"providers", "dashboard", "__pycache__"}}
+FEATURE_FOLDERS = {
+    "*": {"providers", "__pycache__"},
+    "admin": {"providers", "dashboard", "__pycache__"},
+    "schemas": {"model", "__pycache__"},
+}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {
     (

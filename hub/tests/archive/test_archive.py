@@ -271,3 +271,35 @@ def test_runs_of_absent_sequences():
     assert msgspec.json.decode(msgspec.json.encode(model.Head(last_seq=1, manifest="x"))) == {
         "last_seq": 1, "manifest": "x", "missed": 0,
     }  # fmt: skip
+
+
+async def test_a_narrow_query_reaches_the_archive_when_it_is_told_how_far_back(archiving, name):
+    hub = await archiving()
+    async with hub.connected() as client:
+        await client.retention.set(max_bytes=SMALL)
+        began = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        await publish(client, f"{name}.a", 50)
+        old = await client.publish(f"{name}.a", {}, subject=name, correlation_id=f"c-{name}")
+        await publish(client, f"{name}.a", 50)
+        await archived(client)
+        await push_out(client, name, old.seq)
+        new = await client.publish(f"{name}.a", {}, subject=name, correlation_id=f"c-{name}")
+        for narrow in ({"subject": name}, {"correlation_id": f"c-{name}"}):
+            assert await found(client, **narrow) == [new.seq]
+            assert await found(client, since=began, **narrow) == [old.seq, new.seq]
+            assert await found(client, since=began, limit=1, **narrow) == [old.seq, new.seq]
+        assert await found(client, id=old.id) == []
+        assert await found(client, id=old.id, since=began) == [old.seq]
+        first = (await client.events.query(id=old.id, since=began)).items[0]
+        assert await found(client, subject=name, since=began, until=first.stored_at) == []
+
+
+async def found(client, **filters):
+    """Return the places on all pages."""
+    places, cursor = [], None
+    while True:
+        page = await client.events.query(cursor=cursor, **filters)
+        places += [event.seq for event in page.items]
+        cursor = page.next
+        if cursor is None:
+            return places

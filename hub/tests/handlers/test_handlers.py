@@ -6,7 +6,9 @@ import json
 import pytest
 import trunkline as tl
 from support.hub import eventually
-from support.letters import dead_letters
+from support.letters import dead_letters, raw_client
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import subjects
 from trunkline.protocol.errors import (
     HandlerLoopError,
     HandlerUnknownError,
@@ -14,7 +16,13 @@ from trunkline.protocol.errors import (
     RequestInvalidError,
 )
 from trunkline.protocol.frames import RetryPolicy
-from trunkline.protocol.resources import Condition, HandlerDeclaration, QueueDeclaration, RouteMatch
+from trunkline.protocol.resources import (
+    Condition,
+    EventTypeDeclaration,
+    HandlerDeclaration,
+    QueueDeclaration,
+    RouteMatch,
+)
 
 QUICK = RetryPolicy(max_attempts=3, base_s=0.01, factor=1.0, jitter=0.0)
 
@@ -231,3 +239,46 @@ async def test_a_handler_does_nothing_that_its_maker_may_not(hub, name):
     async with hub.client() as client:
         with pytest.raises(RequestInvalidError):
             await client.handlers.declare("~x", on(name, "call", "x"))
+
+
+async def test_what_the_catalogue_forbids_is_neither_handled_nor_published(hub, name):
+    calls = []
+    strict = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    async with hub.connected() as client, hub.serving(skill(name, calls)):
+        await client.handlers.declare(f"c-{name}", on(name, "call", f"do-{name}"))
+        await client.handlers.declare(
+            f"p-{name}", on(name, "publish", f"{name}.strict", match=RouteMatch(types=[f"{name}.loose"]))
+        )
+        await client.publish(f"{name}.made", {"n": "many"})
+        await eventually(lambda: calls)
+        for kind in (f"{name}.made", f"{name}.strict"):
+            await client.event_types.declare(kind, EventTypeDeclaration(schema=strict, policy="enforce"))
+        token = await hub.token("events:publish", principal=f"raw-{name}")
+        async with raw_client(hub, token) as raw:
+            subject = subjects.event("default", f"raw-{name}", f"{name}.made")
+            message = ce.new_envelope(type=f"{name}.made", source="/raw", data=b'{"n": "many"}')
+            await raw.publish(subject, ce.encode(message))
+            await raw.flush()
+        await client.publish(f"{name}.loose", {"n": "many"})
+        for handler in ("c", "p"):
+            (letter,) = await dead_letters(hub, f"~{handler}-{name}")
+            assert (letter["reason"], letter["attempts"]) == ("invalid", 1)
+        assert len(calls) == 1
+        assert (await client.events.query(type=f"{name}.strict")).items == []
+
+
+async def test_a_trace_tells_what_a_handler_did(hub, name):
+    calls = []
+    async with hub.connected() as client, hub.serving(skill(name, calls)):
+        await client.handlers.declare(f"t-{name}", on(name, "call", f"do-{name}"))
+        ack = await client.publish(f"{name}.made", {"n": 1})
+
+        async def told():
+            node = (await client.trace(ack.id)).roots[0]
+            return node if node.handlings and node.children and node.children[0].handlings else None
+
+        node = await eventually(told)
+        assert [(one.reader, one.agent, one.outcome) for one in node.handlings] == [
+            (f"~t-{name}", f"handler t-{name}", "handled")
+        ]
+        assert [one.kind for one in node.children] == ["call"]

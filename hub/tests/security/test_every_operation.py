@@ -11,7 +11,7 @@ CODES = {error.code: error.status for error in CATALOGUE}
 OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("POST", "/api/v1/session")}
 FOR_ANYONE = {
     ("GET", "/api/v1/w/{workspace}/connection"), ("GET", "/api/v1/scopes"),
-    ("GET", "/api/v1/session"), ("DELETE", "/api/v1/session"),
+    ("GET", "/api/v1/session"), ("DELETE", "/api/v1/session"), ("GET", "/api/v1/w/{workspace}/event-type-rules"),
 }  # fmt: skip
 WRONG = "tl_" + "0" * 16 + "_" + "0" * 48
 

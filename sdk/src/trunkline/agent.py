@@ -6,7 +6,7 @@ import hashlib
 import logging
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -49,6 +49,7 @@ class Agent:
         description: one sentence for those who look for an agent.
         once: where handled messages are remembered, so that none is handled
             again when it is delivered again: the path of a SQLite file, or a store.
+        publishes: event types (or patterns) that it publishes, for the catalogue; it binds nobody.
         receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
     """
 
@@ -59,12 +60,14 @@ class Agent:
         version: str = "0.0.0",
         description: str = "",
         once: str | Path | Store | None = None,
+        publishes: Sequence[str] = (),
         receipts: float = 1.0,
     ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
         self.receipts = receipts
+        self.publishes = list(publishes)
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
@@ -168,6 +171,7 @@ class Agent:
         return frames.Registration(
             version=self.version,
             description=self.description,
+            publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
             readers=[spec.frame() for spec in self.readers],
         )

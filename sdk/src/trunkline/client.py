@@ -31,6 +31,7 @@ from trunkline.rest import (
     AgentsApi,
     DeadLettersApi,
     EventsApi,
+    EventTypesApi,
     GroupsApi,
     HandlersApi,
     IndexApi,
@@ -43,6 +44,7 @@ from trunkline.rest import (
     SchedulesApi,
     TokensApi,
 )
+from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -98,6 +100,8 @@ class Client:
         self.tokens = TokensApi(self.api)
         self.schedules = SchedulesApi(self.api)
         self.scheduled = ScheduledApi(self.api)
+        self.event_types = EventTypesApi(self.api)
+        self.rules = Rules(self.api)
 
     @property
     def workspace(self) -> str:
@@ -145,6 +149,7 @@ class Client:
     async def close(self) -> None:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
+        await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -185,6 +190,7 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        self.rules.check_sent(message)
         if is_later(later):
             return await publish_later(self.api, message, later)
         if self._connected.governed_events:
@@ -336,6 +342,7 @@ class Client:
         self._calls = Calls(bus, found.workspace, found.principal)
         self._governed = Governed(bus)
         await self._publisher.open()
+        await self.rules.start(bus)
         self._bus = bus
 
     def _message(

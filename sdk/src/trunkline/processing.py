@@ -96,6 +96,8 @@ class Processor:
             return
         try:
             message = ce.decode(delivery.payload)
+            if self._frame.lane == "group":
+                self._client.rules.check_received(message)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
             key = partial(key_of, self._place, delivery, message)

@@ -84,7 +84,7 @@ class Replay:
             self._bus.on_up.remove(self._on_up)
             await self._quit()
 
-    async def _ask(self) -> resources.Reading:
+    async def _ask(self) -> resources.LogReading:
         """Have the hub deliver to a fresh inbox, from where the last one left off."""
         await self._quit()
         self._renew.clear()
@@ -97,7 +97,7 @@ class Replay:
         request = resources.ReadingRequest(**wanted)
         while True:
             try:
-                reading = await self._api.post("/events/readings", resources.Reading, request)
+                reading = await self._api.post("/events/readings", resources.LogReading, request)
             except UnavailableError:
                 if self._after_seq is None:  # nothing was read yet: let the caller know
                     raise

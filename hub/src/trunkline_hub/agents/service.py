@@ -32,6 +32,7 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import Events
 from trunkline_hub.queues import Queues
+from trunkline_hub.schemas import Speaker
 from trunkline_hub.security import Grants
 from trunkline_hub.security.model import Grant
 
@@ -80,7 +81,7 @@ class Agents:
         row = {
             "workspace_id": workspace, "name": name, "owner": by.name, "version": wanted.version,
             "description": wanted.description, "skills": msgspec.to_builtins(wanted.skills),
-            "readers": msgspec.to_builtins(wanted.readers),
+            "readers": msgspec.to_builtins(wanted.readers), "publishes": wanted.publishes,
         }  # fmt: skip
         await store.put(tx, row, [skill.name for skill in wanted.skills])
         await self._grants.replace(tx, workspace, name, by.name, _grants(workspace, name, wanted))
@@ -117,6 +118,10 @@ class Agents:
         kept, after = cut(rows, limit, lambda row: str(row.name))
         found = [self._agent(row) for row in kept]
         return AgentPage(items=[agent for agent in found if state in {None, agent.state}], next=after)
+
+    async def speakers(self, tx: Tx, workspace: str) -> list[Speaker]:
+        """Return what every agent says it publishes, and what it reads."""
+        return [_speaker(row) for row in await store.every(tx, workspace)]
 
     async def up_and_total(self, tx: Tx, workspace: str) -> tuple[int, int]:
         """Count the agents that are alive, and all in the catalogue."""
@@ -192,6 +197,15 @@ class Agents:
             instances=[_instance(one) for one in self._presence.instances(workspace, row.name, now)],
             registered_at=rfc3339(row.registered_at), updated_at=rfc3339(row.updated_at),
         )  # fmt: skip
+
+
+def _speaker(row: Any) -> Speaker:
+    readers = msgspec.convert(row.readers, list[frames.ReaderDeclaration])
+    return Speaker(
+        agent=row.name, principal=row.owner, publishes=row.publishes,
+        groups=[reader.name for reader in readers if reader.lane == "group"],
+        queues=[reader.name for reader in readers if reader.lane == "queue"],
+    )  # fmt: skip
 
 
 def _grants(workspace: str, agent: str, wanted: frames.Registration) -> list[Grant]:

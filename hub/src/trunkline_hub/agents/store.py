@@ -16,6 +16,7 @@ agents = Table(
     Column("description", Text, nullable=False),
     Column("skills", JSON, nullable=False),
     Column("readers", JSON, nullable=False),
+    Column("publishes", JSON, nullable=False),
     Column("registered_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -65,6 +66,12 @@ async def page(tx: Tx, workspace: str, *, skill: str | None, after: str | None, 
     if after is not None:
         query = query.where(agents.c.name > after)
     return list((await tx.execute(query.order_by(agents.c.name).limit(limit + 1))).all())
+
+
+async def every(tx: Tx, workspace: str) -> list[Any]:
+    return list(
+        (await tx.execute(select(agents).where(agents.c.workspace_id == workspace).order_by(agents.c.name))).all()
+    )
 
 
 async def names(tx: Tx, workspace: str) -> list[str]:

@@ -11,15 +11,26 @@ from trunkline.context import Context
 from trunkline.delivery import Delivery
 from trunkline.payloads import Codec
 from trunkline.processing import Identity, Processor
+from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.frames import Ack, RetryPolicy
 from trunkline.reader import Reader
+from trunkline.receipts import Receipts
 from trunkline_hub.bus.connection import HubBus
 
 _ACK_WAIT_S = 30.0
 
 Work = Callable[[Delivery, bytes, Context], Awaitable[None]]
-"""What is done with one event: as it was delivered, its payload, its context."""
+"""What is done with one message: as it was delivered, its payload, its context."""
+
+
+class _Trusting:
+    """Lets every event pass: the hub's own workers ask the catalogue itself, which may have to be read."""
+
+    def check_received(self, message: ce.Envelope) -> None: ...
+
+
+TRUSTING = _Trusting()
 
 
 class Desk:
@@ -29,6 +40,8 @@ class Desk:
         self.workspace = workspace
         self.principal = subjects.HUB
         self._bus = bus
+
+        self.rules = TRUSTING
 
     @property
     def bus(self) -> Bus:
@@ -41,23 +54,41 @@ class Desk:
         return self._bus.publisher.publish(stream, subject, payload, msg_id=msg_id, headers=headers, key=key)
 
 
-def group_worker(
-    bus: HubBus, workspace: str, group: str, work: Work, *, retry: RetryPolicy, concurrency: int, identity: Identity
-) -> Reader:
-    """Return a reader of a group's cursor that does `work` for each event, with retries and dead letters as in an agent."""
-    current: ContextVar[Delivery] = ContextVar("delivery")
+class Worker:
+    """Does `work` for what one reader brings, with retries, dead letters and receipts as in an agent."""
 
-    async def run(payload: bytes, context: Context) -> None:
-        await work(current.get(), payload, context)
+    def __init__(
+        self, bus: HubBus, workspace: str, frame: frames.Reader, work: Work, *, concurrency: int, identity: Identity
+    ) -> None:
+        self._work = work
+        self._current: ContextVar[Delivery] = ContextVar("delivery")
+        client = cast("Client", Desk(bus, workspace))  # all that is asked of it there
+        self._receipts = Receipts(client, identity.agent, identity.instance, identity.version)
+        book = self._receipts.book(frame.lane, frame.name)
+        self._processor = Processor(client, frame, Codec(bytes), self._run, identity, book=book)
+        self._reader = Reader(bus.bus, frame, self._handle, concurrency=concurrency)
 
-    async def handle(delivery: Delivery) -> None:
-        current.set(delivery)
-        await processor.handle(delivery)
+    async def start(self) -> None:
+        """Begin to read."""
+        await self._reader.start()
+        self._receipts.start()
 
-    frame = frames.Reader(
+    async def drain(self, *, timeout_s: float) -> None:
+        """Finish what was begun within `timeout_s`, give back the rest."""
+        await self._reader.drain(timeout_s=timeout_s)
+        await self._receipts.close()
+
+    async def _handle(self, delivery: Delivery) -> None:
+        self._current.set(delivery)
+        await self._processor.handle(delivery)
+
+    async def _run(self, payload: bytes, context: Context) -> None:
+        await self._work(self._current.get(), payload, context)
+
+
+def group_frame(workspace: str, group: str, retry: RetryPolicy) -> frames.Reader:
+    """Return how the cursor of a group of the hub's own is read."""
+    return frames.Reader(
         lane="group", name=group, stream=subjects.events_stream(workspace), consumer=subjects.consumer("group", group),
         retry=retry, ack_wait_s=_ACK_WAIT_S,
     )  # fmt: skip
-    client = cast("Client", Desk(bus, workspace))  # all that is asked of it there
-    processor = Processor(client, frame, Codec(bytes), run, identity)
-    return Reader(bus.bus, frame, handle, concurrency=concurrency)

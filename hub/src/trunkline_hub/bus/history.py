@@ -6,6 +6,7 @@ else that holds something.
 """
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -164,20 +165,26 @@ class History:
                 yield Page(position=position, items=[])
 
     async def forward(
-        self, workspace: str, filters: list[str], *, after_seq: int, since: datetime | None, limit: int
-    ) -> list[Stored]:
-        """Return up to `limit` messages after `after_seq`, not before `since`, oldest first."""
+        self, workspace: str, filters: list[str], *, after_seq: int, since: datetime | None, limit: int, for_s: float
+    ) -> tuple[list[Stored], int | None]:
+        """Return up to `limit` messages after `after_seq`, not before `since`, oldest first; and where to go on.
+
+        There is nothing more where that is None. What has left the log is read for about `for_s`, found or not.
+        """
         if await self.begins_before(workspace, after_seq, since=since) is None:
             stream = subjects.events_stream(workspace)
-            return await read_forward(self._bus, stream, filters, after_seq=after_seq, since=since, limit=limit)
+            found = await read_forward(self._bus, stream, filters, after_seq=after_seq, since=since, limit=limit)
+            return found, found[-1].seq if len(found) == limit else None
         span = await self.resolve(workspace, after_seq=after_seq, until_seq=None, since=since, until=None)
-        found: list[Stored] = []
+        found, began = [], time.monotonic()
         async with contextlib.aclosing(self.scan(workspace, filters, span)) as pages:
             async for page in pages:
                 found += page.items
                 if len(found) >= limit:
-                    break
-        return found[:limit]
+                    return found[:limit], found[limit - 1].seq
+                if time.monotonic() > began + for_s:
+                    return found, page.position
+        return found, None
 
     async def count_in_log(self, workspace: str, filters: Sequence[str], span: Span) -> int:
         """Return how many messages of a span the log itself holds."""

@@ -47,7 +47,7 @@ class Observer(Component):
         self._apply = apply
         self._queue: asyncio.Queue[Delivery | None] = asyncio.Queue(_BUFFERED)
 
-    def filters(self, stream: str) -> list[str]:  # noqa: ARG002 -- for those that look at a part of a stream
+    async def filters(self, stream: str) -> list[str]:  # noqa: ARG002 -- for those that look at a part of a stream
         """Return the subjects to read of a stream; all of them when empty."""
         return []
 
@@ -115,7 +115,7 @@ class Observer(Component):
         config = ConsumerConfig(
             durable_name=self.durable, ack_policy=AckPolicy.EXPLICIT, ack_wait=_ACK_WAIT_S, max_ack_pending=_BUFFERED,
             deliver_policy=DeliverPolicy.ALL if self.deliver == "all" else DeliverPolicy.NEW,
-            filter_subjects=self.filters(stream) or None,
+            filter_subjects=await self.filters(stream) or None,
         )  # fmt: skip
         await self._bus.js().add_consumer(stream, config)
 

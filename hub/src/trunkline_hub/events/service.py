@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from trunkline.protocol.errors import (
 )
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import Event, EventPage, Group, GroupPage
+from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
 from trunkline_hub.bus.history import History
@@ -39,9 +41,15 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import model, store
 from trunkline_hub.events.ports import EventIndex
+from trunkline_hub.schemas import EventTypes
+from trunkline_hub.schemas import Group as Follower
 
 _SCAN_LIMIT = 5_000
 """Most messages one query reads for filters that the broker cannot apply."""
+_SCAN_S = 4.0
+"""About how long one query reads."""
+_NARROW_BATCH = 1_000
+"""Messages read at once where few of them will match."""
 _SAMPLE_S = 5.0
 _SAMPLES = 4
 """A group's rate is taken over so many samples."""
@@ -76,20 +84,23 @@ class EventFilter(msgspec.Struct, kw_only=True, frozen=True):
 class Events:
     """The event log of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database, index: EventIndex, history: History) -> None:
+    def __init__(self, bus: HubBus, db: Database, index: EventIndex, catalogue: EventTypes, history: History) -> None:
         self._bus = bus
         self._history = history
         self._db = db
         self._index = index
+        self._catalogue = catalogue
 
     async def publish(self, principal: Principal, workspace: str, raw: bytes, later: Later = NOW) -> Ack:
         """Store a CloudEvent as it came, under the principal's pinned name; now or later.
 
         Raises:
             EnvelopeInvalidError, RequestInvalidError, MessageTooLargeError, BusUnavailableError, ScheduleFullError
+            EventTypeUnknownError, PayloadInvalidError: the catalogue forbids it.
         """
         message = ce.decode(raw)
         model.check_type(message.type)
+        await self._catalogue.admit(workspace, message)
         subject = subjects.event(workspace, principal.name, message.type)
         store_id = f"{principal.name}:{message.id}"
         due = await self._due(later)
@@ -103,6 +114,21 @@ class Events:
         stored = await self._bus.store(subjects.events_stream(workspace), subject, raw, msg_id=store_id)
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
+    async def forward(self, workspace: str, principal: str, raw: bytes, *, msg_id: str, headers: dict[str, str]) -> Ack:
+        """Store a CloudEvent that the hub makes on behalf of `principal`, under its pinned name.
+
+        Raises:
+            EnvelopeInvalidError, MessageTooLargeError, BusUnavailableError
+            EventTypeUnknownError, PayloadInvalidError: the catalogue forbids it.
+        """
+        message = ce.decode(raw)
+        await self._catalogue.admit(workspace, message)
+        subject = subjects.event(workspace, principal, message.type)
+        stored = await self._bus.store(
+            subjects.events_stream(workspace), subject, raw, msg_id=msg_id, headers=header_lines(headers)
+        )
+        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
     async def _due(self, later: Later) -> datetime | None:
         if later == NOW:
             return None
@@ -113,10 +139,12 @@ class Events:
         """Return events that match, oldest first, or newest first where asked.
 
         The index says where they lie; what it has not read yet is looked for in the log itself.
+        Oldest first begins with what has left the log and is kept elsewhere. A narrow query
+        does so where `since` or a cursor reaches back: reading everything must be asked for.
         """
         reading = _Reading(self._bus, self._history, workspace, wanted, limit)
         position = decode_number(cursor)
-        if not wanted.newest and (wanted.since is not None or position):
+        if not wanted.newest and (wanted.since is not None or position or not reading.is_narrow):
             older = await self._history.begins_before(workspace, position or 0, since=reading.lookup.since)
             if older is not None:  # what has left the log is in no index
                 return await reading.scan(position, down_to=0)
@@ -204,9 +232,9 @@ class Events:
         """Forget a group; the reconciler takes its cursor away."""
         await store.remove_group(tx, workspace, name)
 
-    async def groups(self, tx: Tx, workspace: str) -> dict[str, Sequence[str]]:
-        """Return the types that each group of a workspace follows."""
-        return {row.name: row.types for row in await store.all_groups(tx) if row.workspace_id == workspace}
+    async def groups(self, tx: Tx, workspace: str) -> list[Follower]:
+        """Return the groups of a workspace and what they follow."""
+        return [Follower(name=row.name, types=row.types) for row in await store.groups_of(tx, workspace)]
 
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""
@@ -242,6 +270,10 @@ class _Reading:
         self._filters = _filters(workspace, [wanted.type] if wanted.type else [])
         self._newest = wanted.newest
         self._limit = limit
+        one = self.lookup
+        self.is_narrow = any((one.subject, one.id, one.sender, one.correlation_id, one.trace_id))
+        """Whether it asks for what only the index finds without reading everything."""
+        self._batch = max(limit, _NARROW_BATCH) if self.is_narrow else limit
         self._found: list[Event] = []
 
     async def oldest(self, known: Found, position: int | None) -> EventPage:
@@ -266,28 +298,41 @@ class _Reading:
 
     async def scan(self, position: int | None, *, down_to: int) -> EventPage:
         """Read the log from `position` on and keep what matches; not for longer than a request may take."""
-        scanned = 0
-        while len(self._found) < self._limit and scanned < _SCAN_LIMIT:
-            part = await self._part(position, down_to)
+        scanned, began = 0, time.monotonic()
+        while len(self._found) < self._limit and scanned < _SCAN_LIMIT and time.monotonic() < began + _SCAN_S:
+            part, onward = await self._part(position, down_to)
             scanned += len(part)
             for stored in part:
                 position = stored.seq
-                if self._newest and self.lookup.since is not None and stored.stored_at < self.lookup.since:
+                if self._is_past(stored):
                     return EventPage(items=self._found, next=None)
                 self._keep(stored)
                 if len(self._found) == self._limit:
                     break
-            if len(part) < self._limit:
-                return EventPage(items=self._found, next=None)
+            if not part or position == part[-1].seq:
+                if onward is None:
+                    return EventPage(items=self._found, next=None)
+                position = onward
         return EventPage(items=self._found, next=encode_cursor(str(position)))
 
-    async def _part(self, position: int | None, down_to: int) -> list[Stored]:
-        bus, stream, filters, limit = self._bus, self.stream, self._filters, self._limit
+    def _is_past(self, stored: Stored) -> bool:
+        """Whether nothing behind this one can be meant."""
+        since, until = self.lookup.since, self.lookup.until
         if self._newest:
-            return await read_backward(bus, stream, filters, before_seq=position, limit=limit, after_seq=down_to)
-        return await self._history.forward(
-            self._workspace, filters, after_seq=position or 0, since=self.lookup.since, limit=limit
+            return since is not None and stored.stored_at < since
+        return until is not None and stored.stored_at >= until
+
+    async def _part(self, position: int | None, down_to: int) -> tuple[list[Stored], int | None]:
+        """Return what comes next, and where to go on behind it; None at the end."""
+        if not self._newest:
+            return await self._history.forward(
+                self._workspace, self._filters, after_seq=position or 0, since=self.lookup.since, limit=self._batch,
+                for_s=_SCAN_S / 2,
+            )  # fmt: skip
+        part = await read_backward(
+            self._bus, self.stream, self._filters, before_seq=position, limit=self._batch, after_seq=down_to
         )
+        return part, part[-1].seq if len(part) == self._batch else None
 
     async def _pick(self, known: Found) -> None:
         for stored in await read_many(self._bus, self.stream, known.seqs):

@@ -39,6 +39,11 @@ async def remove_group(tx: Tx, workspace: str, name: str) -> None:
     await tx.execute(event_groups.delete().where(mine))
 
 
+async def groups_of(tx: Tx, workspace: str) -> list[Any]:
+    mine = event_groups.c.workspace_id == workspace
+    return list((await tx.execute(select(event_groups).where(mine).order_by(event_groups.c.name))).all())
+
+
 async def put_group(tx: Tx, row: dict[str, Any]) -> None:
     mine = (event_groups.c.workspace_id == row["workspace_id"]) & (event_groups.c.name == row["name"])
     changed = {key: row[key] for key in ("types", "retry", "ack_wait_s")}

@@ -1,34 +1,26 @@
 """Facts handled: what declared handlers do with the events that reach them."""
 
-import asyncio
-import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
-
-import structlog
 
 from trunkline.context import Context
 from trunkline.delivery import Delivery
 from trunkline.processing import Identity
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
-from trunkline.protocol.errors import AgentOfflineError, UnavailableError
+from trunkline.protocol.errors import AgentOfflineError
 from trunkline.protocol.resources import HandlerDeclaration
-from trunkline.reader import Reader
 from trunkline.retry import PermanentError
-from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
-from trunkline_hub.bus.desk import Work, group_worker
+from trunkline_hub.bus.desk import Work, Worker, group_frame
 from trunkline_hub.bus.signals import NobodyThereError
-from trunkline_hub.core.component import Component
+from trunkline_hub.bus.workforce import Key, Post, Workforce
 from trunkline_hub.core.filters import Filter
 from trunkline_hub.db import Database
 from trunkline_hub.handlers import model, store
-from trunkline_hub.handlers.ports import Caller, QueueLane
+from trunkline_hub.handlers.ports import Caller, EventLane, QueueLane, TypeRules
 
-_log = structlog.get_logger("handlers")
-_LOOK_S = 2.0
-_DRAIN_S = 2.0
 _HOP = "handler:"
 
 
@@ -38,16 +30,12 @@ class Lanes:
 
     bus: HubBus
     queues: QueueLane
+    events: EventLane
     calls: Caller
+    types: TypeRules
 
 
-@dataclass
-class _Running:
-    version: int
-    reader: Reader
-
-
-class HandlerRunner(Component):
+class HandlerRunner(Workforce):
     """Reads the cursors of all declared handlers, on one hub of the cluster, so that `concurrency` means what it says."""
 
     name: ClassVar[str] = "handlers"
@@ -58,55 +46,24 @@ class HandlerRunner(Component):
         self._db = db
         self._lanes = lanes
         self._hub_id = hub_id
-        self._wake = asyncio.Event()
-        self._running: dict[tuple[str, str], _Running] = {}
 
-    async def on_change(self) -> None:
-        """Hear that handlers changed on some hub."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        self.started.set()
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    await self._converge()
-                except UnavailableError as error:
-                    _log.warning("handlers_unknown", error=str(error))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_S):
-                        await self._wake.wait()
-        finally:
-            await self._stop(list(self._running))
-
-    async def _converge(self) -> None:
-        """Run what is declared, as it is declared, and nothing else."""
+    async def wanted(self) -> dict[Key, Post]:
+        """Return who should be at work: all that are declared and not paused."""
         async with self._db.read() as tx:
             rows = await store.every(tx)
-        wanted = {(row.workspace_id, row.name): row for row in rows if not row.paused}
-        changed = [
-            key
-            for key, running in self._running.items()
-            if key not in wanted or running.version != wanted[key].revision
-        ]
-        await self._stop(changed)
-        for key, row in wanted.items():
-            if key not in self._running:
-                reader = self._reader(row)
-                await reader.start()
-                self._running[key] = _Running(row.revision, reader)
+        return {
+            (row.workspace_id, row.name): Post(version=row.revision, make=partial(self._worker, row))
+            for row in rows
+            if not row.paused
+        }
 
-    async def _stop(self, keys: list[tuple[str, str]]) -> None:
-        readers = [self._running.pop(key).reader for key in keys]
-        await asyncio.gather(*(reader.drain(timeout_s=_DRAIN_S) for reader in readers))
-
-    def _reader(self, row: Any) -> Reader:
+    def _worker(self, row: Any) -> Worker:
         wanted = store.declaration(row)
         identity = Identity(agent=f"handler {row.name}", instance=self._hub_id, version=str(row.revision))
-        return group_worker(
-            self._lanes.bus, row.workspace_id, model.group_of(row.name), self._work(row),
-            retry=model.retry_of(wanted), concurrency=wanted.concurrency, identity=identity,
+        frame = group_frame(row.workspace_id, model.group_of(row.name), model.retry_of(wanted))
+        return Worker(
+            self._lanes.bus, row.workspace_id, frame, self._work(row),
+            concurrency=wanted.concurrency, identity=identity,
         )  # fmt: skip
 
     def _work(self, row: Any) -> Work:
@@ -117,6 +74,7 @@ class HandlerRunner(Component):
 
         async def work(delivery: Delivery, payload: bytes, context: Context) -> None:
             message = context.message
+            await self._lanes.types.check_received(workspace, message)
             facts = model.facts_of(message, subjects.sender_of(delivery.subject), delivery.payload, takes)
             if not takes.matches(facts):
                 return
@@ -150,6 +108,4 @@ class HandlerRunner(Component):
                 await self._lanes.queues.require(tx, workspace, wanted.target)
             await self._lanes.queues.forward(workspace, sender, wanted.target, raw, msg_id=msg_id, headers=headers)
         else:
-            subject = subjects.event(workspace, sender, wanted.target)
-            stream = subjects.events_stream(workspace)
-            await self._lanes.bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers))
+            await self._lanes.events.forward(workspace, sender, raw, msg_id=msg_id, headers=headers)

@@ -25,6 +25,20 @@ class QueueLane(Protocol):
     ) -> Ack: ...
 
 
+class EventLane(Protocol):
+    """Stores events."""
+
+    async def forward(
+        self, workspace: str, principal: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+    ) -> Ack: ...
+
+
+class TypeRules(Protocol):
+    """Knows what events must look like."""
+
+    async def check_received(self, workspace: str, message: ce.Envelope) -> None: ...
+
+
 class Caller(Protocol):
     """Calls skills."""
 

@@ -6,7 +6,7 @@ from litestar import Request, Router, get, post
 from litestar.params import QueryParameter
 from litestar.response import File, Stream
 
-from trunkline.protocol.resources import Job, Reading, ReadingRequest, ReplayRequest, Selection
+from trunkline.protocol.resources import Job, LogReading, ReadingRequest, ReplayRequest, Selection
 from trunkline_hub.bus import Reconciler
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
@@ -19,7 +19,7 @@ NDJSON = "application/x-ndjson"
 
 
 @post("/events/readings", opt=requires("events:read", audited=False))
-async def read(workspace: str, data: ReadingRequest, request: AnyRequest, replays: Replays) -> Reading:
+async def read(workspace: str, data: ReadingRequest, request: AnyRequest, replays: Replays) -> LogReading:
     """Have a part of the past delivered to the caller's own inbox on the bus, once."""
     return await replays.read(request.user, workspace, data)
 

@@ -24,7 +24,7 @@ from trunkline.protocol.errors import (
     ReplayFileUnknownError,
     RequestInvalidError,
 )
-from trunkline.protocol.resources import Job, Reading, ReadingRequest, ReplayRequest, Selection
+from trunkline.protocol.resources import Job, LogReading, ReadingRequest, ReplayRequest, Selection
 from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.history import History, Page, Span
@@ -61,7 +61,7 @@ class Replays:
         self._jobs = jobs
         self._hub_id = hub_id
 
-    async def read(self, principal: Principal, workspace: str, wanted: ReadingRequest) -> Reading:
+    async def read(self, principal: Principal, workspace: str, wanted: ReadingRequest) -> LogReading:
         """Have a part of the past delivered to the principal's own inbox.
 
         Raises:
@@ -74,12 +74,12 @@ class Replays:
         span = await self._resolve(workspace, selection)
         older = await self._history.begins_before(workspace, span.after_seq, span.until_seq)
         if older is not None or span.after_seq >= span.until_seq:
-            return Reading(until_seq=span.until_seq, older_until=older)
+            return LogReading(until_seq=span.until_seq, older_until=older)
         stream = subjects.events_stream(workspace)
         consumer, pending = await deliver_past(
             self._bus, stream, list(selection.filters), wanted.deliver_to, after_seq=span.after_seq
         )
-        return Reading(
+        return LogReading(
             until_seq=span.until_seq, older_until=None, stream=stream, consumer=consumer, pending=pending,
             heartbeat_s=HEARTBEAT_S,
         )  # fmt: skip

@@ -16,10 +16,19 @@ class QueueDesk(Protocol):
     async def names(self, tx: Tx, workspace: str) -> set[str]: ...
 
 
+class Follower(Protocol):
+    """A group and the type patterns that it follows."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def types(self) -> Sequence[str]: ...
+
+
 class GroupDesk(Protocol):
     """Tells which groups follow which types."""
 
-    async def groups(self, tx: Tx, workspace: str) -> dict[str, Sequence[str]]: ...
+    async def groups(self, tx: Tx, workspace: str) -> Sequence[Follower]: ...
 
 
 class SkillDesk(Protocol):

@@ -157,7 +157,7 @@ class Routes:
         exists = await self._existing(tx, workspace, routes)
         verdicts = model.explain(routes, facts, sample.id, exists)
         groups = await self._groups.groups(tx, workspace)
-        following = sorted(name for name, types in groups.items() if not model.nobody_follows([types], sample.type))
+        following = sorted(one.name for one in groups if not model.nobody_follows([one.types], sample.type))
         taken = any(verdict.matched and len(verdict.targets) > len(verdict.dead_ends) for verdict in verdicts)
         return Explanation(verdicts=verdicts, groups=following, leads_nowhere=not taken and not following)
 

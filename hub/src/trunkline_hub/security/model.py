@@ -151,7 +151,8 @@ def _base_rights(principal: Principal) -> Rights:
     everywhere = principal.workspace == EVERY_WORKSPACE
     workspace = "*" if everywhere else principal.workspace
     publish: list[str] = []
-    subscribe = [f"{subjects.inbox_prefix(name)}.>"]
+    rules = subjects.event_filter(workspace, "trunkline.event_type.changed", subjects.HUB)
+    subscribe = [f"{subjects.inbox_prefix(name)}.>", rules]  # who sends must know the rules it is held to
     for lane, permission in (("events", "events:submit"), ("tasks", "queues:submit")):
         if allows(scopes, permission):
             publish.append(f"{subjects.ROOT}.{workspace}.gate.{subjects.token(name)}.{lane}.>")

@@ -14,6 +14,9 @@ from trunkline.protocol import envelope as ce
 
 _SHOWN_CHARS = 100
 _COMMANDS = {
+    "codegen": "trunkline.cli.types:codegen",
+    "reindex": "trunkline.cli.index:rebuild_index",
+    "types": "trunkline.cli.types:types",
     "list": "trunkline.cli.events:query",
     "archive": "trunkline.cli.retention:archive",
     "export": "trunkline.cli.replays:export",
@@ -77,8 +80,6 @@ async def tail(client: Client, screen: Screen, types: tuple[str, ...], since: st
 
 
 @click.command("list")
-@click.option("--type", "event_type", help="Type or pattern, such as `order.*`.")
-@click.command("events")
 @click.option("--type", help="Type or pattern, such as `order.*`.")
 @click.option("--subject", help="Only events about this.")
 @click.option("--correlation", "correlation_id", help="Only events of this transaction.")

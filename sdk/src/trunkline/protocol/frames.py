@@ -28,8 +28,6 @@ HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
 """Place of the first copy of a message that was put off: its attempts are one history."""
 HEADER_DUE = "Tl-Due"
 """RFC 3339: when a deferred message is to be tried again."""
-HEADER_REPLAY = "Tl-Replay"
-"""Id of the replay that a message is delivered by."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
@@ -79,6 +77,8 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     description: str = ""
     skills: list[Skill] = []
     readers: list[ReaderDeclaration] = []
+    publishes: list[str] = []
+    """Event types or patterns it says it publishes."""
 
 
 class Reader(msgspec.Struct, kw_only=True):

@@ -2,6 +2,7 @@
 
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.dead_letters import DeadLettersApi
+from trunkline.rest.event_types import EventTypesApi
 from trunkline.rest.events import EventsApi
 from trunkline.rest.groups import GroupsApi
 from trunkline.rest.handlers import HandlersApi
@@ -17,6 +18,7 @@ from trunkline.rest.tokens import TokensApi
 __all__ = [
     "AgentsApi",
     "DeadLettersApi",
+    "EventTypesApi",
     "EventsApi",
     "GroupsApi",
     "HandlersApi",

@@ -35,6 +35,7 @@ from trunkline.protocol.errors import (
     access,
     agents,
     base,
+    event_types,
     handlers,
     jobs,
     message,
@@ -82,6 +83,15 @@ from trunkline.protocol.errors.base import (
     TrunklineError,
     UnavailableError,
     pointer,
+)
+from trunkline.protocol.errors.event_types import (
+    CodegenMissingError,
+    EventTypeInUseError,
+    EventTypeUnknownError,
+    EventTypeVersionUnknownError,
+    SchemaIncompatibleError,
+    SchemaInvalidError,
+    SchemaUnsupportedError,
 )
 from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
@@ -141,7 +151,20 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
 
 
 _HOMES = (
-    *(base, request, message, access, queues, agents, jobs, replays, handlers, routes, schedules, traces, reach),
+    base,
+    request,
+    message,
+    access,
+    queues,
+    agents,
+    event_types,
+    handlers,
+    jobs,
+    replays,
+    routes,
+    schedules,
+    traces,
+    reach,
     setup,
 )
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
@@ -175,6 +198,7 @@ __all__ = [
     "ChaosError",
     "ClaimInvalidError",
     "ClientClosedError",
+    "CodegenMissingError",
     "ConflictError",
     "ContextMissingError",
     "CrossSiteError",
@@ -184,6 +208,9 @@ __all__ = [
     "DeadLetterRedrivenError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
+    "EventTypeInUseError",
+    "EventTypeUnknownError",
+    "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
     "GroupExistsError",
@@ -226,6 +253,9 @@ __all__ = [
     "ScheduleFullError",
     "ScheduleUnknownError",
     "ScheduledUnknownError",
+    "SchemaIncompatibleError",
+    "SchemaInvalidError",
+    "SchemaUnsupportedError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",

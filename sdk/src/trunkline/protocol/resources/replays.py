@@ -33,7 +33,7 @@ class ReadingRequest(Selection):
     deliver_to: str
 
 
-class Reading(msgspec.Struct, kw_only=True):
+class LogReading(msgspec.Struct, kw_only=True):
     """A reading as it was made: it ends at `until_seq`."""
 
     until_seq: int
