@@ -17,6 +17,7 @@ from trunkline_hub import (
     agents,
     archive,
     audit,
+    blobs,
     dead_letters,
     events,
     index,
@@ -34,8 +35,10 @@ from trunkline_hub.agents import feature as agents_feature
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.archive import feature as archive_feature
 from trunkline_hub.audit import feature as audit_feature
+from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
+from trunkline_hub.bus.blobs import BlobStore, BucketLimits
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.history import History
@@ -93,6 +96,8 @@ class Services:
     index: index.Index
     event_types: schemas.EventTypes
     traffic: schemas.Traffic
+    blob_store: BlobStore
+    blobs: blobs.Blobs
     events: events.Events
     queues: queues.Queues
     dead_letters: dead_letters.DeadLetters
@@ -117,6 +122,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     history = History(bus, archives)
     retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
     event_types = schemas.EventTypes(db, trail)
+    limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
+    blob_store = BlobStore(bus, clock, limits)
     dead = dead_letters.DeadLetters(bus, db, trail)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
@@ -139,6 +146,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         dead_letters=dead, schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
         agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus), groups=groups, index=finder,
         event_types=event_types, traffic=traffic,
+        blob_store=blob_store, blobs=blobs.Blobs(settings.blobs, blob_store, db, trail),
     )  # fmt: skip
 
 
@@ -148,9 +156,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
     workspaces = services.security.workspaces
     past = (services.history, services.archives)
     calls = HubCalls(bus)
-    lanes = Lanes(
-        bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types
-    )  # fmt: skip
+    lanes = Lanes(bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types)
     desks = routes_feature.Desks(
         queues=services.queues, groups=services.events, skills=services.agents, calls=calls, hub_id=settings.hub_id
     )  # fmt: skip
@@ -165,11 +171,12 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
         integrity_feature.build(settings.integrity, bus, db, past, jobs_, workspaces),
         schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
+        blobs_feature.build(services.blob_store, workspaces),
         queues_feature.build(),
         dead_letters_feature.build(bus, db, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
-        gate_feature.build(Gate(db, services.events, services.queues), bus),
+        gate_feature.build(Gate(services.events, services.queues), bus),
         handlers_feature.build(db, services.audit, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         admin_feature.build(services.overviews),

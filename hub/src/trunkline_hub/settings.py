@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
 from trunkline_hub.archive.settings import ArchiveSettings
+from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.index.settings import IndexSettings
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     db: DbSettings = Field(default_factory=DbSettings)
     bus: BusSettings = Field(default_factory=BusSettings)
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)

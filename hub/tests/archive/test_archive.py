@@ -303,3 +303,33 @@ async def found(client, **filters):
         cursor = page.next
         if cursor is None:
             return places
+
+
+async def test_events_in_binary_mode_come_back_as_they_were(archiving, name):
+    hub = await archiving()
+    async with hub.connected() as client:
+        await client.retention.set(max_bytes=SMALL)
+        packed = "application/msgpack"
+        old = await client.publish(f"{name}.b", {"n": 1}, content_type=packed, subject="ä")
+        plain = await client.publish(f"{name}.b", "{not json", content_type="text/plain")
+        await archived(client)
+        await push_out(client, name, plain.seq)
+        new = await client.publish(f"{name}.b", {"n": 2}, content_type=packed, subject="ä")
+        async with asyncio.timeout(20):
+            seen = [event async for event in client.replay(f"{name}.b", subject="ä")]
+        assert [(event.seq, event.message.datacontenttype) for event in seen] == [(old.seq, packed), (new.seq, packed)]
+        assert [await client.payload(event.message, dict) for event in seen] == [{"n": 1}, {"n": 2}]
+        page = await client.events.query(type=f"{name}.b")
+        assert [event.event["datacontenttype"] for event in page.items] == [packed, "text/plain", packed]
+        raw = b"".join([piece async for piece in client.replays.export(Selection(types=[f"{name}.b"]))])
+        lines = [json.loads(line) for line in raw.splitlines()]
+        assert ["event" in line for line in lines] == [False] * 3
+        assert [line["headers"]["ce-type"] for line in lines] == [f"{name}.b"] * 3
+        single = await client.api.get(f"/events/{old.seq}", dict)
+        assert single["event"]["datacontenttype"] == packed
+        job = await client.replays.dry_run(f"{name}.b", subject="ä")
+        found = (await client.jobs.wait(job.id, timeout_s=20)).result
+        assert (found["events"], found["sample"][0]["event"]["subject"]) == (2, "ä")
+        verdict = await hub.admin("POST", "events/verify")
+        done = await client.jobs.wait(verdict.json["id"], timeout_s=20)
+        assert done.result["counts"].get("undecodable", 0) == 0

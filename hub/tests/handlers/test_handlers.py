@@ -282,3 +282,30 @@ async def test_a_trace_tells_what_a_handler_did(hub, name):
             (f"~t-{name}", f"handler t-{name}", "handled")
         ]
         assert [one.kind for one in node.children] == ["call"]
+
+
+async def test_a_payload_goes_on_as_it_is_whatever_its_format_and_size(hub, name):
+    calls, work = [], []
+    agent = tl.Agent(f"s-{name}")
+
+    @agent.skill(name=f"do-{name}")
+    async def do(data: dict, ctx: tl.Context):
+        calls.append((data["n"], ctx.message.datacontenttype))
+
+    @agent.task(f"q-{name}")
+    async def take(data: dict, ctx: tl.Context):
+        work.append((data["n"], ctx.message.datacontenttype, len(data.get("pad", ""))))
+
+    async with hub.connected() as client, hub.serving(agent):
+        below = Condition(path="/n", op="<", value=3)
+        match = RouteMatch(types=[f"{name}.made"], attributes={"partitionkey": ["acme"]}, data=[below])
+        await client.handlers.declare(f"c-{name}", on(name, "call", f"do-{name}", match=match))
+        await client.handlers.declare(f"e-{name}", on(name, "enqueue", f"q-{name}"))
+        packed = "application/msgpack"
+        await client.publish(f"{name}.made", {"n": 1}, content_type=packed, key="acme")
+        await client.publish(f"{name}.made", {"n": 2}, content_type=packed, key="other")
+        await client.publish(f"{name}.made", {"n": 3, "pad": "x" * 3_000_000}, key="acme")
+        await eventually(lambda: len(work) == 3 and calls)
+        json_type = "application/json"
+        assert sorted(work) == [(1, packed, 0), (2, packed, 0), (3, json_type, 3_000_000)]
+        assert calls == [(1, packed)]

@@ -85,8 +85,9 @@ async def test_what_is_no_event_is_told_but_is_no_damage(own_hub, name):
     hub = await own_hub()
     token = await hub.token("events:publish", principal=f"p-{name}")
     async with raw_client(hub, token) as raw:
+        binary = {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "x.y", "ce-source": "/x"}
         await raw.publish(subjects.event("default", f"p-{name}", "x.y"), b"no event")
-        await raw.publish(subjects.event("default", f"p-{name}", "x.y"), b"data", headers={"ce-specversion": "1.0"})
+        await raw.publish(subjects.event("default", f"p-{name}", "x.y"), b"data", headers=binary)
         await raw.flush()
     result = await eventually(lambda: undecodable(hub))
     assert result["verdict"] == "intact"

@@ -11,6 +11,7 @@ import pytest
 import trunkline as tl
 import zstandard
 from support.hub import eventually
+from support.letters import dead_letters
 from support.replays import copies
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import (
@@ -59,6 +60,36 @@ async def test_one_group_gets_the_past_again_and_can_tell_it(hub, name):
         assert len(other) == 20
         again = await client.replays.dry_run(f"{name}.>")
         assert (await client.jobs.wait(again.id)).result["events"] == 20  # copies are never replayed
+
+
+async def test_a_worker_that_remembers_does_a_replay_once_and_its_letters_stay_of_it(hub, name, tmp_path):
+    seen, broken = [], True
+    agent = tl.Agent(f"a-{name}", once=str(tmp_path / "once.db"))
+
+    @agent.on(f"{name}.>", group=f"g-{name}", retry=tl.Retry(max_attempts=1))
+    async def follow(data: dict, ctx: tl.Context):
+        if ctx.is_replay and broken:
+            raise RuntimeError("not yet")
+        seen.append((data["n"], ctx.replay_id))
+
+    async with hub.connected() as client, hub.serving(agent):
+        (ack,) = await fill(client, name, 1)
+        await eventually(lambda: seen)
+        job = await client.replays.to_group(f"g-{name}", f"{name}.made")
+        (letter,) = await dead_letters(hub, f"g-{name}")
+        broken = False
+        await client.dead_letters.redrive(letter["id"])
+        await eventually(lambda: len(seen) == 2)
+        assert seen == [(0, None), (0, job.id)]  # redriven, it is still the replay's
+
+        async def told():
+            node = (await client.trace(ack.id)).roots[0]
+            return node if len(node.copies) == 3 and len(node.handlings) == 3 else None
+
+        node = await eventually(told)
+        assert [(copy.group, copy.replay) for copy in node.copies] == [
+            (None, None), (f"g-{name}", job.id), (f"g-{name}", job.id)
+        ]  # fmt: skip
 
 
 async def test_a_new_group_is_filled_and_waits_for_its_readers(hub, name):

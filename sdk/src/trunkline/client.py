@@ -1,6 +1,7 @@
 """`Client`: publish, enqueue, call and subscribe from asynchronous code."""
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -14,8 +15,9 @@ from trunkline.governed import Governed
 from trunkline.http import HttpApi
 from trunkline.later import Later, enqueue_later, is_later, publish_later
 from trunkline.local import find_context
+from trunkline.packing import HEADER_ROOM, MAX_PAYLOAD_BYTES, Packing
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, resources, subjects
+from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     ClientClosedError,
@@ -29,6 +31,7 @@ from trunkline.publisher import Publisher
 from trunkline.replay import Replay
 from trunkline.rest import (
     AgentsApi,
+    BlobsApi,
     DeadLettersApi,
     EventsApi,
     EventTypesApi,
@@ -50,6 +53,8 @@ from trunkline.wire import header_lines
 
 CALL_TIMEOUT_S = 30.0
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
+_FITS_BYTES = 32 * 1024
+"""A message of this size fits any broker: its limit need not be asked for."""
 
 
 class Client:
@@ -64,6 +69,7 @@ class Client:
         token: an API key.
         workspace: slug of the workspace; `default` exists everywhere.
         name: shown to operators as the connection's name.
+        max_payload_bytes: largest payload fetched from the object store into memory; larger ones are streams (`Blob`).
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Client:
         *,
         workspace: str | None = None,
         name: str = "client",
+        max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     ) -> None:
         self._found = find_context(url, token, workspace)
         self._name = name
@@ -102,6 +109,8 @@ class Client:
         self.scheduled = ScheduledApi(self.api)
         self.event_types = EventTypesApi(self.api)
         self.rules = Rules(self.api)
+        self.blobs = BlobsApi(self.api)
+        self._packing = Packing(self.api, self.blobs, max_payload_bytes=max_payload_bytes)
 
     @property
     def workspace(self) -> str:
@@ -167,37 +176,41 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        content_type: str | None = None,
         **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
         Args:
             event_type: dotted name such as `order.created`.
-            data: any value with a JSON form: Pydantic, msgspec, dataclass, dict …
+            data: any value with a JSON form (Pydantic, msgspec, dataclass, dict …), bytes, or a `Blob` of any size.
             subject: what the event is about (CloudEvents `subject`).
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            content_type: format of the payload, such as `application/msgpack`; JSON unless `data` is bytes or a `Blob`.
             later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
                 The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
+        What the broker's limit would refuse goes through the hub's object store, and comes to handlers all the same.
+
         Raises:
-            PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
+            PayloadInvalidError, BlobTooLargeError, PermissionDeniedError,
+            HubUnreachableError, BlobStoreFullError: the payload is large and cannot be stored.
             BusUnavailableError (nothing acknowledged: sending the same id again is safe).
         """
         if self._bus is None:
             await self.connect()
-        message = self._message(event_type, data, id, correlation_id)
+        message = self._message(event_type, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
-        self.rules.check_sent(message)
         if is_later(later):
-            return await publish_later(self.api, message, later)
+            return await publish_later(self.api, *await self._checked(message, data, content_type), later)
         if self._connected.governed_events:
             target = subjects.gate_event(self.workspace, self.principal, event_type)
-            return await self._submit(target, message)
+            return await self._submit(target, message, data, content_type)
         target = subjects.event(self.workspace, self.principal, event_type)
-        return await self._send(subjects.events_stream(self.workspace), target, message)
+        return await self._send(subjects.events_stream(self.workspace), target, message, data, content_type)
 
     async def enqueue(
         self,
@@ -208,9 +221,10 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        content_type: str | None = None,
         **later: Unpack[Later],
     ) -> Ack:
-        """Put work into a queue and wait until the broker has stored it.
+        """Put work into a queue and wait until the broker has stored it; for `data` and `content_type` see `publish`.
 
         With `delay_s=…` or `at=…` it enters the queue then, up to a year ahead. The same
         id again before that replaces it; `scheduled.cancel(id)` takes it back.
@@ -218,21 +232,22 @@ class Client:
         Raises:
             QueueUnknownError: nobody declared the queue.
             QueueFullError: the store is full; nothing was accepted.
-            PayloadInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError
+            PayloadInvalidError, BlobTooLargeError, PermissionDeniedError, BusUnavailableError, HubUnreachableError
         """
         if self._bus is None:
             await self.connect()
         if queue not in self._known_queues:
             await self.queues.exists(queue)
             self._known_queues.add(queue)
-        message = self._message(type or f"task.{queue}", data, id, correlation_id)
+        message = self._message(type or f"task.{queue}", id, correlation_id)
         message.partitionkey = key
         if is_later(later):
-            return await enqueue_later(self.api, queue, message, later)
+            return await enqueue_later(self.api, queue, *await self._checked(message, data, content_type), later)
         if self._connected.governed_tasks:
-            return await self._submit(subjects.gate_task(self.workspace, self.principal, queue), message)
+            target = subjects.gate_task(self.workspace, self.principal, queue)
+            return await self._submit(target, message, data, content_type)
         target = subjects.task(self.workspace, queue, self.principal)
-        return await self._send(subjects.tasks_stream(self.workspace), target, message)
+        return await self._send(subjects.tasks_stream(self.workspace), target, message, data, content_type)
 
     async def call(
         self,
@@ -244,16 +259,18 @@ class Client:
         result_type: Any = Any,
         timeout_s: float = CALL_TIMEOUT_S,
         on_progress: OnProgress | None = None,
+        content_type: str | None = None,
     ) -> Any:
         """Call a skill and return its output, decoded as `result_type`.
 
         Args:
             skill: name of the skill; any healthy instance that offers it may answer.
-            input: any value with a JSON form.
+            input: any value with a JSON form, bytes, or a `Blob`.
             agent: only an instance of this agent.
             instance: only this instance of `agent`.
             timeout_s: how long to wait for the result; carried to the callee.
             on_progress: called with each `Progress` the callee reports.
+            content_type: format of the input, such as `application/msgpack`; the output comes in it too if it can.
 
         Raises:
             SkillUnknownError: no registered agent has the skill.
@@ -263,17 +280,35 @@ class Client:
             PayloadInvalidError: the input does not fit the skill's schema.
         """
         await self.connect()
-        message = self._message(f"call.{skill}", input)
+        message = self._message(f"call.{skill}")
         target = subjects.call(self.workspace, self.principal, skill, agent, instance)
-        headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
+        payload, headers = await self.pack(message, input, content_type)
+        headers |= {frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
         assert self._calls is not None
         try:
-            raw = await self._calls.send(
-                target, skill, ce.encode(message), headers, timeout_s=timeout_s, on_progress=on_progress
+            answer = await self._calls.send(
+                target, skill, payload, headers, timeout_s=timeout_s, on_progress=on_progress
             )
         except NobodyThereError:
             raise await self._why_nobody(skill, agent) from None
-        return payloads.Codec(result_type).decode(ce.data_bytes(ce.decode(raw)))
+        return await self.payload(modes.read(answer.data, answer.headers), result_type)
+
+    async def payload(self, message: ce.Envelope, kind: Any = Any, *, patience_s: float = 0.0) -> Any:
+        """Return a message's payload as `kind`, in whatever format it came, from the object store if it lies there.
+
+        While the hub is away it is tried again for `patience_s`.
+
+        Raises:
+            PayloadInvalidError, PayloadGoneError, PayloadTooLargeError, HubUnreachableError
+        """
+        codec = kind if isinstance(kind, payloads.Codec) else payloads.Codec(kind)
+        return await self._packing.payload(message, codec, patience_s=patience_s)
+
+    async def pack(
+        self, message: ce.Envelope, data: Any, content_type: str | None = None
+    ) -> tuple[bytes, dict[str, str]]:
+        """Return (payload, headers) as they go to the bus: `data` in its format, or a reference to it where it is large."""
+        return await self._packing.pack(message, data, content_type, self.bus.max_payload)
 
     def subscribe(self, *types: str, after_seq: int | None = None, since: str | None = None) -> EventStream:
         """Follow events live: `async with client.subscribe("order.*") as events: async for event in events: …`.
@@ -346,7 +381,7 @@ class Client:
         self._bus = bus
 
     def _message(
-        self, event_type: str, data: Any, message_id: str | None = None, correlation_id: str | None = None
+        self, event_type: str, message_id: str | None = None, correlation_id: str | None = None
     ) -> ce.Envelope:
         """Make the envelope; what is sent while a message is handled is linked to it."""
         message = ce.Envelope(
@@ -355,29 +390,56 @@ class Client:
             source=self._source,
             type=event_type,
             time=ce.now_rfc3339(),
-            datacontenttype=ce.JSON_DATA,
-            data=msgspec.Raw(payloads.encode(data)),
             traceparent=next_traceparent(),
         )
         return link(message, correlation_id)
 
-    def _send(self, stream: str, target: str, message: ce.Envelope) -> "asyncio.Future[Ack]":
+    def _send(
+        self, stream: str, target: str, message: ce.Envelope, data: Any, content_type: str | None
+    ) -> "Awaitable[Ack]":
+        """Send JSON that fits at once; anything else takes the longer way."""
+        if content_type is not None or isinstance(data, payloads.RAW) or hasattr(data, "__aiter__"):
+            return self._send_packed(stream, target, message, data, content_type)
+        message.datacontenttype = ce.JSON_DATA
+        message.data = msgspec.Raw(payloads.encode(data))
+        self.rules.check_sent(message)
+        payload = ce.encode(message)
+        if len(payload) > _FITS_BYTES and len(payload) + HEADER_ROOM > self.bus.max_payload:
+            return self._send_packed(stream, target, message, data, content_type)
+        return self._store(stream, target, message, payload, _CE_HEADERS)
+
+    async def _send_packed(
+        self, stream: str, target: str, message: ce.Envelope, data: Any, content_type: str | None
+    ) -> Ack:
+        payload, headers = await self._checked(message, data, content_type)
+        return await self._store(stream, target, message, payload, header_lines(headers))
+
+    def _store(
+        self, stream: str, target: str, message: ce.Envelope, payload: bytes, headers: bytes
+    ) -> "asyncio.Future[Ack]":
         if self._publisher is None:
             raise ClientClosedError
         return self._publisher.publish(
             stream,
             target,
-            ce.encode(message),
+            payload,
             msg_id=f"{self.principal}:{message.id}",
             ack_id=message.id,
-            headers=_CE_HEADERS,
+            headers=headers,
             key=message.partitionkey,
         )
 
-    async def _submit(self, target: str, message: ce.Envelope) -> Ack:
+    async def _submit(self, target: str, message: ce.Envelope, data: Any, content_type: str | None) -> Ack:
         if self._governed is None:
             raise ClientClosedError
-        return await self._governed.send(target, ce.encode(message), {"Content-Type": ce.CONTENT_TYPE})
+        return await self._governed.send(target, *await self._checked(message, data, content_type))
+
+    async def _checked(self, message: ce.Envelope, data: Any, content_type: str | None) -> tuple[bytes, dict[str, str]]:
+        """Return (payload, headers) of a message that fits its type."""
+        if content_type is None and not isinstance(data, payloads.RAW) and not hasattr(data, "__aiter__"):
+            message.datacontenttype, message.data = ce.JSON_DATA, msgspec.Raw(payloads.encode(data))
+            self.rules.check_sent(message)
+        return await self.pack(message, data, content_type)
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -3,12 +3,8 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-import msgspec
-
 from trunkline.http import HttpApi, segment
-from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack
-from trunkline.protocol.resources import EnqueueRequest
 
 
 class Later(TypedDict, total=False):
@@ -25,31 +21,29 @@ def is_later(later: Later) -> bool:
     return later.get("delay_s") is not None or later.get("at") is not None
 
 
-async def publish_later(api: HttpApi, message: ce.Envelope, later: Later) -> Ack:
+async def publish_later(api: HttpApi, payload: bytes, headers: dict[str, str], later: Later) -> Ack:
     """Have an event enter the log when its time comes.
 
     Raises:
         RequestInvalidError: the time is none, or more than a year ahead.
         EnvelopeInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError, ScheduleFullError
     """
-    body = msgspec.Raw(ce.encode(message))
-    query = {"delay_s": later.get("delay_s"), "deliver_at": _moment(later)}
-    return await api.request("POST", api.scoped("/events"), Ack, query=query, body=body, media_type=ce.CONTENT_TYPE)
+    return await _send(api, "/events", payload, headers, later)
 
 
-async def enqueue_later(api: HttpApi, queue: str, message: ce.Envelope, later: Later) -> Ack:
+async def enqueue_later(api: HttpApi, queue: str, payload: bytes, headers: dict[str, str], later: Later) -> Ack:
     """Have work enter its queue when its time comes.
 
     Raises:
         RequestInvalidError: the time is none, or more than a year ahead.
         QueueUnknownError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError, ScheduleFullError
     """
-    wanted = EnqueueRequest(
-        data=message.data, type=message.type, id=message.id, key=message.partitionkey,
-        correlation_id=message.correlationid, causation_id=message.causationid,
-        delay_s=later.get("delay_s"), deliver_at=_moment(later),
-    )  # fmt: skip
-    return await api.post(f"/queues/{segment(queue)}/messages", Ack, wanted)
+    return await _send(api, f"/queues/{segment(queue)}/messages", payload, headers, later)
+
+
+async def _send(api: HttpApi, path: str, payload: bytes, headers: dict[str, str], later: Later) -> Ack:
+    query = {"delay_s": later.get("delay_s"), "deliver_at": _moment(later)}
+    return await api.request("POST", api.scoped(path), Ack, query=query, body=payload, headers=headers)
 
 
 def _moment(later: Later) -> str | None:

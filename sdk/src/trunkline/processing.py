@@ -22,9 +22,10 @@ from trunkline.context import Context, enter
 from trunkline.deferral import put_off
 from trunkline.delivery import Delivery
 from trunkline.idempotency import Once, Place, Store, key_of, was_handled
+from trunkline.packing import PATIENCE_S
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
 from trunkline.protocol.receipts import DEAD, FAILED, HANDLED
 from trunkline.receipts import Book
@@ -41,7 +42,7 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY})
+_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -95,13 +96,23 @@ class Processor:
             await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
-            message = ce.decode(delivery.payload)
+            message = modes.read(delivery.payload, delivery.headers)
             if self._frame.lane == "group":
                 self._client.rules.check_received(message)
-            payload = self._codec.decode(ce.data_bytes(message))
+            if message.dataref is None:
+                payload = self._codec.read(message)
+            else:
+                payload = await self._client.payload(message, self._codec, patience_s=PATIENCE_S)
             enter(message)
             key = partial(key_of, self._place, delivery, message)
-            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload, key=key)
+            context = Context(
+                self._client,
+                message,
+                attempt=delivery.attempt,
+                raw=delivery.payload,
+                headers=delivery.headers,
+                key=key,
+            )
             context.replay_id = delivery.headers.get(frames.HEADER_REPLAY)
             await self._run(payload, context)
         except HandledBeforeError:
@@ -183,13 +194,14 @@ class Processor:
 def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     """Return the headers of a dead letter: where it came from and why it died."""
     kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
-    return kept | {
+    return {
+        **kept, **modes.kept(delivery.headers),
         frames.HEADER_SUBJECT: delivery.subject,
         frames.HEADER_STREAM_SEQ: str(delivery.origin_seq),
         frames.HEADER_DELIVERIES: str(delivery.attempt),
         frames.HEADER_REASON: reason,
         frames.HEADER_ERROR: error[:_ERROR_CHARS],
-    }
+    }  # fmt: skip
 
 
 def describe(error: BaseException) -> frames.AttemptError:
@@ -242,6 +254,6 @@ def _lost(delivery: Delivery) -> _Failure:
 
 def _message_id(delivery: Delivery) -> str:
     try:
-        return ce.decode(delivery.payload).id
+        return modes.read(delivery.payload, delivery.headers).id
     except MessageError:
         return delivery.headers.get(frames.HEADER_MSG_ID, f"seq-{delivery.stream_seq}")

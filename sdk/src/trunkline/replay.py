@@ -17,8 +17,7 @@ from nats.aio.msg import Msg
 from trunkline.connection import Bus, Listener
 from trunkline.delivery import answer_heartbeat, place_of
 from trunkline.http import HttpApi
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import resources, subjects
+from trunkline.protocol import modes, resources, subjects
 from trunkline.protocol.errors import HubUnreachableError, MessageError, UnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.rest.replays import ReplaysApi
@@ -34,6 +33,7 @@ class _Line(msgspec.Struct):
     seq: int
     stored_at: str
     subject: str
+    headers: dict[str, str] = {}
     event: msgspec.Raw = msgspec.Raw(b"")
     raw_base64: str | None = None
 
@@ -131,7 +131,7 @@ class Replay:
                     return
                 consumed += 1
                 self._after_seq = place.stream_seq
-                event = self._decode(place.stream_seq, msg.subject, msg.data)
+                event = self._decode(place.stream_seq, msg.subject, msg.data, msg.headers or {})
                 if event is not None:
                     if self._speed is not None:
                         await self._keep_pace(place.stored_ns)
@@ -153,7 +153,7 @@ class Replay:
                 async for line in lines:
                     payload = bytes(line.event) if line.raw_base64 is None else base64.b64decode(line.raw_base64)
                     self._after_seq = line.seq
-                    event = self._decode(line.seq, line.subject, payload)
+                    event = self._decode(line.seq, line.subject, payload, line.headers)
                     if event is not None:
                         if self._speed is not None:
                             await self._keep_pace(_nanoseconds(line.stored_at))
@@ -171,10 +171,10 @@ class Replay:
                 for raw in lines:
                     yield _decode_line(raw)
 
-    def _decode(self, seq: int, subject: str, payload: bytes) -> ReceivedEvent | None:
+    def _decode(self, seq: int, subject: str, payload: bytes, headers: dict[str, str]) -> ReceivedEvent | None:
         """Return the event, or None for what is none, or is not asked for."""
         try:
-            message = ce.decode(payload)
+            message = modes.read(payload, headers)
         except MessageError:
             self.skipped += 1
             return None

@@ -140,6 +140,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/blobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PutBlob
+         * @description Store the body, of any type, up to `blobs.max_blob_bytes`. Nothing is kept of an upload that breaks off.
+         */
+        post: operations["blobs.put_blob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/blobs/{blob_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetBlob
+         * @description Send a blob, or the part of it that a `Range` header asks for. `Repr-Digest` is that of the whole.
+         */
+        get: operations["blobs.get_blob"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteBlob
+         * @description Delete a blob. Messages that refer to it lose their payload.
+         */
+        delete: operations["blobs.delete_blob"];
+        options?: never;
+        /**
+         * GetBlobHead
+         * @description Tell size, type and digest of a blob.
+         */
+        head: operations["blobs.get_blob_head"];
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/connection": {
         parameters: {
             query?: never;
@@ -240,6 +288,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/event-type-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRules
+         * @description Show what senders are held to: the enforced types with their schemas, and what becomes of unknown ones.
+         */
+        get: operations["schemas.get_rules"];
+        /**
+         * SetRules
+         * @description Say what becomes of events of undeclared types that come through the hub.
+         */
+        put: operations["schemas.set_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListEventTypes
+         * @description List event types, also those that were seen and never declared.
+         */
+        get: operations["schemas.list_event_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEventType
+         * @description Show an event type: its newest schema, who publishes and who consumes it.
+         */
+        get: operations["schemas.get_event_type"];
+        /**
+         * Declare
+         * @description Declare an event type or change what is declared; a schema that is new becomes its next version.
+         */
+        put: operations["schemas.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Delete an event type that nobody uses; events in the log stay.
+         */
+        delete: operations["schemas.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check
+         * @description Tell whether a schema could become the next version, and if not, why; nothing is stored.
+         */
+        post: operations["schemas.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate
+         * @description Tell whether a payload fits an event type; nothing is published.
+         */
+        post: operations["schemas.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListVersions
+         * @description List the versions of an event type, newest first.
+         */
+        get: operations["schemas.list_versions"];
+        put?: never;
+        /**
+         * AddVersion
+         * @description Add a version that is compatible with those before it; one that is there already is returned.
+         */
+        post: operations["schemas.add_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/versions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetVersion
+         * @description Show one version of an event type.
+         */
+        get: operations["schemas.get_version"];
+        /**
+         * DeprecateVersion
+         * @description Let senders no longer use a version, or let them again.
+         */
+        put: operations["schemas.deprecate_version"];
+        post?: never;
+        /**
+         * RemoveVersion
+         * @description Delete a deprecated version; its number is not given again.
+         */
+        delete: operations["schemas.remove_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/versions/{number}/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSchema
+         * @description Return the JSON Schema of a version by itself; events may name this address as their `dataschema`.
+         */
+        get: operations["schemas.get_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/events": {
         parameters: {
             query?: never;
@@ -249,13 +481,15 @@ export interface paths {
         };
         /**
          * Query
-         * @description Read the log, oldest first, or newest first with `newest=true`.
+         * @description Read the log, oldest first, or newest first with `newest=true`; times are those of storing.
          */
         get: operations["events.query"];
         put?: never;
         /**
          * Publish
-         * @description Store one CloudEvent (structured JSON). Answered when the broker has it on disk.
+         * @description Store one CloudEvent (structured or binary), now or later, or a batch. Answered when it is on disk.
+         *
+         *     A batch is answered item by item: 201 when all are stored, 207 when some are not.
          */
         post: operations["events.publish"];
         delete?: never;
@@ -298,6 +532,113 @@ export interface paths {
         get: operations["events.tail"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEvent
+         * @description Show one event by its place in the log.
+         *
+         *     As a resource of ours; with `Accept: application/cloudevents+json` the CloudEvent alone, the very bytes where it was
+         *     stored so; with `mode=binary` its payload, attributes in `ce-` headers.
+         */
+        get: operations["events.get_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListGroups
+         * @description List the groups that follow events, with how far behind each is.
+         */
+        get: operations["events.list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetGroup
+         * @description Show one group with how far behind it is.
+         */
+        get: operations["events.get_group"];
+        put?: never;
+        post?: never;
+        /**
+         * RemoveGroup
+         * @description Remove a group with its cursor; with `force=true` also while workers read as it.
+         */
+        delete: operations["events.remove_group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status
+         * @description Show how far the index over the log is, and how a rebuild gets on.
+         */
+        get: operations["index.status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/index/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rebuild
+         * @description Make the workspace's index anew from the log; queries are answered meanwhile.
+         */
+        post: operations["index.rebuild"];
         delete?: never;
         options?: never;
         head?: never;
@@ -464,6 +805,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListQuarantine
+         * @description List events in the log that do not fit their type, newest first, each with the reasons.
+         */
+        get: operations["schemas.list_quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/queues": {
         parameters: {
             query?: never;
@@ -539,7 +900,9 @@ export interface paths {
         put?: never;
         /**
          * Enqueue
-         * @description Put work into a queue. Answered when the broker has it on disk.
+         * @description Put work into a queue, now or later: a payload with its options, or a CloudEvent as it is.
+         *
+         *     Answered when it is on disk.
          */
         post: operations["queues.enqueue"];
         delete?: never;
@@ -656,6 +1019,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListScheduled
+         * @description List messages that wait for their time, in the order in which they were sent.
+         */
+        get: operations["schedules.list_scheduled"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/scheduled/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetScheduled
+         * @description Show a message that waits for its time, by its id here or its own.
+         */
+        get: operations["schedules.get_scheduled"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel
+         * @description Take a message back before its time. It is gone for good.
+         */
+        delete: operations["schedules.cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/scheduled/{message_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RunScheduled
+         * @description Let a message go out now instead of at its time.
+         */
+        post: operations["schedules.run_scheduled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSchedules
+         * @description List cron schedules by name, each with its next firings.
+         */
+        get: operations["schedules.list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSchedule
+         * @description Show a schedule with its next firings.
+         */
+        get: operations["schedules.get_schedule"];
+        /**
+         * Declare
+         * @description Create a schedule or change it. What it sends carries the name of who declared it last.
+         */
+        put: operations["schedules.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Remove a schedule and the record of its firings; what it sent stays.
+         */
+        delete: operations["schedules.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/firings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListFirings
+         * @description List how a schedule fired, newest first, with the ids of the messages.
+         */
+        get: operations["schedules.list_firings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Let a schedule fire no more until it is resumed.
+         */
+        post: operations["schedules.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Let a schedule fire again, from now on.
+         */
+        post: operations["schedules.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run
+         * @description Fire a schedule now, beside its plan.
+         */
+        post: operations["schedules.run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/skills/{skill}/call": {
         parameters: {
             query?: never;
@@ -715,6 +1270,46 @@ export interface paths {
          * @description Revoke a token at once, with the sessions that stand on it.
          */
         delete: operations["security.revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/trace/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Trace
+         * @description Follow a message: what led to it, who handled it and how long, what it caused. No payloads.
+         */
+        get: operations["index.trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/traces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Traces
+         * @description Show everything of one transaction as trees; with `message_id` the same as `/trace/{message_id}`.
+         */
+        get: operations["index.traces"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -883,6 +1478,17 @@ export interface components {
             items: components["schemas"]["AuditEntry"][];
             next?: string | null;
         };
+        /** BatchItem */
+        BatchItem: {
+            ack?: components["schemas"]["Ack"] | null;
+            problem?: components["schemas"]["Problem"] | null;
+        };
+        /** BatchResult */
+        BatchResult: {
+            failed: number;
+            items: components["schemas"]["BatchItem"][];
+            stored: number;
+        };
         /** CallRequest */
         CallRequest: {
             agent?: string | null;
@@ -892,7 +1498,28 @@ export interface components {
         };
         /** CallResult */
         CallResult: {
+            dataref?: string | null;
             output: unknown;
+        };
+        /** CompatibilityCheck */
+        CompatibilityCheck: {
+            /** @enum {null|string} */
+            compatibility?: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none" | null;
+            /** @enum {null|string} */
+            reading?: "strict" | "lenient" | null;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        /** CompatibilityReport */
+        CompatibilityReport: {
+            /** @enum {string} */
+            compatibility: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none";
+            compatible: boolean;
+            equals?: number | null;
+            problems?: components["schemas"]["Incompatibility"][];
+            /** @enum {string} */
+            reading: "strict" | "lenient";
         };
         /** ComponentHealth */
         ComponentHealth: {
@@ -922,6 +1549,27 @@ export interface components {
             principal: string;
             urls: string[];
             workspace: string;
+        };
+        /** Consumer */
+        Consumer: {
+            agents?: string[];
+            /** @enum {string} */
+            lane: "queue" | "group";
+            name: string;
+            patterns?: string[];
+        };
+        /** Copy */
+        Copy: {
+            group?: string | null;
+            redrive_of?: string | null;
+            replay?: string | null;
+            seq: number;
+            stored_at: string;
+        };
+        /** DayCount */
+        DayCount: {
+            count: number;
+            day: string;
         };
         /** DeadEnd */
         DeadEnd: {
@@ -972,13 +1620,6 @@ export interface components {
             items: components["schemas"]["DeadLetter"][];
             next?: string | null;
         };
-        /** EnqueueRequest */
-        EnqueueRequest: {
-            data?: unknown;
-            id?: string | null;
-            key?: string | null;
-            type?: string | null;
-        };
         /** Event */
         Event: {
             event: {
@@ -990,7 +1631,116 @@ export interface components {
         };
         /** EventPage */
         EventPage: {
+            indexed_up_to?: number | null;
             items: components["schemas"]["Event"][];
+            last_seq?: number | null;
+            next?: string | null;
+        };
+        /** EventType */
+        EventType: {
+            /**
+             * @default backward
+             * @enum {string}
+             */
+            compatibility?: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none";
+            /** @default 0 */
+            count?: number;
+            created_at?: string | null;
+            declared: boolean;
+            deprecated_at?: string | null;
+            /** @default  */
+            description?: string;
+            first_seen_at?: string | null;
+            last_seen_at?: string | null;
+            name: string;
+            newest?: number | null;
+            /** @default  */
+            owner?: string;
+            /**
+             * @default open
+             * @enum {string}
+             */
+            policy?: "open" | "warn" | "enforce";
+            /** @default 0 */
+            quarantined?: number;
+            /**
+             * @default lenient
+             * @enum {string}
+             */
+            reading?: "strict" | "lenient";
+            samples?: unknown[];
+            tags?: string[];
+            updated_at?: string | null;
+            /** @default 0 */
+            versions?: number;
+        };
+        /** EventTypeDeclaration */
+        EventTypeDeclaration: {
+            /** @enum {null|string} */
+            compatibility?: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none" | null;
+            deprecated?: boolean | null;
+            description?: string | null;
+            /** @default  */
+            note?: string;
+            owner?: string | null;
+            /** @enum {null|string} */
+            policy?: "open" | "warn" | "enforce" | null;
+            /** @enum {null|string} */
+            reading?: "strict" | "lenient" | null;
+            samples?: unknown[] | null;
+            schema?: {
+                [key: string]: unknown;
+            } | null;
+            tags?: string[] | null;
+        };
+        /** EventTypeDetail */
+        EventTypeDetail: {
+            consumers?: components["schemas"]["Consumer"][];
+            days?: components["schemas"]["DayCount"][];
+            producers?: components["schemas"]["Producer"][];
+            schema?: {
+                [key: string]: unknown;
+            } | null;
+            type: components["schemas"]["EventType"];
+        };
+        /** EventTypePage */
+        EventTypePage: {
+            items: components["schemas"]["EventType"][];
+            next?: string | null;
+        };
+        /** EventTypeRules */
+        EventTypeRules: {
+            revision: number;
+            types?: components["schemas"]["TypeRule"][];
+            /** @enum {string} */
+            unknown: "allow" | "refuse";
+        };
+        /** EventTypeRulesChange */
+        EventTypeRulesChange: {
+            /** @enum {string} */
+            unknown: "allow" | "refuse";
+        };
+        /** EventTypeVersion */
+        EventTypeVersion: {
+            author: string;
+            created_at: string;
+            dataschema: string;
+            deprecated_at?: string | null;
+            fingerprint: string;
+            note: string;
+            number: number;
+            schema: {
+                [key: string]: unknown;
+            };
+            type: string;
+        };
+        /** EventTypeVersionChange */
+        EventTypeVersionChange: {
+            deprecated: boolean;
+        };
+        /** EventTypeVersionPage */
+        EventTypeVersionPage: {
+            items: components["schemas"]["EventTypeVersion"][];
             next?: string | null;
         };
         /** ExplainRequest */
@@ -1011,11 +1761,87 @@ export interface components {
             detail: string;
             pointer: string;
         };
+        /** Firing */
+        Firing: {
+            at: string;
+            detail: string;
+            message_id: string | null;
+            /** @enum {string} */
+            outcome: "fired" | "manual" | "missed" | "failed";
+            planned_at: string;
+            schedule: string;
+        };
+        /** FiringPage */
+        FiringPage: {
+            items: components["schemas"]["Firing"][];
+            next?: string | null;
+        };
+        /** Group */
+        Group: {
+            ack_wait_s: number;
+            created_at: string;
+            in_flight: number;
+            name: string;
+            oldest_unhandled_at: string | null;
+            oldest_unhandled_s: number | null;
+            rate_per_s: number | null;
+            redelivered: number;
+            retry: components["schemas"]["RetryPolicy"];
+            types: string[];
+            waiting: number;
+            workers_waiting: number;
+        };
+        /** GroupPage */
+        GroupPage: {
+            items: components["schemas"]["Group"][];
+            next?: string | null;
+        };
+        /** Handling */
+        Handling: {
+            agent: string;
+            attempt: number;
+            duration_ms: number;
+            error?: string | null;
+            instance: string;
+            /** @enum {string} */
+            lane: "queue" | "group" | "call";
+            outcome: string;
+            reader: string;
+            redrive_of?: string | null;
+            replay?: string | null;
+            started_at: string;
+            version: string;
+            waited_ms: number | null;
+        };
         /** Health */
         Health: {
             components: components["schemas"]["ComponentHealth"][];
             ok: boolean;
             version: string;
+        };
+        /** Incompatibility */
+        Incompatibility: {
+            detail: string;
+            /** @enum {string} */
+            direction: "backward" | "forward";
+            pointer: string;
+            version: number;
+        };
+        /** IndexStatus */
+        IndexStatus: {
+            progress?: number | null;
+            rebuild_began_at?: string | null;
+            /** @enum {string} */
+            state: "following" | "rebuilding" | "starting";
+            streams: components["schemas"]["IndexedStream"][];
+        };
+        /** IndexedStream */
+        IndexedStream: {
+            behind: number;
+            indexed_up_to: number;
+            last_seq: number;
+            /** @enum {string} */
+            name: "events" | "receipts" | "attempts" | "dead";
         };
         /** Job */
         Job: {
@@ -1050,6 +1876,15 @@ export interface components {
             items: components["schemas"]["Job"][];
             next?: string | null;
         };
+        /** NewEventTypeVersion */
+        NewEventTypeVersion: {
+            /** @default  */
+            note?: string;
+            samples?: unknown[] | null;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
         /** Overview */
         Overview: {
             agents_total: number;
@@ -1078,6 +1913,36 @@ export interface components {
             request_id?: string;
             status: number;
             title: string;
+            type: string;
+        };
+        /** Producer */
+        Producer: {
+            agent?: string | null;
+            /** @default 0 */
+            count?: number;
+            /** @default false */
+            declared?: boolean;
+            first_seen_at?: string | null;
+            last_seen_at?: string | null;
+            /** @default false */
+            observed?: boolean;
+            principal?: string | null;
+        };
+        /** QuarantinePage */
+        QuarantinePage: {
+            items: components["schemas"]["QuarantinedEvent"][];
+            next?: string | null;
+        };
+        /** QuarantinedEvent */
+        QuarantinedEvent: {
+            at: string;
+            id: string;
+            message_id: string;
+            /** @enum {string} */
+            policy: "open" | "warn" | "enforce";
+            reasons: components["schemas"]["FieldError"][];
+            sender: string;
+            seq: number;
             type: string;
         };
         /** Queue */
@@ -1152,6 +2017,7 @@ export interface components {
         Registration: {
             /** @default  */
             description?: string;
+            publishes?: string[];
             readers?: components["schemas"]["ReaderDeclaration"][];
             skills?: components["schemas"]["Skill"][];
             /** @default 0.0.0 */
@@ -1288,6 +2154,66 @@ export interface components {
             in_flight: number;
             tasks_per_s: number;
         };
+        /** Schedule */
+        Schedule: {
+            created_at: string;
+            declaration: components["schemas"]["ScheduleDeclaration"];
+            name: string;
+            next_at: string[];
+            owner: string;
+            paused: boolean;
+            updated_at: string;
+        };
+        /** ScheduleDeclaration */
+        ScheduleDeclaration: {
+            cron: string;
+            data?: unknown;
+            /** @default  */
+            description?: string;
+            event?: string | null;
+            /** @default 0 */
+            jitter_s?: number;
+            key?: string | null;
+            /**
+             * @default skip
+             * @enum {string}
+             */
+            misfire?: "skip" | "once";
+            queue?: string | null;
+            subject?: string | null;
+            /** @default UTC */
+            timezone?: string;
+            type?: string | null;
+        };
+        /** SchedulePage */
+        SchedulePage: {
+            items: components["schemas"]["Schedule"][];
+            next?: string | null;
+        };
+        /** Scheduled */
+        Scheduled: {
+            attempt: number;
+            by: string;
+            due_at: string;
+            id: string;
+            /** @enum {string} */
+            kind: "task" | "event" | "retry";
+            message_id: string;
+            preview: string;
+            scheduled_at: string;
+            size_bytes: number;
+            target: string;
+        };
+        /** ScheduledDetail */
+        ScheduledDetail: {
+            item: components["schemas"]["Scheduled"];
+            payload: unknown;
+        };
+        /** ScheduledPage */
+        ScheduledPage: {
+            items: components["schemas"]["Scheduled"][];
+            next?: string | null;
+        };
         /** SigninLink */
         SigninLink: {
             expires_at: string;
@@ -1309,6 +2235,29 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             tags?: string[];
+        };
+        /** Span */
+        Span: {
+            agent: string | null;
+            depth: number;
+            duration_ms: number;
+            end: string | null;
+            /** @enum {string} */
+            kind: "sent" | "handling" | "dead_letter" | "redrive" | "waiting";
+            message_id: string;
+            name: string;
+            offset_ms: number;
+            outcome: string | null;
+            start: string;
+        };
+        /** StoredBlob */
+        StoredBlob: {
+            content_type: string;
+            created_at: string;
+            digest: string;
+            id: string;
+            size_bytes: number;
+            url: string;
         };
         /** Subscribed */
         Subscribed: {
@@ -1351,6 +2300,84 @@ export interface components {
             name: string;
             principal?: string | null;
             scopes: string[];
+        };
+        /** Trace */
+        Trace: {
+            ancestors: components["schemas"]["TraceNode"][];
+            behind: number;
+            correlation_id: string | null;
+            message_id: string | null;
+            messages: number;
+            roots: components["schemas"]["TraceNode"][];
+            timeline: components["schemas"]["Span"][];
+            truncated: boolean;
+        };
+        /** TraceNode */
+        TraceNode: {
+            causation_id: string | null;
+            children: components["schemas"]["TraceNode"][];
+            copies: components["schemas"]["Copy"][];
+            correlation_id: string | null;
+            dead_letters: components["schemas"]["TracedLetter"][];
+            handlings: components["schemas"]["Handling"][];
+            id: string;
+            is_cloudevent: boolean;
+            /** @enum {string} */
+            kind: "event" | "task" | "call" | "unknown";
+            sender: string;
+            sent_at: string | null;
+            size_bytes: number | null;
+            source: string;
+            stored_at: string | null;
+            subject: string | null;
+            trace_id: string | null;
+            type: string;
+            waiting: components["schemas"]["Waiting"][];
+        };
+        /** TracedLetter */
+        TracedLetter: {
+            died_at: string;
+            error: string;
+            id: string | null;
+            /** @enum {string} */
+            lane: "queue" | "group" | "call";
+            reader: string;
+            reason: string;
+            redriven_at?: string | null;
+            redriven_by?: string | null;
+        };
+        /** TypeRule */
+        TypeRule: {
+            name: string;
+            /** @enum {string} */
+            policy: "open" | "warn" | "enforce";
+            versions: components["schemas"]["VersionRule"][];
+        };
+        /** ValidationReport */
+        ValidationReport: {
+            errors?: components["schemas"]["FieldError"][];
+            valid: boolean;
+            version?: number | null;
+        };
+        /** ValidationRequest */
+        ValidationRequest: {
+            data: unknown;
+            version?: number | null;
+        };
+        /** VersionRule */
+        VersionRule: {
+            /** @default true */
+            live?: boolean;
+            number: number;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        /** Waiting */
+        Waiting: {
+            group: string;
+            /** @enum {string} */
+            state: "waiting" | "in_flight";
         };
         /** Whoami */
         Whoami: {
@@ -1691,6 +2718,141 @@ export interface operations {
             };
         };
     };
+    "blobs.put_blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": string;
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredBlob"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.get_blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                blob_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.delete_blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                blob_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.get_blob_head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                blob_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
     "security.connection": {
         parameters: {
             query?: never;
@@ -1862,6 +3024,502 @@ export interface operations {
             };
         };
     };
+    "schemas.get_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeRules"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.set_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeRulesChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeRules"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.list_event_types": {
+        parameters: {
+            query?: {
+                text?: string | null;
+                owner?: string | null;
+                tag?: string | null;
+                deprecated?: boolean | null;
+                declared?: boolean | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.get_event_type": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeDetail"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.remove": {
+        parameters: {
+            query?: {
+                /** @description Delete it though it is in use. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompatibilityCheck"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatibilityReport"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValidationRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationReport"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.list_versions": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersionPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.add_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEventTypeVersion"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersion"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.get_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersion"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.deprecate_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeVersionChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersion"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.remove_version": {
+        parameters: {
+            query?: {
+                /** @description Delete it though it is in use. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.get_schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "events.query": {
         parameters: {
             query?: {
@@ -1870,6 +3528,11 @@ export interface operations {
                 subject?: string | null;
                 correlation_id?: string | null;
                 since?: string | null;
+                until?: string | null;
+                /** @description The CloudEvent's id. */
+                id?: string | null;
+                sender?: string | null;
+                trace_id?: string | null;
                 newest?: boolean;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
@@ -1906,7 +3569,12 @@ export interface operations {
     };
     "events.publish": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait before it is stored in the log. */
+                delay_s?: number | null;
+                /** @description RFC 3339: wait until then; not together with `delay_s`. */
+                deliver_at?: string | null;
+            };
             header?: never;
             path: {
                 workspace: string;
@@ -1915,10 +3583,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "*/*": string;
                 "application/cloudevents+json": {
                     correlationid?: string;
                     /** @description The payload, any JSON */
                     data?: unknown;
+                    /** @description The payload, if it is not JSON */
+                    data_base64?: string;
+                    /** @description media type of the payload */
+                    datacontenttype?: string;
+                    /** @description where the payload lies, if not here */
+                    dataref?: string;
                     id: string;
                     source: string;
                     /** @constant */
@@ -1929,6 +3604,26 @@ export interface operations {
                     traceparent?: string;
                     type: string;
                 };
+                "application/cloudevents-batch+json": {
+                    correlationid?: string;
+                    /** @description The payload, any JSON */
+                    data?: unknown;
+                    /** @description The payload, if it is not JSON */
+                    data_base64?: string;
+                    /** @description media type of the payload */
+                    datacontenttype?: string;
+                    /** @description where the payload lies, if not here */
+                    dataref?: string;
+                    id: string;
+                    source: string;
+                    /** @constant */
+                    specversion: "1.0";
+                    subject?: string;
+                    /** @description RFC 3339 */
+                    time?: string;
+                    traceparent?: string;
+                    type: string;
+                }[];
             };
         };
         responses: {
@@ -1938,7 +3633,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ack"];
+                    "application/json": components["schemas"]["Ack"] | components["schemas"]["BatchResult"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2008,6 +3703,202 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.get_event": {
+        parameters: {
+            query?: {
+                mode?: "binary" | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.list_groups": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.get_group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.remove_group": {
+        parameters: {
+            query?: {
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexStatus"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2286,6 +4177,45 @@ export interface operations {
             };
         };
     };
+    "schemas.list_quarantine": {
+        parameters: {
+            query?: {
+                /** @description Only events of this type. */
+                type?: string | null;
+                sender?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "queues.list_queues": {
         parameters: {
             query?: {
@@ -2424,7 +4354,12 @@ export interface operations {
     };
     "queues.enqueue": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description For a CloudEvent: seconds to wait before it enters. */
+                delay_s?: number | null;
+                /** @description For a CloudEvent: RFC 3339, wait until then. */
+                deliver_at?: string | null;
+            };
             header?: never;
             path: {
                 workspace: string;
@@ -2434,7 +4369,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["EnqueueRequest"];
+                "*/*": string;
+                "application/cloudevents+json": {
+                    correlationid?: string;
+                    /** @description The payload, any JSON */
+                    data?: unknown;
+                    /** @description The payload, if it is not JSON */
+                    data_base64?: string;
+                    /** @description media type of the payload */
+                    datacontenttype?: string;
+                    /** @description where the payload lies, if not here */
+                    dataref?: string;
+                    id: string;
+                    source: string;
+                    /** @constant */
+                    specversion: "1.0";
+                    subject?: string;
+                    /** @description RFC 3339 */
+                    time?: string;
+                    traceparent?: string;
+                    type: string;
+                };
+                "application/json": {
+                    causation_id?: string | null;
+                    correlation_id?: string | null;
+                    data?: unknown;
+                    delay_s?: number | null;
+                    deliver_at?: string | null;
+                    id?: string | null;
+                    key?: string | null;
+                    type?: string | null;
+                };
+                "application/msgpack": {
+                    causation_id?: string | null;
+                    correlation_id?: string | null;
+                    data?: unknown;
+                    delay_s?: number | null;
+                    deliver_at?: string | null;
+                    id?: string | null;
+                    key?: string | null;
+                    type?: string | null;
+                };
             };
         };
         responses: {
@@ -2700,6 +4675,405 @@ export interface operations {
             };
         };
     };
+    "schedules.list_scheduled": {
+        parameters: {
+            query?: {
+                /** @description Only what goes to this queue. */
+                queue?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.get_scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledDetail"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.run_scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scheduled"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.list_schedules": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.get_schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.list_firings": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiringPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "agents.call": {
         parameters: {
             query?: never;
@@ -2825,6 +5199,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.traces": {
+        parameters: {
+            query?: {
+                message_id?: string | null;
+                correlation_id?: string | null;
+                trace_id?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {

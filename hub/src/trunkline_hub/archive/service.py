@@ -128,10 +128,10 @@ class Archives:
 
     async def state(self, workspace: str) -> Archive:
         """Return what is archived, and how far that is behind."""
-        segments = await self.segments(workspace)
         log = await log_info(self._bus, workspace)
-        last = segments[-1] if segments else None
         head = model.Head(last_seq=0, manifest="") if self.shelf is None else await self.head(workspace)
+        segments = await self.segments(workspace)  # last: what the head ends with is among them
+        last = segments[-1] if segments else None
         position = max(last.last_seq if last else 0, head.last_seq)
         return Archive(
             enabled=self.shelf is not None,

@@ -15,7 +15,7 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from trunkline.delivery import Delivery, first_attempt, origin_seq
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.wire import header_lines
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored, read_next, read_one
@@ -27,7 +27,7 @@ from trunkline_hub.core.component import Component
 _log = structlog.get_logger("backstop")
 _SCAN_S = 30.0
 _SCAN_LIMIT = 500
-_KEPT_HEADERS = ("Content-Type", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
+_KEPT_HEADERS = (frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
 REASON = "deliveries_exhausted"
 
 
@@ -106,6 +106,7 @@ async def bury(bus: HubBus, stream: str, consumer: str, message: Stored, deliver
     reader = subjects.untoken(consumer.split("_", 1)[1])
     workspace = stream.split("_", 1)[1]
     headers = {
+        **modes.kept(message.headers),
         **{name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers},
         frames.HEADER_SUBJECT: message.subject,
         frames.HEADER_STREAM_SEQ: str(origin_seq(message.headers, message.seq)),

@@ -4,6 +4,7 @@ import asyncio
 from typing import ClassVar
 
 import structlog
+from nats.js import JetStreamContext
 from nats.js.manager import JetStreamManager
 
 from trunkline.connection import Bus, Dial
@@ -69,6 +70,15 @@ class HubBus(Component):
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
 
+    def client_context(self) -> JetStreamContext:
+        """Return the API that also pulls.
+
+        Raises:
+            BusUnavailableError: the broker is away.
+        """
+        self.js()
+        return self.bus.client.jetstream(timeout=5)
+
     async def publish_task(self, workspace: str, principal: str, queue: str, message: ce.Envelope) -> Ack:
         """Store work in a queue on behalf of `principal`."""
         subject = subjects.task(workspace, queue, principal)
@@ -79,10 +89,19 @@ class HubBus(Component):
         subject = subjects.event(workspace, subjects.HUB, event_type)
         await self.store(subjects.events_stream(workspace), subject, raw, msg_id=f"{subjects.HUB}:{fact_id}")
 
-    async def store(self, stream: str, subject: str, raw: bytes, *, msg_id: str, headers: bytes = _CE_HEADERS) -> Ack:
-        """Store ready bytes and wait for the broker's acknowledgement."""
+    async def store(
+        self,
+        stream: str,
+        subject: str,
+        raw: bytes,
+        *,
+        msg_id: str,
+        headers: bytes = _CE_HEADERS,
+        key: str | None = None,
+    ) -> Ack:
+        """Store ready bytes and wait for the broker's acknowledgement; those of one `key` keep their order."""
         try:
-            return await self.publisher.publish(stream, subject, raw, msg_id=msg_id, headers=headers)
+            return await self.publisher.publish(stream, subject, raw, msg_id=msg_id, headers=headers, key=key)
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
 

@@ -9,7 +9,7 @@ from trunkline.client import Client
 from trunkline.connection import Bus
 from trunkline.context import Context
 from trunkline.delivery import Delivery
-from trunkline.payloads import Codec
+from trunkline.payloads import Codec, Nothing
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
@@ -20,8 +20,8 @@ from trunkline_hub.bus.connection import HubBus
 
 _ACK_WAIT_S = 30.0
 
-Work = Callable[[Delivery, bytes, Context], Awaitable[None]]
-"""What is done with one message: as it was delivered, its payload, its context."""
+Work = Callable[[Delivery, Context], Awaitable[None]]
+"""What is done with one message: as it was delivered, and its context. Its payload is carried on, not looked into."""
 
 
 class _Trusting:
@@ -47,6 +47,9 @@ class Desk:
     def bus(self) -> Bus:
         return self._bus.bus
 
+    async def payload(self, message: ce.Envelope, codec: Codec, *, patience_s: float) -> None:
+        """Leave a payload that travels by reference where it is."""
+
     def store(
         self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None
     ) -> "asyncio.Future[Ack]":
@@ -65,7 +68,7 @@ class Worker:
         client = cast("Client", Desk(bus, workspace))  # all that is asked of it there
         self._receipts = Receipts(client, identity.agent, identity.instance, identity.version)
         book = self._receipts.book(frame.lane, frame.name)
-        self._processor = Processor(client, frame, Codec(bytes), self._run, identity, book=book)
+        self._processor = Processor(client, frame, Codec(Nothing), self._run, identity, book=book)
         self._reader = Reader(bus.bus, frame, self._handle, concurrency=concurrency)
 
     async def start(self) -> None:
@@ -82,8 +85,8 @@ class Worker:
         self._current.set(delivery)
         await self._processor.handle(delivery)
 
-    async def _run(self, payload: bytes, context: Context) -> None:
-        await self._work(self._current.get(), payload, context)
+    async def _run(self, _payload: None, context: Context) -> None:
+        await self._work(self._current.get(), context)
 
 
 def group_frame(workspace: str, group: str, retry: RetryPolicy) -> frames.Reader:

@@ -186,6 +186,18 @@ class History:
                     return found, page.position
         return found, None
 
+    async def one(self, workspace: str, seq: int) -> Stored | None:
+        """Return what lies or lay at a place in the log, or None where nothing is known of it."""
+        found = await read_one(self._bus, subjects.events_stream(workspace), seq)
+        if found is not None or await self.begins_before(workspace, seq - 1) is None:
+            return found
+        span = Span(after_seq=seq - 1, until_seq=seq)
+        async with contextlib.aclosing(self.scan(workspace, [subjects.event_filter(workspace, ">")], span)) as pages:
+            async for page in pages:
+                if page.items:
+                    return page.items[0]
+        return None
+
     async def count_in_log(self, workspace: str, filters: Sequence[str], span: Span) -> int:
         """Return how many messages of a span the log itself holds."""
         stream = subjects.events_stream(workspace)

@@ -4,7 +4,8 @@
      "headers":{…},"event":{…}}
 
 `event` is the CloudEvent byte for byte. What is not one line of JSON stands
-under `raw_base64` instead, so a line gives back exactly what was stored.
+under `raw_base64` instead, and so does the payload of an event in binary mode,
+whose attributes are headers; so a line gives back exactly what was stored.
 """
 
 import base64
@@ -12,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from trunkline.protocol import subjects
+from trunkline.protocol import binary, subjects
 from trunkline_hub.bus.log import Stored
 from trunkline_hub.core.clock import rfc3339
 
@@ -39,7 +40,7 @@ _decoder = msgspec.json.Decoder(Line)
 def to_line(stored: Stored) -> bytes:
     """Return the line of a stored message, its line break included."""
     payload = stored.payload
-    plain = _is_one_line_of_json(payload)
+    plain = not binary.is_binary(stored.headers) and _is_one_line_of_json(payload)
     line = Line(
         seq=stored.seq, stored_at=rfc3339(stored.stored_at), sender=_sender(stored.subject), subject=stored.subject,
         headers={name: value for name, value in stored.headers.items() if name not in _BATCH_HEADERS},

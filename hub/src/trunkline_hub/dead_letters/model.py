@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import ConflictError, TrunklineError
 from trunkline.protocol.homes import home
 from trunkline.protocol.subjects import Lane
@@ -42,7 +42,7 @@ class Corpse:
 def examine(dead_subject: str, payload: bytes, headers: dict[str, str]) -> Corpse:
     """Return what a message in the dead-letter stream says about itself; never fails on its contents."""
     workspace, lane, reader = reader_of(dead_subject)
-    message = _envelope(payload)
+    message = _envelope(payload, headers)
     subject = headers.get(frames.HEADER_SUBJECT, "")
     return Corpse(
         workspace=workspace,
@@ -84,6 +84,12 @@ def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> st
     return found
 
 
+def redrive_headers(letter_id: str, headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers of a letter sent back: the event's own, and that a replay's copy still is one."""
+    of_replay = {name: headers[name] for name in (frames.HEADER_REPLAY,) if name in headers}
+    return modes.kept(headers) | of_replay | {frames.HEADER_REDRIVE_OF: letter_id}
+
+
 def show_headers(headers: dict[str, str]) -> dict[str, str]:
     """Return headers as JSON can carry them, whatever bytes they are made of."""
     return {storable(name, SHOWN_BYTES): storable(value, SHOWN_BYTES) for name, value in headers.items()}
@@ -105,9 +111,9 @@ def show(payload: bytes) -> tuple[Any, str, bool]:
     return text, "text", cut
 
 
-def _envelope(payload: bytes) -> ce.Envelope | None:
+def _envelope(payload: bytes, headers: dict[str, str]) -> ce.Envelope | None:
     try:
-        return ce.decode(payload)
+        return modes.read(payload, headers)
     except TrunklineError:
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import subjects
 from trunkline.protocol.errors import DeadLetterRedrivenError, DeadLetterUnknownError
 from trunkline.protocol.frames import Attempt
 from trunkline.protocol.resources import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
@@ -84,12 +84,7 @@ class DeadLetters:
         stored = await self._stored(workspace, row)
         ack = await self._bus.store(
             subjects.reader_stream(workspace, row.lane), subject, stored.payload, msg_id=f"redrive:{row.id}",
-            headers=header_lines(
-                {
-                    "Content-Type": stored.headers.get("Content-Type", "application/octet-stream"),
-                    frames.HEADER_REDRIVE_OF: row.id,
-                }
-            ),
+            headers=header_lines(model.redrive_headers(row.id, stored.headers)),
         )  # fmt: skip
         async with self._db.write() as tx:
             if await store.mark_redriven(tx, workspace, letter_id, by.name):

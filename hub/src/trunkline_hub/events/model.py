@@ -14,6 +14,9 @@ MAX_ATTEMPTS = 1000
 MAX_ACK_WAIT_S = 86400.0
 OF_A_HANDLER = "~"
 """What the names of declared handlers' groups begin with; no agent can name one so."""
+MAX_BATCH = 1000
+"""Events in one request."""
+_MAX_SEQ_DIGITS = 18
 _TYPE = re.compile(r"[^\s*>]{1,255}")
 
 
@@ -26,6 +29,12 @@ def check_type(event_type: str) -> None:
     if not _TYPE.fullmatch(event_type):
         detail = "must be 1 to 255 characters without spaces, '*' or '>'"
         raise RequestInvalidError(errors=[FieldError("/type", detail)])
+
+
+def place(text: str) -> int | None:
+    """Return the place in the log that `text` names, or None where it names none."""
+    fits = text.isascii() and text.isdigit() and len(text) <= _MAX_SEQ_DIGITS
+    return int(text) or None if fits else None
 
 
 def check_group(pointer: str, max_attempts: int, ack_wait_s: float) -> None:

@@ -17,6 +17,7 @@ from trunkline_hub.bus.desk import Work, Worker, group_frame
 from trunkline_hub.bus.signals import NobodyThereError
 from trunkline_hub.bus.workforce import Key, Post, Workforce
 from trunkline_hub.core.filters import Filter
+from trunkline_hub.core.incoming import plain
 from trunkline_hub.db import Database
 from trunkline_hub.handlers import model, store
 from trunkline_hub.handlers.ports import Caller, EventLane, QueueLane, TypeRules
@@ -72,16 +73,17 @@ class HandlerRunner(Workforce):
         takes = Filter(wanted.match)
         hop = f"{workspace}/{_HOP}{name}"
 
-        async def work(delivery: Delivery, payload: bytes, context: Context) -> None:
+        async def work(delivery: Delivery, context: Context) -> None:
             message = context.message
             await self._lanes.types.check_received(workspace, message)
-            facts = model.facts_of(message, subjects.sender_of(delivery.subject), delivery.payload, takes)
+            extensions = context.extensions if takes.needs_attributes else {}
+            facts = model.facts_of(message, subjects.sender_of(delivery.subject), extensions, takes)
             if not takes.matches(facts):
                 return
             hops = model.hops_after(delivery.headers, hop)
             if hops is None:
                 raise PermanentError(f"The event goes in circles: it came by {delivery.headers[model.HEADER_HOPS]}")
-            onward = model.onward(workspace, name, wanted, message, payload)
+            onward = model.onward(workspace, name, wanted, message)
             if wanted.action == "call":
                 await self._call(workspace, sender, wanted, onward)
             else:
@@ -100,12 +102,12 @@ class HandlerRunner(Workforce):
         self, workspace: str, sender: str, wanted: HandlerDeclaration, message: ce.Envelope, hops: str
     ) -> None:
         """Store work or an event; the broker stores it once, however often it is sent within two minutes."""
-        raw = ce.encode(message)
-        headers = {"Content-Type": ce.CONTENT_TYPE, model.HEADER_HOPS: hops}
+        event = plain(message)
         msg_id = f"{sender}:{message.id}"
+        hopped = {model.HEADER_HOPS: hops}
         if wanted.action == "enqueue":
             async with self._db.read() as tx:
                 await self._lanes.queues.require(tx, workspace, wanted.target)
-            await self._lanes.queues.forward(workspace, sender, wanted.target, raw, msg_id=msg_id, headers=headers)
+            await self._lanes.queues.forward(workspace, sender, wanted.target, event, msg_id=msg_id, extra=hopped)
         else:
-            await self._lanes.events.forward(workspace, sender, raw, msg_id=msg_id, headers=headers)
+            await self._lanes.events.forward(workspace, sender, event, msg_id=msg_id, extra=hopped)

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
+from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol.errors import FieldError, HandlerLoopError, RequestInvalidError
+from trunkline.protocol.errors import FieldError, HandlerLoopError, MessageError, RequestInvalidError
 from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.resources import HandlerAction, HandlerDeclaration
 from trunkline_hub.core.filters import Facts, Filter, type_matches
@@ -25,6 +24,7 @@ SCOPES: Mapping[HandlerAction, str] = {"call": "agents:call", "enqueue": "queues
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TARGET = re.compile(r"[^\s*>]{1,255}")
 _CORE = frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "data_base64"})
+_ANY = Codec(Any)
 _NAMED = [name for name in ce.Envelope.__struct_fields__ if name not in _CORE]
 
 
@@ -66,13 +66,13 @@ def retry_of(wanted: HandlerDeclaration) -> RetryPolicy:
     return wanted.retry or RetryPolicy()
 
 
-def facts_of(message: ce.Envelope, sender: str, raw: bytes, takes: Filter) -> Facts:
-    """Return what a match may ask about an event; payload and extensions only where it does."""
-    data = msgspec.json.decode(message.data) if takes.needs_data and bytes(message.data) else None
+def facts_of(message: ce.Envelope, sender: str, extensions: Mapping[str, Any], takes: Filter) -> Facts:
+    """Return what a match may ask about an event; payload and attributes only where it does."""
+    data = readable(message) if takes.needs_data and message.dataref is None else None
     attributes: dict[str, Any] = {}
     if takes.needs_attributes:
         attributes = {name: value for name in _NAMED if (value := getattr(message, name)) is not None}
-        attributes |= ce.extensions(raw)
+        attributes |= extensions
     return Facts(
         type=message.type,
         source=message.source,
@@ -83,14 +83,19 @@ def facts_of(message: ce.Envelope, sender: str, raw: bytes, takes: Filter) -> Fa
     )
 
 
-def onward(workspace: str, name: str, wanted: HandlerDeclaration, message: ce.Envelope, data: bytes) -> ce.Envelope:
+def readable(message: ce.Envelope) -> Any:
+    """Return the payload as conditions see it; what is in no known format is as good as absent."""
+    try:
+        return _ANY.read(message)
+    except MessageError:
+        return None
+
+
+def onward(workspace: str, name: str, wanted: HandlerDeclaration, message: ce.Envelope) -> ce.Envelope:
     """Return what a handler sends for an event: linked to it, and with the same id whenever it is sent again."""
     types = {"call": f"call.{wanted.target}", "enqueue": f"task.{wanted.target}", "publish": wanted.target}
-    return ce.new_envelope(
-        type=types[wanted.action], source=f"/{workspace}/handlers/{name}", data=data or None,
-        id=f"{message.id}.{name}", subject=message.subject, partitionkey=message.partitionkey,
-        correlationid=message.correlationid or message.id, causationid=message.id, traceparent=message.traceparent,
-    )  # fmt: skip
+    source = f"/{workspace}/handlers/{name}"
+    return ce.caused_by(message, type=types[wanted.action], source=source, id=f"{message.id}.{name}")
 
 
 def hops_after(headers: Mapping[str, str], hop: str) -> str | None:

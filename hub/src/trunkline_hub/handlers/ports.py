@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack, RetryPolicy
+from trunkline_hub.core.incoming import Incoming
 from trunkline_hub.db import Tx
 
 
@@ -21,7 +22,7 @@ class QueueLane(Protocol):
     async def require(self, tx: Tx, workspace: str, name: str) -> Any: ...
 
     async def forward(
-        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+        self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str, extra: dict[str, str]
     ) -> Ack: ...
 
 
@@ -29,7 +30,7 @@ class EventLane(Protocol):
     """Stores events."""
 
     async def forward(
-        self, workspace: str, principal: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+        self, workspace: str, principal: str, event: Incoming, *, msg_id: str, extra: dict[str, str]
     ) -> Ack: ...
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol import envelope as ce
+from trunkline.protocol import binary, modes
 from trunkline.protocol.errors import MessageError
 from trunkline.protocol.resources import Finding, Verification
 
 _LISTED = 200
 """Findings that are kept with their details; all are counted."""
 _NOTICES = frozenset({"undecodable", "unarchived"})
-_BINARY = "ce-specversion"
 
 
 @dataclass
@@ -73,17 +72,17 @@ def gaps(before: int, seqs: Iterable[int]) -> list[tuple[int, int]]:
     return absent
 
 
-def digest(subject: str, payload: bytes) -> str:
-    """Return what tells one message from another."""
-    return hashlib.sha256(subject.encode() + b"\n" + payload).hexdigest()
+def digest(subject: str, payload: bytes, headers: Mapping[str, str]) -> str:
+    """Return what tells one message from another; in binary mode, an event's attributes are headers."""
+    attributes = "".join(f"{name.lower()}: {value}\n" for name, value in sorted(modes.kept(headers).items()))
+    told = attributes if binary.is_binary(headers) else ""
+    return hashlib.sha256(f"{subject}\n{told}".encode() + payload).hexdigest()
 
 
 def what_is_wrong(payload: bytes, headers: Mapping[str, str]) -> str | None:
     """Return why an event cannot be decoded, or None."""
-    if any(name.lower() == _BINARY for name in headers):
-        return None
     try:
-        ce.decode(payload)
+        modes.read(payload, headers)
     except MessageError as error:
         return str(error)
     return None

@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from trunkline.protocol import subjects
+from trunkline.protocol import modes, subjects
 from trunkline.protocol.errors import ArchiveDamagedError, UnavailableError
 from trunkline.protocol.resources import Job, Segment
 from trunkline_hub.archive import Archives
@@ -77,7 +77,11 @@ class Witness(Component):
                 minute=0, second=0, microsecond=0
             )
             await store.add(
-                tx, workspace, stored.seq, model.digest(stored.subject, stored.payload), lasting=first_of_hour
+                tx,
+                workspace,
+                stored.seq,
+                model.digest(stored.subject, stored.payload, stored.headers),
+                lasting=first_of_hour,
             )
             await store.prune(tx, workspace, first_seq=log.first_seq, dense_since=now - _DENSE)
 
@@ -225,8 +229,9 @@ class Verifier:
 
 def _is_copy(copy: Stored, original: Stored) -> bool:
     """Whether both are the same event; of what was sent once more to a group, the archive holds only the place."""
-    same_place = copy.subject == original.subject
-    return same_place and (copy.payload == original.payload or not _is_event(copy.subject))
+    if copy.subject != original.subject or not _is_event(copy.subject):
+        return copy.subject == original.subject
+    return copy.payload == original.payload and modes.kept(copy.headers) == modes.kept(original.headers)
 
 
 def _is_event(subject: str) -> bool:
@@ -235,7 +240,7 @@ def _is_event(subject: str) -> bool:
 
 def _note_changed(report: Report, batch: list[Stored], noted: dict[int, str]) -> None:
     for item in batch:
-        if item.seq in noted and noted[item.seq] != model.digest(item.subject, item.payload):
+        if item.seq in noted and noted[item.seq] != model.digest(item.subject, item.payload, item.headers):
             report.add("differs", "log", item.seq, item.seq, "another message stood here: the log lost its end once")
 
 

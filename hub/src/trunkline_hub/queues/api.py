@@ -1,19 +1,26 @@
 """Routes of queues."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Router, get, post, put
+from litestar.params import QueryParameter
 
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
 from trunkline_hub.bus import Reconciler
+from trunkline_hub.bus.schedule import Later
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues.service import Queues
 from trunkline_hub.web import requires
+from trunkline_hub.web.cloudevents import is_event, receive
+from trunkline_hub.web.negotiation import decode_body
+from trunkline_hub.web.openapi import body_or_event
 from trunkline_hub.web.parameters import Cursor, Limit
 
 AnyRequest = Request[Principal, Any, Any]
+Delay = Annotated[float | None, QueryParameter(description="For a CloudEvent: seconds to wait before it enters.")]
+DeliverAt = Annotated[str | None, QueryParameter(description="For a CloudEvent: RFC 3339, wait until then.")]
 
 
 @get("/queues", opt=requires("queues:read"))
@@ -47,10 +54,27 @@ async def get_declaration(workspace: str, name: str, tx: Tx, queues: Queues) -> 
     return await queues.declaration(tx, workspace, name)
 
 
-@post("/queues/{name:str}/messages", opt=requires("queues:submit", audited=False))
-async def enqueue(workspace: str, name: str, data: EnqueueRequest, request: AnyRequest, queues: Queues) -> Ack:
-    """Put work into a queue. Answered when the broker has it on disk."""
-    return await queues.enqueue(request.user, workspace, name, data)
+@post(
+    "/queues/{name:str}/messages", opt=requires("queues:submit", audited=False),
+    operation_class=body_or_event(EnqueueRequest),
+)  # fmt: skip
+async def enqueue(
+    workspace: str,
+    name: str,
+    body: bytes,
+    request: AnyRequest,
+    queues: Queues,
+    delay_s: Delay = None,
+    deliver_at: DeliverAt = None,
+) -> Ack:
+    """Put work into a queue, now or later: a payload with its options, or a CloudEvent as it is.
+
+    Answered when it is on disk.
+    """
+    if is_event(request):
+        later = Later(delay_s=delay_s, deliver_at=deliver_at)
+        return await queues.enqueue_event(request.user, workspace, name, receive(request, body), later)
+    return await queues.enqueue(request.user, workspace, name, decode_body(request, body, EnqueueRequest))
 
 
 router = Router(

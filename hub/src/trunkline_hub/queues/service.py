@@ -17,6 +17,7 @@ from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
 from trunkline_hub.bus.state import EMPTY, ReaderState, reader_state, reader_states
 from trunkline_hub.core.clock import rfc3339
+from trunkline_hub.core.incoming import Incoming, plain
 from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -111,20 +112,28 @@ class Queues:
             traceparent=current_traceparent.get(),
         )  # fmt: skip
         if due is not None:
-            return await self._enqueue_later(principal, workspace, name, message, due)
+            return await self._enqueue_later(principal, workspace, name, plain(message), due)
         return await self._bus.publish_task(workspace, principal.name, name, message)
 
     async def forward(
-        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+        self,
+        workspace: str,
+        principal: str,
+        queue: str,
+        event: Incoming,
+        *,
+        msg_id: str,
+        extra: dict[str, str] | None = None,
     ) -> Ack:
-        """Put a message as it is into a queue, under its sender's pinned name.
+        """Put a message as it is into a queue, under its sender's pinned name, with `extra` headers.
 
         Raises:
             QueueFullError, MessageTooLargeError, BusUnavailableError
         """
-        subject = subjects.task(workspace, queue, principal)
-        stream = subjects.tasks_stream(workspace)
-        return await self._bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers))
+        return await self._bus.store(
+            subjects.tasks_stream(workspace), subjects.task(workspace, queue, principal), event.payload,
+            msg_id=msg_id, headers=header_lines(event.headers | (extra or {})), key=event.message.partitionkey,
+        )  # fmt: skip
 
     async def require(self, tx: Tx, workspace: str, name: str) -> Any:
         """Return a queue's row, or raise QueueUnknownError."""
@@ -156,6 +165,25 @@ class Queues:
             await self._row(tx, workspace, name)
         await self._bus.store(subjects.tasks_stream(workspace), subject, raw, msg_id=store_id, headers=headers)
 
+    async def enqueue_event(
+        self, principal: Principal, workspace: str, name: str, event: Incoming, later: schedule.Later = schedule.NOW
+    ) -> Ack:
+        """Put a CloudEvent into a queue as it came, under the principal's pinned name; now or later.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
+        """
+        async with self._db.read() as tx:
+            await self._row(tx, workspace, name)
+            due = later.due(tx.clock.now(), where="query:")
+        message = event.message
+        if due is not None:
+            return await self._enqueue_later(principal, workspace, name, event, due)
+        msg_id = f"{principal.name}:{message.id}"
+        stored = await self.forward(workspace, principal.name, name, event, msg_id=msg_id)
+        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
     async def desired_consumers(self) -> list[ConsumerSpec]:
         """Return the consumers that should exist, one a queue."""
         async with self._db.read() as tx:
@@ -163,15 +191,16 @@ class Queues:
         return [_spec(row) for row in rows]
 
     async def _enqueue_later(
-        self, principal: Principal, workspace: str, name: str, message: ce.Envelope, due: datetime
+        self, principal: Principal, workspace: str, name: str, event: Incoming, due: datetime
     ) -> Ack:
+        message = event.message
         await schedule.check_room(self._bus, workspace)
         plan = schedule.Plan(
             kind="task", queue=name, target=name, subject=subjects.task(workspace, name, principal.name),
             by=principal.name, message_id=message.id, store_id=f"{principal.name}:{message.id}", due_at=rfc3339(due),
-            headers={"Content-Type": ce.CONTENT_TYPE},
+            headers=event.headers,
         )  # fmt: skip
-        return await schedule.put(self._bus, workspace, plan, ce.encode(message))
+        return await schedule.put(self._bus, workspace, plan, event.payload)
 
     async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
         row = await store.get(tx, workspace, name)

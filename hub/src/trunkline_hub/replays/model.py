@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import FieldError, RequestInvalidError
+from trunkline.protocol import binary, frames, modes, subjects
+from trunkline.protocol.errors import FieldError, MessageError, RequestInvalidError
 from trunkline.protocol.resources import ReplayRequest, Selection
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.patterns import check_patterns, parse_time
@@ -134,7 +134,7 @@ class Summary:
     last: dict[str, Any] | None = None
     sample: list[Any] = field(default_factory=list)
 
-    def add(self, seq: int, subject: str, payload: bytes, stored_at: datetime) -> None:
+    def add(self, seq: int, subject: str, payload: bytes, headers: dict[str, str], stored_at: datetime) -> None:
         """Count one event."""
         self.events += 1
         self.size_bytes += len(payload)
@@ -142,7 +142,7 @@ class Summary:
         self.last = {"seq": seq, "stored_at": rfc3339(stored_at)}
         self.first = self.first or self.last
         if len(self.sample) < _SAMPLES:
-            self.sample.append({"seq": seq, "event": _shown(payload)})
+            self.sample.append({"seq": seq, "event": _shown(payload, headers)})
 
     def result(self) -> dict[str, Any]:
         return {
@@ -163,14 +163,11 @@ def type_of(subject: str) -> str:
 
 def _attributes(payload: bytes, headers: dict[str, str]) -> _Attributes:
     """Return what is asked of an event, also where its attributes are headers (binary mode)."""
-    named = {name.lower(): value for name, value in headers.items()}
-    if "ce-id" in named:
-        return _Attributes(
-            id=named["ce-id"], subject=named.get("ce-subject"), correlationid=named.get("ce-correlationid")
-        )
     try:
+        if modes.is_binary(headers):
+            return msgspec.convert(binary.attributes_of(headers.items()), _Attributes)
         return _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (MessageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Attributes()
 
 
@@ -178,8 +175,8 @@ def _looks_inside(wanted: Selection) -> bool:
     return wanted.subject is not None or wanted.correlation_id is not None
 
 
-def _shown(payload: bytes) -> Any:
+def _shown(payload: bytes, headers: dict[str, str]) -> Any:
     try:
-        return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return modes.as_json(payload, headers)
+    except MessageError:
         return payload[:1000].decode(errors="replace")

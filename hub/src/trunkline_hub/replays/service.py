@@ -373,7 +373,7 @@ class _CountSink:
 
     async def put(self, items: list[Stored]) -> int:
         for item in items:
-            self._summary.add(item.seq, item.subject, item.payload, item.stored_at)
+            self._summary.add(item.seq, item.subject, item.payload, item.headers, item.stored_at)
         return 0
 
     def checkpoint(self) -> dict[str, Any]:

@@ -17,9 +17,10 @@ import structlog
 
 from trunkline.context import Context
 from trunkline.delivery import Delivery
+from trunkline.payloads import Codec
 from trunkline.processing import Identity
+from trunkline.protocol import binary, frames, modes, subjects
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import AgentOfflineError, MessageError, TrunklineError
 from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
@@ -31,6 +32,7 @@ from trunkline_hub.bus.workforce import Key, Post, Workforce
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
 from trunkline_hub.core.filters import Facts
+from trunkline_hub.core.incoming import Incoming
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.routes import model, store
 from trunkline_hub.routes.service import Routes
@@ -50,7 +52,7 @@ class QueueLane(Protocol):
     """Puts a ready message into a queue under its sender's name; tells how queues are read."""
 
     async def forward(
-        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+        self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str, extra: dict[str, str]
     ) -> object: ...
 
     async def readers(self, tx: Tx, workspace: str, names: Sequence[str]) -> list[frames.Reader]: ...
@@ -171,7 +173,7 @@ class Router(Observer):
         if table is None:
             return
         try:
-            message = ce.decode(delivery.payload)
+            message = modes.read(delivery.payload, delivery.headers)
         except MessageError:
             return  # what is no CloudEvent stays in the log; readers of it will say so
         candidates = table.candidates(message.type)
@@ -212,17 +214,18 @@ class Router(Observer):
             return
         sender = subjects.sender_of(delivery.subject)
         msg_id = f"route:{hop}:{decision.index}:{sender}:{message.id}"
-        headers = {"Content-Type": delivery.headers.get("Content-Type", ce.CONTENT_TYPE)}
-        headers[model.HEADER_HOPS] = ",".join([*hops, hop])
+        hopped = {model.HEADER_HOPS: ",".join([*hops, hop])}
+        event = Incoming(message=message, payload=delivery.payload, headers=modes.kept(delivery.headers))
         target = decision.target
         queue = model.SKILL_QUEUE + target.skill if target.skill is not None else target.queue
         if queue is not None:
-            await self._queues.forward(place, sender, queue, delivery.payload, msg_id=msg_id, headers=headers)
+            await self._queues.forward(place, sender, queue, event, msg_id=msg_id, extra=hopped)
         else:
-            raw = delivery.payload if target.event is None else _retyped(message, decision, delivery.payload)
-            subject = subjects.event(place, sender, target.event or message.type)
-            lines = header_lines(headers)
-            await self._bus.store(subjects.events_stream(place), subject, raw, msg_id=msg_id, headers=lines)
+            if target.event is not None:
+                event = _retyped(event, decision)
+            subject = subjects.event(place, sender, event.message.type)
+            lines = header_lines(event.headers | hopped)
+            await self._bus.store(subjects.events_stream(place), subject, event.payload, msg_id=msg_id, headers=lines)
         self._counted.add((workspace, decision.route, "routed", ""), message.id)
 
 
@@ -258,9 +261,9 @@ class SkillWorkers(Workforce):
         return Worker(self._bus, workspace, frame, work, concurrency=_CALLS_AT_ONCE, identity=identity)
 
     def _work(self, workspace: str, skill: str) -> Work:
-        async def work(delivery: Delivery, payload: bytes, context: Context) -> None:
+        async def work(delivery: Delivery, context: Context) -> None:
             sender = subjects.sender_of(delivery.subject)
-            request = model.call_for(workspace, skill, context.message, payload)
+            request = model.call_for(workspace, skill, context.message)
             try:
                 await self._calls.call(workspace, sender, skill, None, request, timeout_s=_CALL_S)
             except NobodyThereError:
@@ -305,12 +308,12 @@ class RouteLedger(Component):
 def facts_of(message: ce.Envelope, delivery: Delivery, needs: model.Candidates) -> Facts:
     """Return what conditions may ask about a stored event; payload and extensions only where one does."""
     data = None
-    if needs.needs_data and bytes(message.data):
-        data = msgspec.json.decode(message.data)
+    if needs.needs_data and message.dataref is None:
+        data = _data(message)
     attributes: dict[str, Any] = {}
     if needs.needs_attributes:
         named = {name: value for name in _NAMED if (value := getattr(message, name)) is not None}
-        attributes = named | ce.extensions(delivery.payload)
+        attributes = named | modes.extensions(delivery.payload, delivery.headers)
     return Facts(
         type=message.type, source=message.source, subject=message.subject,
         sender=subjects.sender_of(delivery.subject), attributes=attributes, data=data,
@@ -330,13 +333,29 @@ def _missing(decision: model.Decision, place: Place) -> str | None:
     return None
 
 
-def _retyped(message: ce.Envelope, decision: model.Decision, raw: bytes) -> bytes:
+def _data(message: ce.Envelope) -> Any:
+    """Return the payload as conditions see it; what is in no known format is as good as absent."""
+    try:
+        return _ANY.read(message)
+    except MessageError:
+        return None
+
+
+_ANY = Codec(Any)
+
+
+def _retyped(event: Incoming, decision: model.Decision) -> Incoming:
     """Return the event that a route makes of another: a new type and id, caused by the original."""
-    fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    message = event.message
     changed = {
         "type": decision.target.event,
         "id": model.routed_id(decision.route, message.id, message.source),
         "causationid": message.id,
         "correlationid": message.correlationid or message.id,
     }
-    return msgspec.json.encode(fields | changed)
+    made = msgspec.structs.replace(message, **changed)
+    if modes.is_binary(event.headers):
+        headers = event.headers | {f"{binary.PREFIX}{name}": str(value) for name, value in changed.items()}
+        return Incoming(message=made, payload=event.payload, headers=headers)
+    fields: dict[str, Any] = msgspec.json.decode(event.payload, type=dict[str, msgspec.Raw])
+    return Incoming(message=made, payload=msgspec.json.encode(fields | changed), headers=event.headers)

@@ -222,13 +222,10 @@ def skills_called(routes: Iterable[tuple[str, RouteDeclaration]]) -> set[tuple[s
     }
 
 
-def call_for(workspace: str, skill: str, message: ce.Envelope, data: bytes) -> ce.Envelope:
+def call_for(workspace: str, skill: str, message: ce.Envelope) -> ce.Envelope:
     """Return the call that a skill gets for an event: linked to it, and with the same id in each attempt."""
-    return ce.new_envelope(
-        type=f"call.{skill}", source=f"/{workspace}/queues/{SKILL_QUEUE}{skill}", data=data or None,
-        id=f"{message.id}.{skill}", subject=message.subject, partitionkey=message.partitionkey,
-        correlationid=message.correlationid or message.id, causationid=message.id, traceparent=message.traceparent,
-    )  # fmt: skip
+    source = f"/{workspace}/queues/{SKILL_QUEUE}{skill}"
+    return ce.caused_by(message, type=f"call.{skill}", source=source, id=f"{message.id}.{skill}")
 
 
 def routed_id(route: str, event_id: str, source: str) -> str:

@@ -10,8 +10,7 @@ import msgspec
 import structlog
 
 from trunkline.delivery import Delivery, first_attempt
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
     MessageTooLargeError,
     QueueFullError,
@@ -164,15 +163,21 @@ async def _bury(bus: HubBus, delivery: Delivery, lane: Lane, reader: str, subjec
     """Keep as a dead letter what cannot be brought where it was to go."""
     workspace = subjects.workspace_of(delivery.subject)
     kept = {
-        name: delivery.headers[name] for name in ("Content-Type", frames.HEADER_REDRIVE_OF) if name in delivery.headers
+        name: delivery.headers[name]
+        for name in (frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
+        if name in delivery.headers
     }
-    headers = kept | {
-        frames.HEADER_SUBJECT: subject,
-        frames.HEADER_STREAM_SEQ: delivery.headers.get(frames.HEADER_ORIGIN_SEQ, "0"),
-        frames.HEADER_DELIVERIES: str(first_attempt(delivery.headers) - 1),
-        frames.HEADER_REASON: REASON_UNROUTABLE,
-        frames.HEADER_ERROR: error,
-    }
+    headers = (
+        modes.kept(delivery.headers)
+        | kept
+        | {
+            frames.HEADER_SUBJECT: subject,
+            frames.HEADER_STREAM_SEQ: delivery.headers.get(frames.HEADER_ORIGIN_SEQ, "0"),
+            frames.HEADER_DELIVERIES: str(first_attempt(delivery.headers) - 1),
+            frames.HEADER_REASON: REASON_UNROUTABLE,
+            frames.HEADER_ERROR: error,
+        }
+    )
     await bus.store(
         subjects.dead_stream(workspace), subjects.dead(workspace, subjects.HUB, lane, reader), delivery.payload,
         msg_id=f"{delivery.subject}:{delivery.stream_seq}", headers=header_lines(headers),
@@ -198,6 +203,6 @@ def _sender(subject: str) -> str:
 
 def _message_id(delivery: Delivery) -> str:
     try:
-        return ce.decode(delivery.payload).id
+        return modes.read(delivery.payload, delivery.headers).id
     except TrunklineError:
         return delivery.headers.get("ce-id", f"deferred-{delivery.stream_seq}")

@@ -5,6 +5,7 @@ from typing import Protocol
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import QueueDeclaration
+from trunkline_hub.core.incoming import Incoming
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
 
@@ -30,6 +31,6 @@ class Work(Protocol):
 class Log(Protocol):
     """The event log."""
 
-    async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
+    async def publish(self, principal: Principal, workspace: str, event: Incoming) -> Ack:
         """Store a new event."""
         ...

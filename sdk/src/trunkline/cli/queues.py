@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from trunkline.cli.later import later_options, told
-from trunkline.cli.output import Screen, parse_data
+from trunkline.cli.output import Screen, parse_payload
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol.frames import RetryPolicy
@@ -62,13 +62,22 @@ async def declare_queue(
 @click.argument("name")
 @click.argument("data", required=False)
 @click.option("--id", "message_id", help="Enqueue twice with one id and it is stored once.")
+@click.option("--content-type", help="DATA is of this media type and sent as it is; JSON unless given.")
 @later_options
 @with_client
 async def put_message(
-    client: Client, screen: Screen, /, name: str, data: str | None, message_id: str | None, **later: Any
+    client: Client,
+    screen: Screen,
+    /,
+    name: str,
+    data: str | None,
+    message_id: str | None,
+    content_type: str | None,
+    **later: Any,
 ) -> None:
     """Put DATA (JSON, @file, or - for standard input) into a queue, now or later."""
-    ack = await client.enqueue(name, parse_data(data), id=message_id, **later)
+    payload = parse_payload(data, content_type)
+    ack = await client.enqueue(name, payload, id=message_id, content_type=content_type, **later)
     if (sentence := told(f"{ack.id} enters {name}", **later)) is not None:
         screen.show(ack, sentence)
         return

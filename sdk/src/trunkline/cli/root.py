@@ -19,6 +19,7 @@ EXIT_INTERRUPTED = 130
 
 _OWN = {
     "agents": "trunkline.cli.agents:agents",
+    "blobs": "trunkline.cli.blobs:blobs",
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",

@@ -1,6 +1,7 @@
 """What the hub answers over HTTP, one small class per kind of resource."""
 
 from trunkline.rest.agents import AgentsApi
+from trunkline.rest.blobs import BlobsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.event_types import EventTypesApi
 from trunkline.rest.events import EventsApi
@@ -17,6 +18,7 @@ from trunkline.rest.tokens import TokensApi
 
 __all__ = [
     "AgentsApi",
+    "BlobsApi",
     "DeadLettersApi",
     "EventTypesApi",
     "EventsApi",

@@ -7,6 +7,7 @@ cursor for the next request.
 
 from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage, CallRequest, CallResult
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
+from trunkline.protocol.resources.blobs import StoredBlob
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.event_types import (
     Compatibility,
@@ -36,7 +37,7 @@ from trunkline.protocol.resources.event_types import (
     ValidationRequest,
     VersionRule,
 )
-from trunkline.protocol.resources.events import Event, EventPage
+from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, EventPage
 from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
@@ -110,6 +111,8 @@ __all__ = [
     "Archive",
     "AuditEntry",
     "AuditPage",
+    "BatchItem",
+    "BatchResult",
     "CallRequest",
     "CallResult",
     "Compatibility",
@@ -205,6 +208,7 @@ __all__ = [
     "SigninLink",
     "SigninRequest",
     "Span",
+    "StoredBlob",
     "Token",
     "TokenCreated",
     "TokenPage",
