@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import backlog, call, consume, index, peers, poison, publish, redrive, report, routing, startup
+from bench import backlog, call, consume, index, peers, poison, publish, redrive, replay, report, routing, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "redrive": redrive.redrive,
     "backlog_growth": backlog.backlog_growth,
     "sdk_call_p50": call.sdk_call_p50,
+    "replay": replay.replay,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,
     "poison": poison.poison,

@@ -20,6 +20,11 @@ FEATURES = (
     "agents",
     "routes",
     "gate",
+    "archive",
+    "retention",
+    "replays",
+    "integrity",
+    "handlers",
     "admin",
     "index",
     "schemas",
@@ -30,6 +35,7 @@ FEATURE_FOLDERS = {
     "*": {"providers", "__pycache__"},
     "admin": {"providers", "dashboard", "__pycache__"},
     "schemas": {"model", "__pycache__"},
+    "events": {"service", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {

@@ -29,6 +29,7 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
+from trunkline.replay import Replay
 from trunkline.rest import (
     AgentsApi,
     BlobsApi,
@@ -36,9 +37,12 @@ from trunkline.rest import (
     EventsApi,
     EventTypesApi,
     GroupsApi,
+    HandlersApi,
     IndexApi,
     JobsApi,
     QueuesApi,
+    ReplaysApi,
+    RetentionApi,
     RoutesApi,
     ScheduledApi,
     SchedulesApi,
@@ -94,7 +98,10 @@ class Client:
         self._admission = Admission(self.queues.admits)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
+        self.handlers = HandlersApi(self.api)
         self.jobs = JobsApi(self.api)
+        self.replays = ReplaysApi(self.api)
+        self.retention = RetentionApi(self.api)
         self.routes = RoutesApi(self.api)
         self.groups = GroupsApi(self.api)
         self.index = IndexApi(self.api)
@@ -316,6 +323,19 @@ class Client:
         if self._bus is None:
             raise ClientClosedError("Call `await client.connect()` before `subscribe`")
         return EventStream(self._bus, self.api, list(types) or [">"], after_seq=after_seq, since=since)
+
+    def replay(self, *types: str, speed: float | None = None, **selection: Any) -> Replay:
+        """Read a part of the past, once: `async for event in client.replay("order.*", since=…)`. It ends by itself.
+
+        Args:
+            types: event type patterns; `*` is one segment, a final `>` the rest. None means all.
+            speed: 1.0 is the original pace, 2.0 twice as fast; None is as fast as it goes.
+            selection: `since`, `until` (RFC 3339), `after_seq`, `until_seq`, `subject`, `correlation_id`;
+                without an end it ends at what is the newest event now.
+        """
+        if self._bus is None:
+            raise ClientClosedError("Call `await client.connect()` before `replay`")
+        return Replay(self._bus, self.api, resources.Selection(types=list(types), **selection), speed=speed)
 
     async def overview(self) -> resources.Overview:
         """Return the workspace's state at a glance."""

@@ -36,9 +36,10 @@ class Context:
             and trace are carried over.
         attempt: number of this attempt, from 1. Always 1 for calls.
         message: the CloudEvent being handled.
+        replay_id: id of the replay that sent this event once more; None for the original.
     """
 
-    __slots__ = ("_deadline", "_headers", "_key", "_raw", "_report", "attempt", "client", "message")
+    __slots__ = ("_deadline", "_headers", "_key", "_raw", "_report", "attempt", "client", "message", "replay_id")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Context:
         self.client = client
         self.message = message
         self.attempt = attempt
+        self.replay_id: str | None = None
         self._raw = raw
         self._headers = headers
         self._report = report
@@ -65,6 +67,11 @@ class Context:
     def id(self) -> str:
         """Id of the message: the key for doing its effects once."""
         return self.message.id
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this is the past played again, and not what happens now."""
+        return self.replay_id is not None
 
     @property
     def correlation_id(self) -> str:

@@ -1,6 +1,6 @@
 """The REST door of the SDK: JSON in, typed structs out, problems as exceptions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -102,6 +102,17 @@ class HttpApi:
         """Ask for the full `path` and hand over the answer before its body is read."""
         async with self._answer(method, path, headers=headers or {}) as response:
             yield response
+
+    async def stream(self, path: str, query: list[tuple[str, str]] | None = None) -> AsyncGenerator[bytes, None]:
+        """GET `path` below the workspace and yield the body as it comes, however long that takes.
+
+        Raises:
+            TrunklineError: the class that the hub's problem code names.
+            HubUnreachableError: nothing answers, or the body broke off.
+        """
+        async with self._answer("GET", self.scoped(path), headers={}, params=query or []) as response:
+            async for piece in response.content.iter_any():
+                yield piece
 
     async def close(self) -> None:
         """Close the connections."""

@@ -42,7 +42,7 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY})
+_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -114,6 +114,7 @@ class Processor:
                 headers=delivery.headers,
                 key=key,
             )
+            context.replay_id = delivery.headers.get(frames.HEADER_REPLAY)
             await self._run(payload, context)
         except HandledBeforeError:
             delivery.ack()

@@ -35,7 +35,6 @@ _KEPT = 10_000
 """Receipts that wait for a broker that is away; beyond them they are only counted."""
 _PER_TURN = round(RATE * EVERY_S)
 _SHARES = 2**32
-_HEADER_REPLAY = "Tl-Replay"
 
 
 class Receipts:
@@ -139,7 +138,7 @@ class Book:
         if not self._is_group:
             _describe(receipt, message, delivery.subject)
         receipt.redrive_of = delivery.headers.get(frames.HEADER_REDRIVE_OF)
-        receipt.replay = delivery.headers.get(_HEADER_REPLAY)
+        receipt.replay = delivery.headers.get(frames.HEADER_REPLAY)
         self._noted.append(receipt)
 
     def called(self, msg: Msg, began: float, outcome: str) -> None:

@@ -88,3 +88,15 @@ def _state(info: ConsumerInfo) -> ReaderState:
         pulls_waiting=info.num_waiting or 0,
         delivered=info.delivered.consumer_seq if info.delivered else 0,
     )
+
+
+async def group_cursor(bus: HubBus, workspace: str, group: str) -> int | None:
+    """Return the last place in the log that a group has been handed, or None while its cursor is not made."""
+    name = consumer("group", group)
+    try:
+        info = await bus.js().consumer_info(reader_stream(workspace, "group"), name)
+    except NotFoundError:
+        return None
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The broker did not tell the state of {name}: {error}") from None
+    return (info.delivered.stream_seq if info.delivered else 0) or 0

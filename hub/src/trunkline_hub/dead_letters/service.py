@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, modes, subjects
+from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import (
     DeadLetterDiscardedError,
     DeadLetterHomelessError,
@@ -267,7 +267,7 @@ class DeadLetters:
         stream = stream_of(workspace, row.lane, row.reader)
         subject = model.redrive_subject(workspace, row.lane, row.reader, row.subject)
         unproven = {frames.HEADER_UNPROVEN: "1"} if wanted.queue is None and not row.sender_verified else {}
-        headers = modes.kept(stored.headers) | {frames.HEADER_REDRIVE_OF: row.id} | unproven
+        headers = model.redrive_headers(row.id, stored.headers) | unproven
         if wanted.queue is not None:
             stream, subject = address(workspace, wanted.queue, row.sender if row.sender_verified else by)
         payload = stored.payload

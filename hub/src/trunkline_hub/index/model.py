@@ -20,7 +20,6 @@ Kind = Literal["events", "receipts", "attempts", "dead"]
 KINDS: tuple[Kind, ...] = ("events", "receipts", "attempts", "dead")
 """The streams that the index follows."""
 
-HEADER_REPLAY = "Tl-Replay"
 _BINARY = "ce-specversion"
 """With this header a CloudEvent's attributes are in headers, its payload is bare."""
 KEY_CHARS = 512
@@ -104,7 +103,7 @@ def event_row(part: int, seq: int, stored_us: int, subject: str, payload: bytes,
         "is_cloudevent": bool(head.type),
         "reader": group,
         "redrive_of": _key(headers.get(frames.HEADER_REDRIVE_OF)),
-        "replay": _key(headers.get(HEADER_REPLAY)),
+        "replay": _key(headers.get(frames.HEADER_REPLAY)),
     }
 
 

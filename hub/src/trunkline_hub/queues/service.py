@@ -1,5 +1,6 @@
 """Declaring queues, looking into them, putting work in."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -64,11 +65,12 @@ class Queues:
     async def ensure(self, tx: Tx, by: Principal, workspace: str, wanted: frames.ReaderDeclaration) -> frames.Reader:
         """Declare what an agent wants to read; settings it leaves out stay as they are."""
         declaration = QueueDeclaration(retry=wanted.retry, ack_wait_s=wanted.ack_wait_s)
-        settled = await self.declare(tx, by, workspace, wanted.name, declaration)
-        return frames.Reader(
-            lane="queue", name=wanted.name, stream=subjects.tasks_stream(workspace),
-            consumer=subjects.consumer("queue", wanted.name), retry=settled.retry, ack_wait_s=settled.ack_wait_s,
-        )  # fmt: skip
+        return _reader(workspace, wanted.name, await self.declare(tx, by, workspace, wanted.name, declaration))
+
+    async def readers(self, tx: Tx, workspace: str, names: Sequence[str]) -> list[frames.Reader]:
+        """Return queues as those who take their work see them; those that are gone are left out."""
+        rows = await store.some(tx, workspace, names)
+        return [_reader(workspace, row.name, store.settled(row)) for row in rows]
 
     async def get(self, tx: Tx, workspace: str, name: str) -> Queue:
         """Return a queue with what is in it now.
@@ -243,6 +245,13 @@ class Queues:
         if row is None:
             raise QueueUnknownError(f"There is no queue {name!r} in workspace {workspace!r}")
         return row
+
+
+def _reader(workspace: str, name: str, settled: model.Settled) -> frames.Reader:
+    return frames.Reader(
+        lane="queue", name=name, stream=subjects.tasks_stream(workspace),
+        consumer=subjects.consumer("queue", name), retry=settled.retry, ack_wait_s=settled.ack_wait_s,
+    )  # fmt: skip
 
 
 def _spec(row: Any) -> ConsumerSpec:

@@ -1,5 +1,6 @@
 """The table of queues."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -45,6 +46,11 @@ async def page(tx: Tx, workspace: str, *, after: str | None, limit: int) -> list
     if after is not None:
         query = query.where(queues.c.name > after)
     return list((await tx.execute(query.order_by(queues.c.name).limit(limit + 1))).all())
+
+
+async def some(tx: Tx, workspace: str, names: Sequence[str]) -> list[Any]:
+    query = select(queues).where((queues.c.workspace_id == workspace) & queues.c.name.in_(names))
+    return list((await tx.execute(query.order_by(queues.c.name))).all())
 
 
 async def names(tx: Tx, workspace: str) -> set[str]:

@@ -7,27 +7,33 @@ broker stores it once within its duplicate window.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 import structlog
 
+from trunkline.context import Context
 from trunkline.delivery import Delivery
 from trunkline.payloads import Codec
-from trunkline.protocol import binary, modes, subjects
+from trunkline.processing import Identity
+from trunkline.protocol import binary, frames, modes, subjects
 from trunkline.protocol import envelope as ce
-from trunkline.protocol.errors import MessageError, QueueDrainingError, TrunklineError
+from trunkline.protocol.errors import AgentOfflineError, MessageError, QueueDrainingError, TrunklineError
 from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
+from trunkline_hub.bus.desk import Work, Worker
 from trunkline_hub.bus.observer import Observer
 from trunkline_hub.bus.reconciler import Workspaces
+from trunkline_hub.bus.signals import NobodyThereError
+from trunkline_hub.bus.workforce import Key, Post, Workforce
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
 from trunkline_hub.core.filters import Facts
 from trunkline_hub.core.incoming import Incoming
-from trunkline_hub.db import Database
+from trunkline_hub.db import Database, Tx
 from trunkline_hub.routes import model, store
 from trunkline_hub.routes.service import Routes
 
@@ -37,13 +43,26 @@ _REFRESH_S = 2.0
 _FLUSH_S = 1.0
 _BACK_OFF_S = 2.0
 """When an event that a target did not take is tried again."""
+_CALLS_AT_ONCE = 16
+"""Calls of one skill under way at once from each hub."""
+_CALL_S = 60.0
 
 
 class QueueLane(Protocol):
-    """Puts a ready message into a queue under its sender's name."""
+    """Puts a ready message into a queue under its sender's name; tells how queues are read."""
 
     async def forward(
         self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str, extra: dict[str, str]
+    ) -> object: ...
+
+    async def readers(self, tx: Tx, workspace: str, names: Sequence[str]) -> list[frames.Reader]: ...
+
+
+class Caller(Protocol):
+    """Calls skills."""
+
+    async def call(
+        self, workspace: str, caller: str, skill: str, agent: str | None, request: ce.Envelope, *, timeout_s: float
     ) -> object: ...
 
 
@@ -230,6 +249,49 @@ class Router(Observer):
         """
         if queue in (await self._knowledge.place(workspace)).closed:
             raise QueueDrainingError(f"The queue {queue!r} in workspace {workspace!r} takes nothing in")
+
+
+class SkillWorkers(Workforce):
+    """Works the queues of the skills that enabled routes lead to, on every hub: a call for each event."""
+
+    name: ClassVar[str] = "skill-queues"
+
+    def __init__(self, bus: HubBus, db: Database, queues: QueueLane, calls: Caller, *, hub_id: str) -> None:
+        super().__init__()
+        self._bus = bus
+        self._db = db
+        self._queues = queues
+        self._calls = calls
+        self._hub_id = hub_id
+
+    async def wanted(self) -> dict[Key, Post]:
+        """Return a worker for each of these queues."""
+        found: dict[Key, Post] = {}
+        async with self._db.read() as tx:
+            rows = await store.every(tx)
+            called = model.skills_called((row.workspace_id, store.declaration(row)) for row in rows)
+            for place in {place for place, _skill in called}:
+                names = [model.SKILL_QUEUE + skill for where, skill in called if where == place]
+                for frame in await self._queues.readers(tx, place, names):
+                    found[(place, frame.name)] = Post(version=frame, make=partial(self._worker, place, frame))
+        return found
+
+    def _worker(self, workspace: str, frame: frames.Reader) -> Worker:
+        skill = frame.name.removeprefix(model.SKILL_QUEUE)
+        identity = Identity(agent=f"skill {skill}", instance=self._hub_id, version="")
+        work = self._work(workspace, skill)
+        return Worker(self._bus, workspace, frame, work, concurrency=_CALLS_AT_ONCE, identity=identity)
+
+    def _work(self, workspace: str, skill: str) -> Work:
+        async def work(delivery: Delivery, context: Context) -> None:
+            sender = subjects.sender_of(delivery.subject)
+            request = model.call_for(workspace, skill, context.message)
+            try:
+                await self._calls.call(workspace, sender, skill, None, request, timeout_s=_CALL_S)
+            except NobodyThereError:
+                raise AgentOfflineError(f"No instance that offers {skill!r} is connected") from None
+
+        return work
 
 
 class RouteLedger(Component):

@@ -168,7 +168,11 @@ async def _bury(
     """Keep as a dead letter what cannot be brought where it was to go."""
     lane, reader = of
     workspace = subjects.workspace_of(delivery.subject)
-    kept = {name: delivery.headers[name] for name in (frames.HEADER_REDRIVE_OF,) if name in delivery.headers}
+    kept = {
+        name: delivery.headers[name]
+        for name in (frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
+        if name in delivery.headers
+    }
     headers = (
         modes.kept(delivery.headers)
         | kept

@@ -20,6 +20,9 @@ from trunkline_hub.web.problems import answer
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
 
+_UNPACKED = ["/events/tail", "/overview/live", "/events/export", "/replays/[^/]+/file", "/blobs"]
+"""Streams: packing would hold them back."""
+
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
@@ -49,7 +52,7 @@ def build_application(
         lifespan=[lifespan],
         state=State({"authenticate": authenticate, "workspaces": workspaces, "metrics": metrics}),
         request_max_body_size=settings.max_body_bytes,
-        compression_config=CompressionConfig(backend="gzip", exclude=["/events/tail", "/overview/live", "/blobs"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=_UNPACKED),
         openapi_config=openapi_config(),
         logging_config=None,
     )

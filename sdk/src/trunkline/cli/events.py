@@ -18,6 +18,11 @@ _COMMANDS = {
     "reindex": "trunkline.cli.index:rebuild_index",
     "types": "trunkline.cli.types:types",
     "list": "trunkline.cli.events:query",
+    "archive": "trunkline.cli.retention:archive",
+    "export": "trunkline.cli.replays:export",
+    "replay": "trunkline.cli.replays:replay",
+    "retention": "trunkline.cli.retention:retention",
+    "verify": "trunkline.cli.retention:verify",
 }
 
 

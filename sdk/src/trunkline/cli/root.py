@@ -23,6 +23,7 @@ _OWN = {
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",
+    "handlers": "trunkline.cli.handlers:handlers",
     "groups": "trunkline.cli.groups:groups",
     "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",

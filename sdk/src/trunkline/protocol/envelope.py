@@ -189,6 +189,17 @@ def new_envelope(
     )
 
 
+def caused_by(cause: Envelope, *, type: str, source: str, id: str) -> Envelope:  # noqa: A002 -- CloudEvents' own names
+    """Make an envelope that carries on the payload of another, in it or by reference, and is linked to it."""
+    made = new_envelope(
+        type=type, source=source, data=None, id=id, subject=cause.subject, partitionkey=cause.partitionkey,
+        correlationid=cause.correlationid or cause.id, causationid=cause.id, traceparent=cause.traceparent,
+        dataref=cause.dataref,
+    )  # fmt: skip
+    made.data, made.data_base64, made.datacontenttype = cause.data, cause.data_base64, cause.datacontenttype
+    return made
+
+
 def _encoded(raw: bytes, content_type: str) -> bytes:
     """Return a JSON string as the text it is, in the character set that its media type names."""
     try:

@@ -6,10 +6,13 @@ from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.event_types import EventTypesApi
 from trunkline.rest.events import EventsApi
 from trunkline.rest.groups import GroupsApi
+from trunkline.rest.handlers import HandlersApi
 from trunkline.rest.index import IndexApi
 from trunkline.rest.jobs import JobsApi
 from trunkline.rest.queue_control import QueueControlApi
 from trunkline.rest.queues import QueuesApi
+from trunkline.rest.replays import ReplaysApi
+from trunkline.rest.retention import RetentionApi
 from trunkline.rest.routes import RoutesApi
 from trunkline.rest.schedules import ScheduledApi, SchedulesApi
 from trunkline.rest.tokens import TokensApi
@@ -21,10 +24,13 @@ __all__ = [
     "EventTypesApi",
     "EventsApi",
     "GroupsApi",
+    "HandlersApi",
     "IndexApi",
     "JobsApi",
     "QueueControlApi",
     "QueuesApi",
+    "ReplaysApi",
+    "RetentionApi",
     "RoutesApi",
     "ScheduledApi",
     "SchedulesApi",

@@ -38,10 +38,12 @@ from trunkline.protocol.errors import (
     blobs,
     control,
     event_types,
+    handlers,
     jobs,
     message,
     queues,
     reach,
+    replays,
     request,
     routes,
     schedules,
@@ -113,6 +115,7 @@ from trunkline.protocol.errors.event_types import (
     SchemaInvalidError,
     SchemaUnsupportedError,
 )
+from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
@@ -129,6 +132,14 @@ from trunkline.protocol.errors.queues import (
     QueueUnknownError,
 )
 from trunkline.protocol.errors.reach import BusUnavailableError, ClientClosedError, HubUnreachableError
+from trunkline.protocol.errors.replays import (
+    ArchiveDamagedError,
+    GroupExistsError,
+    KeepUnknownError,
+    LogDamagedError,
+    ReplayFilesOffError,
+    ReplayFileUnknownError,
+)
 from trunkline.protocol.errors.request import (
     CursorInvalidError,
     MediaTypeUnsupportedError,
@@ -171,7 +182,9 @@ _HOMES = (
     blobs,
     control,
     event_types,
+    handlers,
     jobs,
+    replays,
     routes,
     schedules,
     traces,
@@ -200,6 +213,7 @@ __all__ = [
     "AgentOfflineError",
     "AgentOwnedError",
     "AgentUnknownError",
+    "ArchiveDamagedError",
     "BlobBrokenError",
     "BlobDamagedError",
     "BlobRangeError",
@@ -233,15 +247,20 @@ __all__ = [
     "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "GroupExistsError",
     "GroupInUseError",
     "GroupUnknownError",
     "HandlerInvalidError",
+    "HandlerLoopError",
+    "HandlerUnknownError",
     "HubStartError",
     "HubUnreachableError",
     "InternalError",
     "JobFailedError",
     "JobStateError",
     "JobUnknownError",
+    "KeepUnknownError",
+    "LogDamagedError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageTooLargeError",
@@ -260,6 +279,8 @@ __all__ = [
     "QueueMessageTakenError",
     "QueueMessageUnknownError",
     "QueueUnknownError",
+    "ReplayFileUnknownError",
+    "ReplayFilesOffError",
     "RepositoryInvalidError",
     "RequestError",
     "RequestInvalidError",

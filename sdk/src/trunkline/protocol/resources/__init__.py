@@ -54,6 +54,7 @@ from trunkline.protocol.resources.event_types import (
 )
 from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, EventPage
 from trunkline.protocol.resources.groups import Group, GroupPage
+from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
@@ -71,6 +72,25 @@ from trunkline.protocol.resources.queue_control import (
     Reason,
 )
 from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.resources.replays import (
+    FileFormat,
+    LogReading,
+    ReadingRequest,
+    ReplayRequest,
+    ReplayTarget,
+    Selection,
+)
+from trunkline.protocol.resources.retention import (
+    Archive,
+    Finding,
+    Keep,
+    KeepDeclaration,
+    Retention,
+    RetentionChange,
+    Segment,
+    SegmentPage,
+    Verification,
+)
 from trunkline.protocol.resources.revisions import Revision, RevisionPage
 from trunkline.protocol.resources.routes import (
     Condition,
@@ -116,6 +136,7 @@ __all__ = [
     "Agent",
     "AgentInstance",
     "AgentPage",
+    "Archive",
     "AuditEntry",
     "AuditPage",
     "BatchItem",
@@ -156,10 +177,16 @@ __all__ = [
     "EventTypeVersionPage",
     "Explanation",
     "Facet",
+    "FileFormat",
+    "Finding",
     "Firing",
     "FiringPage",
     "Group",
     "GroupPage",
+    "Handler",
+    "HandlerAction",
+    "HandlerDeclaration",
+    "HandlerPage",
     "Handling",
     "Health",
     "Incompatibility",
@@ -169,9 +196,12 @@ __all__ = [
     "JobChange",
     "JobPage",
     "JobState",
+    "Keep",
+    "KeepDeclaration",
     "LetterFilter",
     "LetterWork",
     "Life",
+    "LogReading",
     "MessageFilter",
     "Misfire",
     "MoveRequest",
@@ -194,9 +224,14 @@ __all__ = [
     "QueuedMessagePage",
     "ReaderLag",
     "Reading",
+    "ReadingRequest",
     "Reason",
     "RedriveRequest",
     "Redriven",
+    "ReplayRequest",
+    "ReplayTarget",
+    "Retention",
+    "RetentionChange",
     "Revision",
     "RevisionPage",
     "Rollback",
@@ -216,6 +251,9 @@ __all__ = [
     "Scheduled",
     "ScheduledDetail",
     "ScheduledPage",
+    "Segment",
+    "SegmentPage",
+    "Selection",
     "SigninLink",
     "SigninRequest",
     "Span",
@@ -231,6 +269,7 @@ __all__ = [
     "Unknown",
     "ValidationReport",
     "ValidationRequest",
+    "Verification",
     "VersionRule",
     "Waiting",
     "Whoami",

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -16,27 +16,24 @@ from trunkline.protocol.errors import (
     EnvelopeInvalidError,
     EventUnknownError,
     FieldError,
-    GroupInUseError,
-    GroupUnknownError,
     RequestInvalidError,
     TrunklineError,
 )
 from trunkline.protocol.frames import Ack
-from trunkline.protocol.resources import BatchItem, BatchResult, Event, EventPage, Group, GroupPage
+from trunkline.protocol.resources import BatchItem, BatchResult, Event, EventPage
 from trunkline.wire import header_lines
-from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
+from trunkline_hub.bus.history import History
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
-from trunkline_hub.bus.log import Stored, read_backward, read_forward, read_one
+from trunkline_hub.bus.log import Stored, read_backward
 from trunkline_hub.bus.pick import read_many
-from trunkline_hub.bus.progress import Progress, oldest_unsettled, progress_of_all
 from trunkline_hub.bus.schedule import NOW, Later
 from trunkline_hub.bus.state import stream_state
-from trunkline_hub.core.clock import Clock, rfc3339
-from trunkline_hub.core.component import Component
+from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.incoming import Incoming, structured
-from trunkline_hub.core.lookup import Found, GroupWait, Lookup, StoredEvent
-from trunkline_hub.core.page import cut, decode_cursor, decode_number, encode_cursor
+from trunkline_hub.core.lookup import Found, Lookup
+from trunkline_hub.core.page import decode_number, encode_cursor
+from trunkline_hub.core.patterns import check_patterns, is_plain_subject, parse_time
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import model, store
@@ -46,9 +43,10 @@ from trunkline_hub.schemas import Group as Follower
 
 _SCAN_LIMIT = 5_000
 """Most messages one query reads for filters that the broker cannot apply."""
-_SAMPLE_S = 5.0
-_SAMPLES = 4
-"""A group's rate is taken over so many samples."""
+_SCAN_S = 4.0
+"""About how long one query reads."""
+_NARROW_BATCH = 1_000
+"""Messages read at once where few of them will match."""
 
 
 class EventFilter(msgspec.Struct, kw_only=True, frozen=True):
@@ -73,15 +71,16 @@ class EventFilter(msgspec.Struct, kw_only=True, frozen=True):
         return Lookup(
             type=self.type, subject=self.subject, id=self.id, sender=self.sender,
             correlation_id=self.correlation_id, trace_id=self.trace_id,
-            since=model.parse_time(self.since, "query:since"), until=model.parse_time(self.until, "query:until"),
+            since=parse_time(self.since, "query:since"), until=parse_time(self.until, "query:until"),
         )  # fmt: skip
 
 
 class Events:
     """The event log of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database, index: EventIndex, catalogue: EventTypes) -> None:
+    def __init__(self, bus: HubBus, db: Database, index: EventIndex, catalogue: EventTypes, history: History) -> None:
         self._bus = bus
+        self._history = history
         self._db = db
         self._index = index
         self._catalogue = catalogue
@@ -109,6 +108,23 @@ class Events:
         stored = await self._bus.store(
             subjects.events_stream(workspace), subject, event.payload, msg_id=store_id,
             headers=header_lines(event.headers), key=message.partitionkey,
+        )  # fmt: skip
+        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
+    async def forward(
+        self, workspace: str, principal: str, event: Incoming, *, msg_id: str, extra: dict[str, str]
+    ) -> Ack:
+        """Store what the hub makes on behalf of `principal`, under its pinned name, with `extra` headers.
+
+        Raises:
+            MessageTooLargeError, BusUnavailableError
+            EventTypeUnknownError, PayloadInvalidError: the catalogue forbids it.
+        """
+        message = event.message
+        await self._catalogue.admit(workspace, message)
+        stored = await self._bus.store(
+            subjects.events_stream(workspace), subjects.event(workspace, principal, message.type), event.payload,
+            msg_id=msg_id, headers=header_lines(event.headers | extra), key=message.partitionkey,
         )  # fmt: skip
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
@@ -144,7 +160,7 @@ class Events:
             EventUnknownError
         """
         number = model.place(seq)
-        found = None if number is None else await read_one(self._bus, subjects.events_stream(workspace), number)
+        found = None if number is None else await self._history.one(workspace, number)
         if found is None:
             raise EventUnknownError(f"There is no event {seq!r} in the log of workspace {workspace!r}")
         return found
@@ -157,9 +173,15 @@ class Events:
         """Return events that match, oldest first, or newest first where asked.
 
         The index says where they lie; what it has not read yet is looked for in the log itself.
+        Oldest first begins with what has left the log and is kept elsewhere. A narrow query
+        does so where `since` or a cursor reaches back: reading everything must be asked for.
         """
-        reading = _Reading(self._bus, workspace, wanted, limit)
+        reading = _Reading(self._bus, self._history, workspace, wanted, limit)
         position = decode_number(cursor)
+        if not wanted.newest and (wanted.since is not None or position or not reading.is_narrow):
+            older = await self._history.begins_before(workspace, position or 0, since=reading.lookup.since)
+            if older is not None:  # what has left the log is in no index
+                return await reading.scan(position, down_to=0)
         last_seq = (await stream_state(self._bus, reading.stream)).last_seq
         known = await self._index.find(
             workspace, reading.lookup, after=0 if wanted.newest else position or 0,
@@ -193,18 +215,18 @@ class Events:
             RequestInvalidError: the inbox is somebody else's, or a pattern is wrong.
         """
         prefix = subjects.inbox_prefix(principal.name) + "."
-        if not wanted.deliver_to.startswith(prefix) or not model.is_plain_subject(wanted.deliver_to):
+        if not wanted.deliver_to.startswith(prefix) or not is_plain_subject(wanted.deliver_to):
             raise RequestInvalidError(errors=[FieldError("/deliver_to", f"must begin with {prefix!r}")])
         stream = subjects.events_stream(workspace)
         consumer = await deliver(
             self._bus, stream, _filters(workspace, wanted.types), wanted.deliver_to,
-            after_seq=wanted.after_seq, since=model.parse_time(wanted.since, "/since"),
+            after_seq=wanted.after_seq, since=parse_time(wanted.since, "/since"),
         )  # fmt: skip
         return frames.Subscribed(stream=stream, consumer=consumer, heartbeat_s=HEARTBEAT_S)
 
     async def ensure_group(self, tx: Tx, workspace: str, wanted: frames.ReaderDeclaration) -> frames.Reader:
         """Write down that a group follows these types; the reconciler makes its cursor."""
-        types = model.check_patterns(wanted.types, f"/readers/{wanted.name}/types")
+        types = check_patterns(wanted.types, f"/readers/{wanted.name}/types")
         retry = wanted.retry or frames.RetryPolicy()
         ack_wait_s = model.DEFAULT_ACK_WAIT_S if wanted.ack_wait_s is None else wanted.ack_wait_s
         model.check_group(f"/readers/{wanted.name}", retry.max_attempts, ack_wait_s)
@@ -217,6 +239,32 @@ class Events:
             lane="group", name=wanted.name, stream=subjects.events_stream(workspace),
             consumer=subjects.consumer("group", wanted.name), retry=retry, ack_wait_s=ack_wait_s,
         )  # fmt: skip
+
+    async def has_group(self, tx: Tx, workspace: str, name: str) -> bool:
+        """Whether a group of this name was ever declared."""
+        return await store.get_group(tx, workspace, name) is not None
+
+    async def make_group(self, tx: Tx, workspace: str, name: str, types: list[str]) -> None:
+        """Make a group before anybody reads it; without types it gets only what is sent to it alone.
+
+        Raises:
+            RequestInvalidError: the name.
+        """
+        if not subjects.can_name_reader(name):
+            raise RequestInvalidError(errors=[FieldError("/group", f"must match {subjects.NAME_PATTERN}")])
+        await self.put_group(tx, workspace, name, types, frames.RetryPolicy())
+
+    async def put_group(self, tx: Tx, workspace: str, name: str, types: list[str], retry: frames.RetryPolicy) -> None:
+        """Write down a group of the hub's own; its name and its types have been looked at."""
+        row = {
+            "workspace_id": workspace, "name": name, "types": types, "retry": msgspec.to_builtins(retry),
+            "ack_wait_s": model.DEFAULT_ACK_WAIT_S,
+        }  # fmt: skip
+        await store.put_group(tx, row)
+
+    async def drop_group(self, tx: Tx, workspace: str, name: str) -> None:
+        """Forget a group; the reconciler takes its cursor away."""
+        await store.remove_group(tx, workspace, name)
 
     async def groups(self, tx: Tx, workspace: str) -> list[Follower]:
         """Return the groups of a workspace and what they follow."""
@@ -231,7 +279,7 @@ class Events:
                 workspace=row.workspace_id,
                 lane="group",
                 reader=row.name,
-                filters=(*_filters(row.workspace_id, row.types), subjects.redrive_filter(row.workspace_id, row.name)),
+                filters=(*_group_filters(row), subjects.redrive_filter(row.workspace_id, row.name)),
                 max_attempts=msgspec.convert(row.retry, frames.RetryPolicy).max_attempts,
                 ack_wait_s=row.ack_wait_s,
                 max_in_flight=model.MAX_IN_FLIGHT,
@@ -240,16 +288,26 @@ class Events:
         ]
 
 
+def _group_filters(row: Any) -> list[str]:
+    return _filters(row.workspace_id, row.types) if row.types else []
+
+
 class _Reading:
     """One page being read."""
 
-    def __init__(self, bus: HubBus, workspace: str, wanted: EventFilter, limit: int) -> None:
+    def __init__(self, bus: HubBus, history: History, workspace: str, wanted: EventFilter, limit: int) -> None:
         self.stream = subjects.events_stream(workspace)
         self.lookup = wanted.lookup()
         self._bus = bus
+        self._history = history
+        self._workspace = workspace
         self._filters = _filters(workspace, [wanted.type] if wanted.type else [])
         self._newest = wanted.newest
         self._limit = limit
+        one = self.lookup
+        self.is_narrow = any((one.subject, one.id, one.sender, one.correlation_id, one.trace_id))
+        """Whether it asks for what only the index finds without reading everything."""
+        self._batch = max(limit, _NARROW_BATCH) if self.is_narrow else limit
         self._found: list[Event] = []
 
     async def oldest(self, known: Found, position: int | None) -> EventPage:
@@ -274,28 +332,41 @@ class _Reading:
 
     async def scan(self, position: int | None, *, down_to: int) -> EventPage:
         """Read the log from `position` on and keep what matches; not for longer than a request may take."""
-        scanned = 0
-        while len(self._found) < self._limit and scanned < _SCAN_LIMIT:
-            part = await self._part(position, down_to)
+        scanned, began = 0, time.monotonic()
+        while len(self._found) < self._limit and scanned < _SCAN_LIMIT and time.monotonic() < began + _SCAN_S:
+            part, onward = await self._part(position, down_to)
             scanned += len(part)
             for stored in part:
                 position = stored.seq
-                if self._newest and self.lookup.since is not None and stored.stored_at < self.lookup.since:
+                if self._is_past(stored):
                     return EventPage(items=self._found, next=None)
                 self._keep(stored)
                 if len(self._found) == self._limit:
                     break
-            if len(part) < self._limit:
-                return EventPage(items=self._found, next=None)
+            if not part or position == part[-1].seq:
+                if onward is None:
+                    return EventPage(items=self._found, next=None)
+                position = onward
         return EventPage(items=self._found, next=encode_cursor(str(position)))
 
-    async def _part(self, position: int | None, down_to: int) -> list[Stored]:
-        bus, stream, filters, limit = self._bus, self.stream, self._filters, self._limit
+    def _is_past(self, stored: Stored) -> bool:
+        """Whether nothing behind this one can be meant."""
+        since, until = self.lookup.since, self.lookup.until
         if self._newest:
-            return await read_backward(bus, stream, filters, before_seq=position, limit=limit, after_seq=down_to)
-        return await read_forward(
-            bus, stream, filters, after_seq=position or 0, since=self.lookup.since, limit=limit
-        )  # fmt: skip
+            return since is not None and stored.stored_at < since
+        return until is not None and stored.stored_at >= until
+
+    async def _part(self, position: int | None, down_to: int) -> tuple[list[Stored], int | None]:
+        """Return what comes next, and where to go on behind it; None at the end."""
+        if not self._newest:
+            return await self._history.forward(
+                self._workspace, self._filters, after_seq=position or 0, since=self.lookup.since, limit=self._batch,
+                for_s=_SCAN_S / 2,
+            )  # fmt: skip
+        part = await read_backward(
+            self._bus, self.stream, self._filters, before_seq=position, limit=self._batch, after_seq=down_to
+        )
+        return part, part[-1].seq if len(part) == self._batch else None
 
     async def _pick(self, known: Found) -> None:
         for stored in await read_many(self._bus, self.stream, known.seqs):
@@ -308,7 +379,7 @@ class _Reading:
 
 
 def _filters(workspace: str, types: list[str]) -> list[str]:
-    return [subjects.event_filter(workspace, pattern) for pattern in model.check_patterns(types, "query:type")]
+    return [subjects.event_filter(workspace, pattern) for pattern in check_patterns(types, "query:type")]
 
 
 def _event(stored: Stored) -> Event:
@@ -326,122 +397,3 @@ def _as_json(stored: Stored) -> dict[str, Any]:
         return modes.as_json(stored.payload, stored.headers)
     except EnvelopeInvalidError:
         return {"type": "trunkline.not_a_cloudevent", "data": stored.payload[:1000].decode(errors="replace")}
-
-
-class Groups(Component):
-    """The groups that follow events: how far behind each is, and taking one away."""
-
-    name: ClassVar[str] = "group-rates"
-
-    def __init__(
-        self, bus: HubBus, db: Database, clock: Clock, audit: Audit, workspaces: Callable[[], Awaitable[list[str]]]
-    ) -> None:
-        super().__init__()
-        self._bus = bus
-        self._db = db
-        self._clock = clock
-        self._audit = audit
-        self._workspaces = workspaces
-        self._samples: dict[tuple[str, str], deque[tuple[float, int]]] = {}
-
-    async def run(self) -> None:
-        self.started.set()
-        while True:
-            with contextlib.suppress(BusUnavailableError):
-                for workspace in await self._workspaces():
-                    self._sample(workspace, await progress_of_all(self._bus, workspace, "group"))
-            await asyncio.sleep(_SAMPLE_S)
-
-    async def page(self, tx: Tx, workspace: str, *, cursor: str | None, limit: int) -> GroupPage:
-        """Return the groups by name, each with its lag."""
-        rows = await store.page_groups(tx, workspace, after=decode_cursor(cursor), limit=limit)
-        kept, after = cut(rows, limit, lambda row: str(row.name))
-        found = await progress_of_all(self._bus, workspace, "group")
-        items = await asyncio.gather(
-            *(self._group(row, found.get(subjects.consumer("group", row.name))) for row in kept)
-        )
-        return GroupPage(items=items, next=after)
-
-    async def get(self, tx: Tx, workspace: str, name: str) -> Group:
-        """Return one group with its lag.
-
-        Raises:
-            GroupUnknownError
-        """
-        row = await self._row(tx, workspace, name)
-        found = await progress_of_all(self._bus, workspace, "group")
-        return await self._group(row, found.get(subjects.consumer("group", name)))
-
-    async def remove(self, tx: Tx, by: Principal, workspace: str, name: str, *, force: bool) -> None:
-        """Take a group away; the reconciler takes its cursor. What it had not handled, it never will.
-
-        Raises:
-            GroupUnknownError
-            GroupInUseError: workers read as it, and no force is used.
-        """
-        await self._row(tx, workspace, name)
-        found = (await progress_of_all(self._bus, workspace, "group")).get(subjects.consumer("group", name))
-        if not force and found is not None and (found.pulls_waiting or found.in_flight):
-            raise GroupInUseError(f"Group {name!r} has {found.in_flight} events in workers' hands, or workers waiting")
-        await store.remove_group(tx, workspace, name)
-        waiting = found.waiting if found is not None else 0
-        await self._audit.record(tx, workspace, by.name, "group.removed", f"group/{name}", waiting=waiting, force=force)
-        await tx.emit(workspace, "trunkline.group.removed", {"group": name}, subject=name)
-
-    async def waits(self, workspace: str, events: Sequence[StoredEvent]) -> dict[int, list[GroupWait]]:
-        """Return which groups have not settled which events, by place; a settled one may be among those in flight."""
-        async with self._db.read() as tx:
-            rows = [row for row in await store.all_groups(tx) if row.workspace_id == workspace]
-        found = await progress_of_all(self._bus, workspace, "group") if rows else {}
-        waits: dict[int, list[GroupWait]] = {}
-        for row in rows:
-            progress = found.get(subjects.consumer("group", row.name))
-            for event in events if progress is not None else ():
-                assert progress is not None
-                if _gets(row, progress, event) and event.seq > progress.settled_up_to:
-                    waits.setdefault(event.seq, []).append(
-                        GroupWait(row.name, "waiting" if event.seq > progress.delivered_up_to else "in_flight")
-                    )
-        return waits
-
-    async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
-        row = await store.get_group(tx, workspace, name)
-        if row is None:
-            raise GroupUnknownError(f"There is no group {name!r} in workspace {workspace!r}")
-        return row
-
-    async def _group(self, row: Any, found: Progress | None) -> Group:
-        oldest: datetime | None = None
-        if found is not None:
-            stored = await oldest_unsettled(self._bus, subjects.events_stream(row.workspace_id), found)
-            oldest = stored.stored_at if stored is not None else None
-        age = None if oldest is None else max(0.0, round((self._clock.now() - oldest).total_seconds(), 3))
-        return Group(
-            name=row.name, types=row.types, retry=msgspec.convert(row.retry, frames.RetryPolicy),
-            ack_wait_s=row.ack_wait_s, waiting=found.waiting if found else 0, in_flight=found.in_flight if found else 0,
-            redelivered=found.redelivered if found else 0, workers_waiting=found.pulls_waiting if found else 0,
-            oldest_unhandled_at=None if oldest is None else rfc3339(oldest), oldest_unhandled_s=age,
-            rate_per_s=self._rate(row.workspace_id, row.name), created_at=rfc3339(row.created_at),
-        )  # fmt: skip
-
-    def _sample(self, workspace: str, found: dict[str, Progress]) -> None:
-        now = asyncio.get_running_loop().time()
-        for name, progress in found.items():
-            self._samples.setdefault((workspace, name), deque(maxlen=_SAMPLES)).append((now, progress.settled))
-        gone = [key for key in self._samples if key[0] == workspace and key[1] not in found]
-        for key in gone:
-            del self._samples[key]
-
-    def _rate(self, workspace: str, name: str) -> float | None:
-        samples = self._samples.get((workspace, subjects.consumer("group", name)))
-        if not samples or len(samples) == 1:
-            return None
-        (began, before), (ended, after) = samples[0], samples[-1]
-        return round(max(0, after - before) / (ended - began), 2)
-
-
-def _gets(row: Any, progress: Progress, event: StoredEvent) -> bool:
-    """Whether the group is meant to get the event: of its types, and stored since it follows the log."""
-    if event.group is not None:
-        return bool(event.group == row.name)
-    return event.stored_at >= progress.created_at and any(model.names(pattern, event.type) for pattern in row.types)
