@@ -1,9 +1,10 @@
-import { Activity, Inbox, ListChecks, Split } from "lucide-react";
+import { Activity, Inbox, ListChecks, ScrollText, Split } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
 import type { Overview } from "./api/resources";
 import { DeadLettersPage } from "./pages/dead-letters/page";
+import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
@@ -25,6 +26,7 @@ export interface Page {
 /** Every page behind the sign-in, in the order of the side bar. */
 export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
+  { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   {
     to: "/dead-letters",
     path: "/dead-letters/:id?",

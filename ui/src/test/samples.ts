@@ -1,4 +1,6 @@
-import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview, Revision, Route, RouteDeclaration } from "~/api/resources";
+import type {
+  Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview, Revision, Route, RouteDeclaration, StoredEvent,
+} from "~/api/resources";
 
 const AT = "2026-11-22T11:20:00.000000Z";
 
@@ -130,4 +132,15 @@ export function route(more: Partial<Route> = {}, declared: Partial<RouteDeclarat
 
 export function revision(number: number): Revision {
   return { number, action: "declared", body: {}, by: "admin", at: AT, note: "" };
+}
+
+export function event(more: Partial<StoredEvent> = {}, attributes: StoredEvent["event"] = {}): StoredEvent {
+  const seq = more.seq ?? 1;
+  return {
+    seq,
+    sender: "shop",
+    stored_at: AT,
+    event: { specversion: "1.0", id: `e-${String(seq)}`, type: "order.created", source: "/shop", data: { id: seq }, ...attributes },
+    ...more,
+  };
 }
