@@ -1,4 +1,4 @@
-import { Activity, Inbox, ListChecks, ScrollText, Split } from "lucide-react";
+import { Activity, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -8,6 +8,7 @@ import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
+import { TracePage } from "./pages/trace/page";
 
 export interface Page {
   /** Its address; what follows is the page's own. */
@@ -27,6 +28,7 @@ export interface Page {
 export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
+  { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   {
     to: "/dead-letters",
     path: "/dead-letters/:id?",
