@@ -1,4 +1,4 @@
-import { Activity, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
+import { Activity, BookType, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -9,6 +9,7 @@ import { JobsPage } from "./pages/jobs/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
 import { TracePage } from "./pages/trace/page";
+import { TypesPage } from "./pages/types/page";
 
 export interface Page {
   /** Its address; what follows is the page's own. */
@@ -29,6 +30,7 @@ export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
+  { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
   {
     to: "/dead-letters",
     path: "/dead-letters/:id?",

@@ -1,5 +1,5 @@
 import type {
-  Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview, Revision, Route, RouteDeclaration, StoredEvent, Trace, TraceNode,
+  Agent, Attempt, DeadLetter, DeadLetterDetail, EventType, EventTypeVersion, Job, Overview, Revision, Route, RouteDeclaration, StoredEvent, Trace, TraceNode,
 } from "~/api/resources";
 
 const AT = "2026-11-22T11:20:00.000000Z";
@@ -197,5 +197,37 @@ export function trace(more: Partial<Trace> = {}): Trace {
     truncated: false,
     behind: 0,
     ...more,
+  };
+}
+
+export function eventType(more: Partial<EventType> = {}): EventType {
+  return {
+    name: "order.created",
+    declared: true,
+    description: "An order was placed",
+    owner: "shop",
+    policy: "warn",
+    compatibility: "backward",
+    reading: "lenient",
+    versions: 2,
+    newest: 2,
+    count: 1200,
+    quarantined: 0,
+    last_seen_at: AT,
+    ...more,
+  };
+}
+
+export function typeVersion(number: number): EventTypeVersion {
+  return {
+    type: "order.created",
+    number,
+    schema: { type: "object", properties: { id: { type: "integer" } } },
+    dataschema: `urn:trunkline:schema:default:order.created:${String(number)}`,
+    fingerprint: "f1",
+    author: "admin",
+    note: number === 1 ? "the first" : "",
+    created_at: AT,
+    deprecated_at: null,
   };
 }

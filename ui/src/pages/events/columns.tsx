@@ -27,7 +27,11 @@ export function columns(search: string): Column<StoredEvent>[] {
       key: "subject",
       title: "Subject",
       priority: "medium",
-      cell: ({ event }) => <span className={css.subject}>{attribute(event, "subject")}</span>,
+      cell: ({ event }) => (
+        <span className={css.subject} title={attribute(event, "subject")}>
+          {attribute(event, "subject")}
+        </span>
+      ),
     },
     { key: "sender", title: "Sender", priority: "medium", cell: ({ sender }) => sender },
     {

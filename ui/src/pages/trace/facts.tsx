@@ -52,9 +52,14 @@ function Own({ line }: { line: Line }) {
     );
   }
   if (line.kind !== "message") return null;
-  const { subject, size_bytes, is_cloudevent, copies } = line.node;
+  const { subject, source, size_bytes, is_cloudevent, copies } = line.node;
   return (
     <>
+      {source !== "" && (
+        <Fact name="Source">
+          <code>{source}</code>
+        </Fact>
+      )}
       {subject !== null && <Fact name="Subject">{subject}</Fact>}
       {size_bytes !== null && <Fact name="Size">{format.bytes(size_bytes)}</Fact>}
       {!is_cloudevent && <Fact name="Form">not a CloudEvent</Fact>}
