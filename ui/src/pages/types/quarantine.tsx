@@ -12,7 +12,7 @@ const SHOWN = 10;
 export function Quarantine({ type, total }: { type: string; total: number }) {
   const found = useQuarantine(type, SHOWN);
   return (
-    <PanelSection title="Quarantine" aside={<span className={css.quiet}>{format.count(total)} do not fit</span>}>
+    <PanelSection title="Quarantine" aside={<span className={css.quiet}>{format.count(total)} unfit</span>}>
       {found.isError && <ErrorState compact problem={problemOf(found.error)} />}
       <ul className={css.people}>
         {found.data?.items.map((event) => (
