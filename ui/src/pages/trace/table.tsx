@@ -1,6 +1,7 @@
+import { Waypoints } from "lucide-react";
+
 import { DataTable, EmptyState, StateBadge, format } from "~/design";
 import type { Column } from "~/design";
-import { Waypoints } from "lucide-react";
 
 import { errorOf, outcome, toneOf, what, who } from "./lines";
 import type { Line } from "./lines";
@@ -32,7 +33,7 @@ export function TraceTable({ lines }: { lines: Line[] }) {
       key: "at",
       title: "After",
       align: "right",
-      cell: ({ start }) => (start === null ? "" : format.duration(start - began)),
+      cell: ({ start }) => <span className={css.figure}>{start === null ? "" : format.duration(start - began)}</span>,
     },
     {
       key: "took",
