@@ -4,7 +4,7 @@ import { CodeBlock, CopyButton, Fact, Facts, StateBadge, format } from "~/design
 
 import { errorOf, outcome, toneOf, what, who } from "./lines";
 import type { Line } from "./lines";
-import css from "./waterfall.module.css";
+import css from "./facts.module.css";
 
 /** One line in full. */
 export function LineFacts({ line }: { line: Line }) {
