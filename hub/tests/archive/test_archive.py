@@ -1,6 +1,7 @@
 """What leaves the log, written to files before it goes and read back as if it had never left."""
 
 import asyncio
+import base64
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -323,7 +324,8 @@ async def test_events_in_binary_mode_come_back_as_they_were(archiving, name):
         assert [event.event["datacontenttype"] for event in page.items] == [packed, "text/plain", packed]
         raw = b"".join([piece async for piece in client.replays.export(Selection(types=[f"{name}.b"]))])
         lines = [json.loads(line) for line in raw.splitlines()]
-        assert ["event" in line for line in lines] == [False] * 3
+        assert [line["event"]["datacontenttype"] for line in lines] == [packed, "text/plain", packed]
+        assert base64.b64decode(lines[1]["raw_base64"]) == b"{not json"
         assert [line["headers"]["ce-type"] for line in lines] == [f"{name}.b"] * 3
         single = await client.api.get(f"/events/{old.seq}", dict)
         assert single["event"]["datacontenttype"] == packed

@@ -38,7 +38,7 @@ class Process:
             "TRUNKLINE_BUS__EVENTS_MAX_BYTES": str(settings.bus.events_max_bytes),
             "TRUNKLINE_BUS__TASKS_MAX_BYTES": str(settings.bus.tasks_max_bytes),
             "TRUNKLINE_BUS__DEAD_MAX_BYTES": str(settings.bus.dead_max_bytes),
-            "TRUNKLINE_REPLAYS__DIRECTORY": settings.replays.directory,
+            "TRUNKLINE_REPLAYS__DIRECTORY": settings.replays.directory, **more,
         }  # fmt: skip
 
     async def start(self):

@@ -3,9 +3,9 @@
     {"seq":7,"stored_at":"…Z","sender":"shop","subject":"tl.default.events.shop.order.paid",
      "headers":{…},"event":{…}}
 
-`event` is the CloudEvent byte for byte. What is not one line of JSON stands
-under `raw_base64` instead, and so does the payload of an event in binary mode,
-whose attributes are headers; so a line gives back exactly what was stored.
+`event` is the CloudEvent, byte for byte where it is stored as one line of JSON.
+Otherwise, and for an event in binary mode, `raw_base64` has the stored payload
+beside it, so a line gives back exactly what was stored.
 """
 
 import base64
@@ -13,7 +13,8 @@ from datetime import datetime
 
 import msgspec
 
-from trunkline.protocol import binary, subjects
+from trunkline.protocol import binary, modes, subjects
+from trunkline.protocol.errors import MessageError
 from trunkline_hub.bus.log import Stored
 from trunkline_hub.core.clock import rfc3339
 
@@ -41,10 +42,11 @@ def to_line(stored: Stored) -> bytes:
     """Return the line of a stored message, its line break included."""
     payload = stored.payload
     plain = not binary.is_binary(stored.headers) and _is_one_line_of_json(payload)
+    event = msgspec.Raw(payload) if plain else _readable(stored)
     line = Line(
         seq=stored.seq, stored_at=rfc3339(stored.stored_at), sender=_sender(stored.subject), subject=stored.subject,
         headers={name: value for name, value in stored.headers.items() if name not in _BATCH_HEADERS},
-        event=msgspec.Raw(payload) if plain else _NOTHING,
+        event=event,
         raw_base64=None if plain else base64.b64encode(payload).decode(),
     )  # fmt: skip
     return _encoder.encode(line) + b"\n"
@@ -73,6 +75,14 @@ def _is_one_line_of_json(payload: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True
+
+
+def _readable(stored: Stored) -> msgspec.Raw:
+    """Return an event of another form as people and programs read it; nothing where it is none."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(modes.as_json(stored.payload, stored.headers)))
+    except MessageError:
+        return _NOTHING
 
 
 def _sender(subject: str) -> str:
