@@ -54,7 +54,11 @@ class TypeCheck:
         if message.dataref is not None and not bytes(message.data) and message.data_base64 is None:
             return None
         candidates = self._candidates(message.dataschema, sending=sending)
-        number, problems = self.judge(_ANY.read(message), candidates)
+        value = _ANY.read(message)
+        if isinstance(value, bytes):
+            detail = f"is {message.datacontenttype}, which no schema can describe; send JSON or MessagePack"
+            raise PayloadInvalidError(f"{self.rule.name!r} has a schema", errors=[FieldError("/data", detail)])
+        number, problems = self.judge(value, candidates)
         if problems:
             raise PayloadInvalidError(
                 f"The payload does not fit version {number} of {self.rule.name!r}",
