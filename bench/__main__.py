@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import backlog, call, consume, index, peers, poison, publish, replay, report, routing, startup
+from bench import backlog, call, consume, index, peers, poison, publish, redrive, replay, report, routing, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sdk_publish_powersafe_4000": publish.sdk_publish_powersafe_4000,
     "sdk_consume": consume.sdk_consume,
     "sdk_consume_task": consume.sdk_consume_task,
+    "redrive": redrive.redrive,
     "backlog_growth": backlog.backlog_growth,
     "sdk_call_p50": call.sdk_call_p50,
     "replay": replay.replay,

@@ -22,6 +22,7 @@ from trunkline_hub import (
     events,
     index,
     jobs,
+    queue_control,
     queues,
     retention,
     revisions,
@@ -39,7 +40,7 @@ from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.blobs import BlobStore, BucketLimits
-from trunkline_hub.bus.callout import BusGrant, Callout
+from trunkline_hub.bus.callout import Callout
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.history import History
 from trunkline_hub.bus.hubs import HubNews
@@ -52,6 +53,7 @@ from trunkline_hub.db.leases import SqlLeases
 from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
 from trunkline_hub.dead_letters import feature as dead_letters_feature
+from trunkline_hub.dead_letters.events import LetterRetention
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
@@ -61,6 +63,7 @@ from trunkline_hub.index import feature as index_feature
 from trunkline_hub.index import store as index_store
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
+from trunkline_hub.queue_control import feature as queue_control_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.replays import feature as replays_feature
 from trunkline_hub.retention import feature as retention_feature
@@ -81,7 +84,6 @@ _PRESENCE_GRACE = 3.0
 class Services:
     """One of each; features receive from here what they need."""
 
-    settings: Settings
     db: Database
     bus: HubBus
     eviction: Eviction
@@ -100,7 +102,9 @@ class Services:
     blobs: blobs.Blobs
     events: events.Events
     queues: queues.Queues
+    queue_control: queue_control.QueueControl
     dead_letters: dead_letters.DeadLetters
+    letter_retention: LetterRetention
     scheduled: schedules.ScheduledMessages
     schedules: schedules.Schedules
     agents: agents.Agents
@@ -120,40 +124,39 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     work_orders = jobs.Jobs(trail)
     archives = archive.Archives(settings.archive, bus, clock)
     history = History(bus, archives)
-    retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
+    past = revisions.Revisions()
+    retentions = retention.Retentions(bus, db, history, trail, past)
     event_types = schemas.EventTypes(db, trail)
+    dead = dead_letters.DeadLetters(bus, db, trail, work_orders)
     limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
     blob_store = BlobStore(bus, clock, limits)
-    dead = dead_letters.DeadLetters(bus, db, trail)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
     log = events.Events(bus, db, finder, event_types, history)
-    work = queues.Queues(bus, db, trail, dead)
+    states = queue_control.QueueStates()
+    work = queues.Queues(bus, db, trail, dead, states, past)
+    control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
-    cursors = [work.desired_consumers, log.desired_consumers]
-    reconciler = Reconciler(bus, access.workspaces, cursors, retentions.plan)
-    grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
-    presence = Presence(grace_until=clock.now() + grace)
-    grants = security.Grants()
-    catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
-    traffic = schemas.Traffic(event_types, catalogue, log)
-    ways = routes.Routes(trail, revisions.Revisions(), work, log, catalogue)
+    reconciler = Reconciler(bus, access.workspaces, [control.desired_consumers, log.desired_consumers], retentions.plan)
+    presence = Presence(grace_until=clock.now() + timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE))
+    catalogue = agents.Agents(db, clock, trail, security.Grants(), work, log, HubCalls(bus), presence)
+    ways = routes.Routes(trail, past, work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
+        db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
         reconciler=reconciler, events=log, queues=work, archives=archives, retentions=retentions, history=history,
         dead_letters=dead, schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
         agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus), groups=groups, index=finder,
-        event_types=event_types, traffic=traffic,
+        event_types=event_types, traffic=schemas.Traffic(event_types, catalogue, log), queue_control=control,
+        letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         blob_store=blob_store, blobs=blobs.Blobs(settings.blobs, blob_store, db, trail),
     )  # fmt: skip
 
 
 def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
-    settings, bus, db, jobs_ = services.settings, services.bus, services.db, services.jobs
-    workspaces = services.security.workspaces
+    bus, db, workspaces = services.bus, services.db, services.security.workspaces
     past = (services.history, services.archives)
     calls = HubCalls(bus)
     lanes = Lanes(bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types)
@@ -168,12 +171,17 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         events_feature.build(services.groups),
         index_feature.build(bus, services.index, workspaces),
         retention_feature.build(),
-        replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
-        integrity_feature.build(settings.integrity, bus, db, past, jobs_, workspaces),
+        replays_feature.build(
+            settings.replays, bus, services.history, services.events, services.jobs, hub_id=settings.hub_id
+        ),
+        integrity_feature.build(settings.integrity, bus, db, past, services.jobs, workspaces),
         schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
         blobs_feature.build(services.blob_store, workspaces),
         queues_feature.build(),
-        dead_letters_feature.build(bus, db, workspaces),
+        queue_control_feature.build(
+            bus, db, services.audit, services.queues, services.queue_control, services.reconciler, workspaces
+        ),
+        dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
         gate_feature.build(Gate(services.events, services.queues), bus),
@@ -185,21 +193,13 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
 
 def build_components(settings: Settings, services: Services, features: Sequence[Feature]) -> list[Component]:
     """Everything that runs, in the order in which it starts."""
-
-    async def judge(token: str, connection: str) -> BusGrant:
-        principal, rights = await services.security.rights(token, connection)
-        return BusGrant(
-            key_id=principal.key_id, publish=rights.publish, subscribe=rights.subscribe,
-            expires_at=principal.expires_at,
-        )  # fmt: skip
-
     workspaces = services.security.workspaces
     kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
     return [
         services.bus,
         services.news,
         services.reconciler,
-        Callout(settings.bus, judge, hub_id=settings.hub_id),
+        Callout(settings.bus, security_feature.judge(services.security), hub_id=settings.hub_id),
         services.eviction,
         OutboxRelay(services.db, services.bus.publish_fact),
         Backstop(services.bus),
@@ -218,8 +218,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
-    metrics.add_gauges(services.overviews.gauges)
-    metrics.add_gauges(services.archives.gauges)
+    for told in (services.overviews, services.archives, services.letter_retention):
+        metrics.add_gauges(told.gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from trunkline_hub.archive.settings import ArchiveSettings
 from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.dead_letters.settings import DeadLetterSettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
 from trunkline_hub.replays.settings import ReplaySettings
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     replays: ReplaySettings = Field(default_factory=ReplaySettings)
     integrity: IntegritySettings = Field(default_factory=IntegritySettings)
+    dead_letters: DeadLetterSettings = Field(default_factory=DeadLetterSettings)
     index: IndexSettings = Field(default_factory=IndexSettings)
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)

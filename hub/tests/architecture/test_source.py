@@ -14,6 +14,7 @@ FEATURES = (
     "jobs",
     "events",
     "queues",
+    "queue_control",
     "dead_letters",
     "schedules",
     "agents",

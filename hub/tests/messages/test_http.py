@@ -274,7 +274,7 @@ async def test_resources_come_as_messagepack_where_that_is_asked_for(hub, name):
         answer = await hub.admin("GET", f"queues/{name}", headers={"Accept": accept})
         assert answer.headers["Content-Type"] == "application/json"
     events = await hub.admin("GET", "events", headers={"Accept": MSGPACK})
-    assert set(msgspec.msgpack.decode(events.body)) == {"items", "next"}
+    assert set(msgspec.msgpack.decode(events.body)) >= {"items", "next"}
 
 
 async def test_bodies_are_taken_as_messagepack(hub, name):

@@ -8,6 +8,7 @@ from typing import Any, Self, Unpack
 import msgspec
 
 from trunkline import payloads
+from trunkline.admission import Admission
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
@@ -91,10 +92,10 @@ class Client:
         self._closed = False
         self._source = "/"
         self._connection: frames.Connection | None = None
-        self._known_queues: set[str] = set()
         self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
         self.agents = AgentsApi(self.api)
         self.queues = QueuesApi(self.api)
+        self._admission = Admission(self.queues.admits)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
         self.handlers = HandlersApi(self.api)
@@ -158,6 +159,7 @@ class Client:
     async def close(self) -> None:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
+        await self._admission.close()
         await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
@@ -231,14 +233,14 @@ class Client:
 
         Raises:
             QueueUnknownError: nobody declared the queue.
+            QueueDrainingError: an operator lets the queue run empty; it takes nothing in.
             QueueFullError: the store is full; nothing was accepted.
             PayloadInvalidError, BlobTooLargeError, PermissionDeniedError, BusUnavailableError, HubUnreachableError
         """
         if self._bus is None:
             await self.connect()
-        if queue not in self._known_queues:
-            await self.queues.exists(queue)
-            self._known_queues.add(queue)
+        if not self._admission.is_fresh(queue):
+            await self._admission.check(queue)
         message = self._message(type or f"task.{queue}", id, correlation_id)
         message.partitionkey = key
         if is_later(later):

@@ -42,7 +42,9 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY})
+_KEPT_HEADERS = frozenset(
+    {"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY, frames.HEADER_EDITED_BY, frames.HEADER_UNPROVEN}
+)
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -85,6 +87,7 @@ class Processor:
         self._codec = codec
         self._once = Once(store, run) if store is not None else None
         self._run = self._once or run
+        self._handler = getattr(run, "name", "")
         self._place = Place(client.workspace, frame.lane, frame.name)
         self._identity = identity
 
@@ -167,6 +170,7 @@ class Processor:
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
             error=failure.error,
             final=final,
+            handler=self._handler,
         )
 
     async def _record(self, delivery: Delivery, attempt: frames.Attempt) -> None:
@@ -186,7 +190,9 @@ class Processor:
             subjects.dead(client.workspace, client.principal, frame.lane, frame.name),
             delivery.payload,
             msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}",
-            headers=header_lines(dead_headers(delivery, reason, error.message)),
+            headers=header_lines(
+                dead_headers(delivery, reason, error.message) | {frames.HEADER_AGENT: self._identity.agent}
+            ),
         )
         delivery.term(reason)
 

@@ -237,9 +237,69 @@ export interface paths {
         };
         /**
          * ListDeadLetters
-         * @description List dead letters, newest first. `waiting=true` leaves out those redriven already.
+         * @description Search dead letters, newest first.
          */
         get: operations["dead_letters.list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/dead-letters/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DiscardAll
+         * @description Count the waiting letters that match, or discard exactly these in a job.
+         */
+        post: operations["dead_letters.discard_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RedriveAll
+         * @description Count the waiting letters that match, or redrive exactly these in a job.
+         */
+        post: operations["dead_letters.redrive_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/dead-letters/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summarize
+         * @description Count dead letters by reader, reason and type.
+         */
+        get: operations["dead_letters.summarize"];
         put?: never;
         post?: never;
         delete?: never;
@@ -268,6 +328,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/dead-letters/{letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard
+         * @description Put a dead letter aside for good, with a reason.
+         */
+        post: operations["dead_letters.discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/dead-letters/{letter_id}/redrive": {
         parameters: {
             query?: never;
@@ -279,7 +359,7 @@ export interface paths {
         put?: never;
         /**
          * Redrive
-         * @description Send a dead letter back to its queue, or to the one group that could not process it.
+         * @description Send a dead letter back to its queue, or to the one group that could not process it; edited or elsewhere if asked.
          */
         post: operations["dead_letters.redrive"];
         delete?: never;
@@ -869,6 +949,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/queues/{name}/admission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Admission
+         * @description Answer whether the queue takes work in; a problem says why not.
+         */
+        get: operations["queue_control.admission"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/queues/{name}/declaration": {
         parameters: {
             query?: never;
@@ -883,6 +983,46 @@ export interface paths {
         get: operations["queues.get_declaration"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DeleteQueue
+         * @description Delete a queue in a job. With `force` what it holds goes to the dead letters; without, it must be unused.
+         */
+        post: operations["queue_control.delete_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drain
+         * @description Take nothing in from now on; workers finish what is there.
+         */
+        post: operations["queue_control.drain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -905,6 +1045,186 @@ export interface paths {
          *     Answered when it is on disk.
          */
         post: operations["queues.enqueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/messages/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetMessage
+         * @description Look at one message, whole.
+         */
+        get: operations["queue_control.get_message"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/messages/{seq}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Take a waiting message out for good; its discarded dead letter keeps it.
+         */
+        post: operations["queue_control.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move
+         * @description Count what waits and matches, or move it to another queue in a job.
+         */
+        post: operations["queue_control.move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Hand out nothing from now on. Senders go on; messages in flight end normally.
+         */
+        post: operations["queue_control.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/peek": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Peek
+         * @description Look at messages without taking them, oldest first.
+         */
+        get: operations["queue_control.peek"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Purge
+         * @description Count what a queue holds, or empty it of that in a job.
+         */
+        post: operations["queue_control.purge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description End a pause or a drain.
+         */
+        post: operations["queue_control.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRevisions
+         * @description Show what the queue's settings were, newest first.
+         */
+        get: operations["queue_control.list_revisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rollback
+         * @description Give the queue the settings of an earlier revision again.
+         */
+        post: operations["queue_control.rollback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1444,6 +1764,8 @@ export interface components {
             error: components["schemas"]["AttemptError"];
             /** @default false */
             final?: boolean;
+            /** @default  */
+            handler?: string;
             instance: string;
             message_id: string;
             number: number;
@@ -1489,6 +1811,25 @@ export interface components {
             items: components["schemas"]["BatchItem"][];
             stored: number;
         };
+        /** BulkDiscardRequest */
+        BulkDiscardRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            filter?: components["schemas"]["LetterFilter"];
+            reason: string;
+            up_to?: number | null;
+        };
+        /** BulkRedriveRequest */
+        BulkRedriveRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            filter?: components["schemas"]["LetterFilter"];
+            queue?: string | null;
+            rate_per_s?: number | null;
+            up_to?: number | null;
+        };
         /** CallRequest */
         CallRequest: {
             agent?: string | null;
@@ -1500,6 +1841,12 @@ export interface components {
         CallResult: {
             dataref?: string | null;
             output: unknown;
+        };
+        /** Cancelled */
+        Cancelled: {
+            id: string;
+            seq: number;
+            type: string;
         };
         /** CompatibilityCheck */
         CompatibilityCheck: {
@@ -1587,10 +1934,17 @@ export interface components {
         };
         /** DeadLetter */
         DeadLetter: {
+            agent: string | null;
             attempts: number;
+            correlation_id: string | null;
             died_at: string;
+            discard_reason: string | null;
+            discarded_at: string | null;
+            discarded_by: string | null;
+            edited_by: string | null;
             error: string;
             id: string;
+            job_id: string | null;
             /** @enum {string} */
             lane: "queue" | "group";
             message_id: string;
@@ -1598,7 +1952,9 @@ export interface components {
             reason: string;
             redriven_at: string | null;
             redriven_by: string | null;
+            redriven_to: string | null;
             sender: string;
+            sender_verified: boolean;
             size_bytes: number;
             traceparent: string | null;
             type: string;
@@ -1610,6 +1966,7 @@ export interface components {
             };
             history: components["schemas"]["Attempt"][];
             letter: components["schemas"]["DeadLetter"];
+            lives: components["schemas"]["Life"][];
             payload: unknown;
             payload_encoding: string;
             payload_truncated: boolean;
@@ -1619,6 +1976,32 @@ export interface components {
         DeadLetterPage: {
             items: components["schemas"]["DeadLetter"][];
             next?: string | null;
+        };
+        /** DeadLetterSummary */
+        DeadLetterSummary: {
+            discarded: number;
+            expired: number;
+            readers: components["schemas"]["Facet"][];
+            reasons: components["schemas"]["Facet"][];
+            redriven: number;
+            total: number;
+            types: components["schemas"]["Facet"][];
+            waiting: number;
+        };
+        /** DeleteRequest */
+        DeleteRequest: {
+            /** @default false */
+            force?: boolean;
+            /** @default  */
+            reason?: string;
+        };
+        /** DiscardRequest */
+        DiscardRequest: {
+            reason: string;
+        };
+        /** EditedPayload */
+        EditedPayload: {
+            data: unknown;
         };
         /** Event */
         Event: {
@@ -1756,6 +2139,14 @@ export interface components {
             leads_nowhere: boolean;
             verdicts: components["schemas"]["RouteVerdict"][];
         };
+        /** Facet */
+        Facet: {
+            /** @enum {null|string} */
+            lane?: "queue" | "group" | null;
+            total: number;
+            value: string;
+            waiting: number;
+        };
         /** FieldError */
         FieldError: {
             detail: string;
@@ -1876,6 +2267,60 @@ export interface components {
             items: components["schemas"]["Job"][];
             next?: string | null;
         };
+        /** LetterFilter */
+        LetterFilter: {
+            agent?: string | null;
+            correlation_id?: string | null;
+            died_before?: string | null;
+            died_since?: string | null;
+            error?: string | null;
+            /** @enum {null|string} */
+            lane?: "queue" | "group" | null;
+            message_id?: string | null;
+            reader?: string | null;
+            reason?: string | null;
+            sender?: string | null;
+            type?: string | null;
+        };
+        /** LetterWork */
+        LetterWork: {
+            count: number;
+            job?: components["schemas"]["Job"] | null;
+            sample: components["schemas"]["DeadLetter"][];
+            up_to: number;
+        };
+        /** Life */
+        Life: {
+            died_at: string;
+            edited_by: string | null;
+            error: string;
+            /** @enum {string} */
+            lane: "queue" | "group";
+            letter_id: string;
+            reader: string;
+            reason: string;
+            redriven_at: string | null;
+            redriven_by: string | null;
+        };
+        /** MessageFilter */
+        MessageFilter: {
+            key?: string | null;
+            older_than_s?: number | null;
+            sender?: string | null;
+            type?: string | null;
+        };
+        /** MoveRequest */
+        MoveRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            filter?: components["schemas"]["MessageFilter"];
+            rate_per_s?: number | null;
+            /** @default  */
+            reason?: string;
+            to: string;
+            up_to?: number | null;
+        };
         /** NewEventTypeVersion */
         NewEventTypeVersion: {
             /** @default  */
@@ -1928,6 +2373,19 @@ export interface components {
             observed?: boolean;
             principal?: string | null;
         };
+        /** PurgeRequest */
+        PurgeRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            /** @default false */
+            in_flight?: boolean;
+            /** @default  */
+            reason?: string;
+            /** @default false */
+            to_dead_letters?: boolean;
+            up_to?: number | null;
+        };
         /** QuarantinePage */
         QuarantinePage: {
             items: components["schemas"]["QuarantinedEvent"][];
@@ -1956,6 +2414,7 @@ export interface components {
             name: string;
             redelivered: number;
             retry: components["schemas"]["RetryPolicy"];
+            status?: components["schemas"]["QueueStatus"];
             workers_waiting: number;
         };
         /** QueueDeclaration */
@@ -1967,6 +2426,50 @@ export interface components {
         /** QueuePage */
         QueuePage: {
             items: components["schemas"]["Queue"][];
+            next?: string | null;
+        };
+        /** QueueStatus */
+        QueueStatus: {
+            /** @default  */
+            by?: string;
+            /** @default  */
+            reason?: string;
+            since?: string | null;
+            /**
+             * @default active
+             * @enum {string}
+             */
+            state?: "active" | "paused" | "draining" | "deleting";
+        };
+        /** QueueWork */
+        QueueWork: {
+            count: number;
+            exact: boolean;
+            job?: components["schemas"]["Job"] | null;
+            up_to: number;
+        };
+        /** QueuedMessage */
+        QueuedMessage: {
+            enqueued_at: string;
+            failed_attempts: number;
+            headers: {
+                [key: string]: string;
+            };
+            id: string;
+            key: string | null;
+            payload: unknown;
+            payload_encoding: string;
+            payload_truncated: boolean;
+            sender: string;
+            seq: number;
+            size_bytes: number;
+            /** @enum {string} */
+            state: "waiting" | "taken";
+            type: string;
+        };
+        /** QueuedMessagePage */
+        QueuedMessagePage: {
+            items: components["schemas"]["QueuedMessage"][];
             next?: string | null;
         };
         /** Reader */
@@ -2000,6 +2503,16 @@ export interface components {
             lane: "queue" | "group";
             name: string;
             waiting: number;
+        };
+        /** Reason */
+        Reason: {
+            /** @default  */
+            reason?: string;
+        };
+        /** RedriveRequest */
+        RedriveRequest: {
+            edited?: components["schemas"]["EditedPayload"] | null;
+            queue?: string | null;
         };
         /** Redriven */
         Redriven: {
@@ -2926,6 +3439,21 @@ export interface operations {
                 lane?: "queue" | "group" | null;
                 reader?: string | null;
                 reason?: string | null;
+                /** @description Only of this event type. */
+                type?: string | null;
+                sender?: string | null;
+                agent?: string | null;
+                /** @description Only with this text in the error, in any case. */
+                error?: string | null;
+                message_id?: string | null;
+                correlation_id?: string | null;
+                /** @description RFC 3339. */
+                died_since?: string | null;
+                /** @description RFC 3339. */
+                died_before?: string | null;
+                /** @description Only in this state. */
+                state?: "waiting" | "redriven" | "discarded" | null;
+                /** @description True leaves out those redriven or discarded; false, those that wait. */
                 waiting?: boolean | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
@@ -2947,6 +3475,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "dead_letters.discard_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "dead_letters.redrive_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRedriveRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "dead_letters.summarize": {
+        parameters: {
+            query?: {
+                lane?: "queue" | "group" | null;
+                reader?: string | null;
+                reason?: string | null;
+                /** @description Only of this event type. */
+                type?: string | null;
+                sender?: string | null;
+                agent?: string | null;
+                /** @description Only with this text in the error, in any case. */
+                error?: string | null;
+                message_id?: string | null;
+                correlation_id?: string | null;
+                /** @description RFC 3339. */
+                died_since?: string | null;
+                /** @description RFC 3339. */
+                died_before?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterSummary"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2992,6 +3637,42 @@ export interface operations {
             };
         };
     };
+    "dead_letters.discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "dead_letters.redrive": {
         parameters: {
             query?: never;
@@ -3002,7 +3683,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveRequest"] | null;
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -4320,6 +5005,38 @@ export interface operations {
             };
         };
     };
+    "queue_control.admission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "queues.get_declaration": {
         parameters: {
             query?: never;
@@ -4339,6 +5056,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueueDeclaration"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.delete_queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -4420,6 +5209,336 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.get_message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedMessage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cancelled"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.peek": {
+        parameters: {
+            query?: {
+                /** @description Only messages of this event type. */
+                type?: string | null;
+                sender?: string | null;
+                key?: string | null;
+                /** @description Only what was enqueued at this moment or later. */
+                since?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedMessagePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurgeRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.list_revisions": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

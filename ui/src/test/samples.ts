@@ -55,6 +55,15 @@ export function letter(more: Partial<DeadLetter> = {}): DeadLetter {
     traceparent: "00-99e1d82f54c205a85f7e3691a5c247e7-7a5b662a762d66c0-01",
     redriven_at: null,
     redriven_by: null,
+    redriven_to: null,
+    agent: "summarizer",
+    correlation_id: "m-1",
+    discard_reason: null,
+    discarded_at: null,
+    discarded_by: null,
+    edited_by: null,
+    job_id: null,
+    sender_verified: true,
     ...more,
   };
 }
@@ -83,6 +92,7 @@ export function detail(more: Partial<DeadLetter> = {}): DeadLetterDetail {
     payload_encoding: "json",
     payload_truncated: false,
     history: [attempt(1), attempt(2)],
+    lives: [],
   };
 }
 

@@ -14,10 +14,10 @@ import structlog
 from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import Delivery, first_attempt, origin_seq
-from trunkline.protocol import frames, modes, subjects
-from trunkline.wire import header_lines
+from trunkline.delivery import Delivery
+from trunkline.protocol import subjects
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.letters import write_letter
 from trunkline_hub.bus.log import Stored, read_next, read_one
 from trunkline_hub.bus.observer import Observer
 from trunkline_hub.bus.reconciler import Workspaces, consumers
@@ -27,7 +27,6 @@ from trunkline_hub.core.component import Component
 _log = structlog.get_logger("backstop")
 _SCAN_S = 30.0
 _SCAN_LIMIT = 500
-_KEPT_HEADERS = (frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
 REASON = "deliveries_exhausted"
 
 
@@ -104,19 +103,10 @@ async def bury(bus: HubBus, stream: str, consumer: str, message: Stored, deliver
     """Store a dead letter for `message`, then take it off its queue."""
     lane: subjects.Lane = "queue" if stream.startswith("TASKS_") else "group"
     reader = subjects.untoken(consumer.split("_", 1)[1])
-    workspace = stream.split("_", 1)[1]
-    headers = {
-        **modes.kept(message.headers),
-        **{name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers},
-        frames.HEADER_SUBJECT: message.subject,
-        frames.HEADER_STREAM_SEQ: str(origin_seq(message.headers, message.seq)),
-        frames.HEADER_DELIVERIES: str(first_attempt(message.headers) - 1 + deliveries),
-        frames.HEADER_REASON: REASON,
-        frames.HEADER_ERROR: f"{deliveries} workers took the message and none of them settled it",
-    }
-    await bus.store(
-        subjects.dead_stream(workspace), subjects.dead(workspace, subjects.HUB, lane, reader), message.payload,
-        msg_id=f"{stream}:{consumer}:{message.seq}", headers=header_lines(headers),
+    error = f"{deliveries} workers took the message and none of them settled it"
+    await write_letter(
+        bus, (lane, reader), message, reason=REASON, error=error, stream=stream,
+        deliveries=deliveries,
     )  # fmt: skip
     if lane == "queue":
         try:

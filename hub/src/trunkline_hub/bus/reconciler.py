@@ -14,7 +14,7 @@ from nats.js.manager import JetStreamManager
 
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.subjects import Lane, consumer, events_stream, reader_stream
-from trunkline_hub.bus import streams
+from trunkline_hub.bus import pauses, streams
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.keep import LogPlan, converge_keeps, ensure_log
 from trunkline_hub.core.component import Component
@@ -38,6 +38,7 @@ class ConsumerSpec:
     max_attempts: int
     ack_wait_s: float
     max_in_flight: int
+    paused: bool = False
 
     @property
     def stream(self) -> str:
@@ -115,6 +116,10 @@ class Reconciler(Component):
 
     async def _ensure(self, js: JetStreamManager, spec: ConsumerSpec, present: ConsumerInfo | None) -> None:
         config = _config(spec)
+        if present is not None:
+            await pauses.align(js, spec.stream, present, paused=spec.paused)
+        elif spec.paused:
+            config.pause_until = pauses.FOREVER
         if present is not None and _same(present.config, config):
             return
         if present is not None:

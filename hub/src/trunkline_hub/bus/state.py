@@ -69,6 +69,16 @@ async def stream_state(bus: HubBus, stream: str) -> StreamState:
     return StreamState(messages=state.messages, last_seq=state.last_seq, size_bytes=state.bytes)
 
 
+async def subjects_held(bus: HubBus, stream: str, pattern: str) -> dict[str, int]:
+    """Return the subjects under `pattern` that hold messages, and how many each."""
+    try:
+        return (await bus.js().stream_info(stream, subjects_filter=pattern)).state.subjects or {}
+    except NotFoundError:
+        return {}
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The broker did not tell what {stream} holds: {error}") from None
+
+
 def _state(info: ConsumerInfo) -> ReaderState:
     return ReaderState(
         name=info.name,

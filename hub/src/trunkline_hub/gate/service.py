@@ -25,7 +25,7 @@ class Gate:
         """Check one message and store it under the name that the broker pinned into `subject`.
 
         Raises:
-            EnvelopeInvalidError, RequestInvalidError, QueueUnknownError, QueueFullError,
+            EnvelopeInvalidError, RequestInvalidError, QueueUnknownError, QueueDrainingError, QueueFullError,
             MessageTooLargeError, BusUnavailableError, or what a check says.
         """
         workspace, sender, lane, rest = subjects.gate_parts(subject)

@@ -107,7 +107,7 @@ class HandlerRunner(Workforce):
         hopped = {model.HEADER_HOPS: hops}
         if wanted.action == "enqueue":
             async with self._db.read() as tx:
-                await self._lanes.queues.require(tx, workspace, wanted.target)
+                await self._lanes.queues.admit(tx, workspace, wanted.target)
             await self._lanes.queues.forward(workspace, sender, wanted.target, event, msg_id=msg_id, extra=hopped)
         else:
             await self._lanes.events.forward(workspace, sender, event, msg_id=msg_id, extra=hopped)

@@ -1,6 +1,6 @@
 """What handlers need from elsewhere."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack, RetryPolicy
@@ -19,7 +19,7 @@ class GroupDesk(Protocol):
 class QueueLane(Protocol):
     """Puts work into queues."""
 
-    async def require(self, tx: Tx, workspace: str, name: str) -> Any: ...
+    async def admit(self, tx: Tx, workspace: str, name: str) -> None: ...
 
     async def forward(
         self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str, extra: dict[str, str]

@@ -146,7 +146,7 @@ class JobRun:
 
     @property
     def rate_per_s(self) -> float | None:
-        """The pace that is asked for at the moment; None is as fast as it goes."""
+        """The pace wanted at present; None is as fast as it goes."""
         return self._pace.rate_per_s
 
     async def expect(self, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from trunkline.protocol.resources import QueueStatus
 from trunkline_hub.db import Tx
 
 
@@ -9,3 +10,15 @@ class DeadCounts(Protocol):
     """Counts the dead letters that wait, by queue."""
 
     async def waiting_by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...
+
+
+class Statuses(Protocol):
+    """Tells what operators said about queues: paused, draining."""
+
+    async def status(self, tx: Tx, workspace: str, name: str) -> QueueStatus: ...
+
+    async def by_queue(self, tx: Tx, workspace: str) -> dict[str, QueueStatus]: ...
+
+    async def check_open(self, tx: Tx, workspace: str, name: str) -> QueueStatus: ...
+
+    async def closed(self, tx: Tx, workspace: str) -> set[str]: ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,22 +22,27 @@ from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues import model, store
-from trunkline_hub.queues.ports import DeadCounts
+from trunkline_hub.queues.ports import DeadCounts, Statuses
+from trunkline_hub.revisions import Revisions
 
 
 class Queues:
     """The queues of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts) -> None:
+    def __init__(
+        self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts, statuses: Statuses, revisions: Revisions
+    ) -> None:
         self._bus = bus
         self._db = db
         self._audit = audit
         self._dead = dead
+        self._statuses = statuses
+        self._revisions = revisions
 
     async def declare(
-        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration, *, back_to: str | None = None
     ) -> model.Settled:
-        """Create a queue, or change its settings.
+        """Create a queue, or change its settings; `back_to` notes a rollback.
 
         Raises:
             RequestInvalidError
@@ -50,6 +55,8 @@ class Queues:
             return settled
         await store.put(tx, workspace, name, settled)
         detail = msgspec.to_builtins(settled)
+        action: Literal["declared", "rolled_back"] = "declared" if back_to is None else "rolled_back"
+        await self._revisions.record(tx, by, workspace, ("queue", name), detail, action=action, note=back_to or "")
         await self._audit.record(tx, workspace, by.name, "queue.declared", f"queue/{name}", **detail)
         if present is None:
             await tx.emit(workspace, "trunkline.queue.declared", {"queue": name, **detail}, subject=name)
@@ -73,7 +80,9 @@ class Queues:
         """
         row = await self._row(tx, workspace, name)
         dead = await self._dead.waiting_by_queue(tx, workspace)
-        return _queue(row, await reader_state(self._bus, workspace, "queue", name), dead.get(name, 0))
+        queue = _queue(row, await reader_state(self._bus, workspace, "queue", name), dead.get(name, 0))
+        queue.status = await self._statuses.status(tx, workspace, name)
+        return queue
 
     async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueDeclaration:
         """Return a queue's settings alone; needs no broker.
@@ -93,17 +102,20 @@ class Queues:
         items = [
             _queue(row, states.get(subjects.consumer("queue", row.name), EMPTY), dead.get(row.name, 0)) for row in kept
         ]
+        statuses = await self._statuses.by_queue(tx, workspace)
+        for item in items:
+            item.status = statuses.get(item.name, item.status)
         return QueuePage(items=items, next=after)
 
     async def enqueue(self, principal: Principal, workspace: str, name: str, wanted: EnqueueRequest) -> Ack:
         """Put work into a queue, under the principal's pinned name.
 
         Raises:
-            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            QueueUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError, BusUnavailableError
             RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
         """
         async with self._db.read() as tx:
-            await self._row(tx, workspace, name)
+            await self.admit(tx, workspace, name)
             due = schedule.Later(delay_s=wanted.delay_s, deliver_at=wanted.deliver_at).due(tx.clock.now())
         message = ce.new_envelope(
             type=wanted.type or f"task.{name}", source=f"/{workspace}/{principal.name}",
@@ -115,6 +127,21 @@ class Queues:
             return await self._enqueue_later(principal, workspace, name, plain(message), due)
         return await self._bus.publish_task(workspace, principal.name, name, message)
 
+    async def restore(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration, note: str
+    ) -> None:
+        """Give a queue earlier settings again."""
+        await self.declare(tx, by, workspace, name, wanted, back_to=note)
+
+    async def forget(self, tx: Tx, by: Principal, workspace: str, name: str, note: str) -> None:
+        """Strike a queue off; what it held must be elsewhere by now."""
+        await store.delete(tx, workspace, name)
+        await self._revisions.record(tx, by, workspace, ("queue", name), None, action="removed", note=note)
+        await self._audit.record(tx, workspace, by.name, "queue.deleted", f"queue/{name}", reason=note)
+        await tx.emit(
+            workspace, "trunkline.queue.deleted", {"queue": name, "by": by.name, "reason": note}, subject=name
+        )
+
     async def forward(
         self,
         workspace: str,
@@ -125,7 +152,7 @@ class Queues:
         msg_id: str,
         extra: dict[str, str] | None = None,
     ) -> Ack:
-        """Put a message as it is into a queue, under its sender's pinned name, with `extra` headers.
+        """Put a message as it is into a queue, under its sender's pinned name, with `extra` headers; whether it may is asked before.
 
         Raises:
             QueueFullError, MessageTooLargeError, BusUnavailableError
@@ -135,9 +162,18 @@ class Queues:
             msg_id=msg_id, headers=header_lines(event.headers | (extra or {})), key=event.message.partitionkey,
         )  # fmt: skip
 
-    async def require(self, tx: Tx, workspace: str, name: str) -> Any:
-        """Return a queue's row, or raise QueueUnknownError."""
-        return await self._row(tx, workspace, name)
+    async def admit(self, tx: Tx, workspace: str, name: str) -> None:
+        """Let new work go on, or say why the queue does not take it.
+
+        Raises:
+            QueueUnknownError, QueueDrainingError
+        """
+        await self._row(tx, workspace, name)
+        await self._statuses.check_open(tx, workspace, name)
+
+    async def closed(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the names of a workspace's queues that take no new work in."""
+        return await self._statuses.closed(tx, workspace)
 
     async def names(self, tx: Tx, workspace: str) -> set[str]:
         """Return the names of a workspace's queues."""
@@ -147,16 +183,18 @@ class Queues:
         """Put a ready message into a queue on behalf of `sender`.
 
         Raises:
-            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            QueueUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError, BusUnavailableError
         """
         async with self._db.read() as tx:
-            await self._row(tx, workspace, name)
+            await self.admit(tx, workspace, name)
         return await self._bus.publish_task(workspace, sender, name, message)
 
     async def carry(
         self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: bytes
     ) -> None:
         """Store in a queue what waited for its time, under the subject it was meant for.
+
+        It was accepted when it was sent, so a draining queue takes it in.
 
         Raises:
             QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
@@ -171,11 +209,11 @@ class Queues:
         """Put a CloudEvent into a queue as it came, under the principal's pinned name; now or later.
 
         Raises:
-            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            QueueUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError, BusUnavailableError
             RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
         """
         async with self._db.read() as tx:
-            await self._row(tx, workspace, name)
+            await self.admit(tx, workspace, name)
             due = later.due(tx.clock.now(), where="query:")
         message = event.message
         if due is not None:

@@ -60,3 +60,7 @@ async def names(tx: Tx, workspace: str) -> set[str]:
 
 async def every(tx: Tx) -> list[Any]:
     return list((await tx.execute(select(queues))).all())
+
+
+async def delete(tx: Tx, workspace: str, name: str) -> None:
+    await tx.execute(queues.delete().where((queues.c.workspace_id == workspace) & (queues.c.name == name)))

@@ -21,7 +21,8 @@ from trunkline.payloads import Codec
 from trunkline.processing import Identity
 from trunkline.protocol import binary, frames, modes, subjects
 from trunkline.protocol import envelope as ce
-from trunkline.protocol.errors import AgentOfflineError, MessageError, TrunklineError
+from trunkline.protocol.errors import AgentOfflineError, MessageError, QueueDrainingError, TrunklineError
+from trunkline.retry import PermanentError
 from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.desk import Work, Worker
@@ -71,6 +72,8 @@ class Place:
     """What exists in a workspace."""
 
     queues: frozenset[str]
+    closed: frozenset[str]
+    """Queues that take no new work in."""
     skills: frozenset[str]
     groups: tuple[tuple[str, ...], ...]
 
@@ -138,6 +141,9 @@ class Router(Observer):
         self._knowledge = knowledge
         self._queues = queues
         self._counted = counted
+        self._sent: dict[tuple[str, int], set[tuple[str, int]]] = {}
+        """Of events held back: which of their targets have them. Queues may be closed for longer than the broker
+        knows a copy again."""
 
     async def filters(self, stream: str) -> list[str]:
         """Redriven copies are for one group; routes had their turn when the event came."""
@@ -183,10 +189,17 @@ class Router(Observer):
             if model.nobody_follows(place.groups, message.type) and not message.type.startswith("trunkline."):
                 self._counted.add((workspace, "", "unrouted", message.type), message.id, "no route, no group")
             return
+        key = (workspace, delivery.stream_seq)
+        sent = self._sent.pop(key, set())
+        left = [decision for decision in decisions if (decision.route, decision.index) not in sent]
         results = await asyncio.gather(
-            *(self._send(workspace, delivery, message, decision) for decision in decisions), return_exceptions=True
+            *(self._send(workspace, delivery, message, decision) for decision in left), return_exceptions=True
         )
-        self._judge(delivery, [result for result in results if isinstance(result, BaseException)])
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            done = zip(left, results, strict=True)
+            self._sent[key] = sent | {(one.route, one.index) for one, result in done if result is None}
+        self._judge(delivery, failures)
 
     def _judge(self, delivery: Delivery, failures: list[BaseException]) -> None:
         for failure in failures:
@@ -219,6 +232,7 @@ class Router(Observer):
         target = decision.target
         queue = model.SKILL_QUEUE + target.skill if target.skill is not None else target.queue
         if queue is not None:
+            await self._check_open(place, queue)
             await self._queues.forward(place, sender, queue, event, msg_id=msg_id, extra=hopped)
         else:
             if target.event is not None:
@@ -227,6 +241,15 @@ class Router(Observer):
             lines = header_lines(event.headers | hopped)
             await self._bus.store(subjects.events_stream(place), subject, event.payload, msg_id=msg_id, headers=lines)
         self._counted.add((workspace, decision.route, "routed", ""), message.id)
+
+    async def _check_open(self, workspace: str, queue: str) -> None:
+        """Hold an event back from a queue that takes no new work in.
+
+        Raises:
+            QueueDrainingError
+        """
+        if queue in (await self._knowledge.place(workspace)).closed:
+            raise QueueDrainingError(f"The queue {queue!r} in workspace {workspace!r} takes nothing in")
 
 
 class SkillWorkers(Workforce):
@@ -262,6 +285,8 @@ class SkillWorkers(Workforce):
 
     def _work(self, workspace: str, skill: str) -> Work:
         async def work(delivery: Delivery, context: Context) -> None:
+            if frames.HEADER_UNPROVEN in delivery.headers:
+                raise PermanentError("Nobody vouches for the sender, in whose name the skill would be called")
             sender = subjects.sender_of(delivery.subject)
             request = model.call_for(workspace, skill, context.message)
             try:

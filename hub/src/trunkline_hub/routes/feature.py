@@ -39,6 +39,7 @@ def build(
         followed = await desks.groups.groups(tx, workspace)
         return Place(
             queues=frozenset(await desks.queues.names(tx, workspace)),
+            closed=frozenset(await desks.queues.closed(tx, workspace)),
             skills=frozenset(await desks.skills.skill_names(tx, workspace)),
             groups=tuple(tuple(one.types) for one in followed),
         )

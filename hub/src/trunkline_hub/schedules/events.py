@@ -37,6 +37,8 @@ _LONGEST_SLEEP_S = 1.0
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = ("nats-", "tl-subject", "tl-due", "tl-plan")
 _SWEEPS = 2
+_CLAIMED = {frames.HEADER_UNPROVEN: "1"}
+"""Whoever reads a queue puts its messages off, and says who sent them; a hub says what is so."""
 
 
 class Mover(Carrier):
@@ -78,7 +80,8 @@ class Mover(Carrier):
             later = rfc3339(self._clock.now() + timedelta(seconds=_FULL_AGAIN_S))
             await schedule.put(self._bus, workspace, msgspec.structs.replace(plan, due_at=later), delivery.payload)
         except QueueUnknownError as error:
-            await _bury(self._bus, delivery, "queue", plan.queue, plan.subject, str(error))
+            claimed = frames.HEADER_UNPROVEN in plan.headers
+            await _bury(self._bus, delivery, ("queue", plan.queue), plan.subject, str(error), claimed=claimed)
 
     async def tidy(self, workspace: str) -> None:
         if self._unswept.get(workspace, _SWEEPS) > 0:
@@ -104,28 +107,29 @@ class Deferrals(Carrier):
 
     async def carry(self, delivery: Delivery) -> None:
         """Schedule a worker's copy for its queue or group and no other place; what cannot be is a dead letter."""
-        _root, workspace, _deferred, _principal, on_lane, reader_token = delivery.subject.split(".")
+        _root, workspace, _deferred, principal, on_lane, reader_token = delivery.subject.split(".")
         lane: Lane = "queue" if on_lane == "queue" else "group"
         reader = subjects.untoken(reader_token)
         claimed = delivery.headers.get(frames.HEADER_SUBJECT, "")
         subject = home(workspace, lane, reader, claimed)
         if subject is None:
             words = f"put off as coming from {claimed[:200]!r}, which is not where {lane} {reader!r} reads"
-            await _bury(self._bus, delivery, lane, reader, claimed, words)
+            await _bury(self._bus, delivery, (lane, reader), claimed, words, claimed=True)
             return
+        marks = {} if subjects.untoken(principal) == subjects.HUB else _CLAIMED
         now = self._clock.now()
         due = schedule.parse_moment(delivery.headers.get(frames.HEADER_DUE, "")) or now
         due = min(due, now + timedelta(seconds=schedule.MAX_DELAY_S))
         plan = schedule.Plan(
             kind="retry", queue=reader if lane == "queue" else None, target=reader, subject=subject,
             by=_sender(subject), message_id=_message_id(delivery), store_id=f"retry:{delivery.stream_seq}",
-            due_at=rfc3339(due), headers=_headers(delivery), attempt=first_attempt(delivery.headers),
+            due_at=rfc3339(due), headers=_headers(delivery) | marks, attempt=first_attempt(delivery.headers),
             key=f"{lane}:{delivery.stream_seq}",
         )  # fmt: skip
         try:
             await schedule.put(self._bus, workspace, plan, delivery.payload)
         except MessageTooLargeError as error:
-            await _bury(self._bus, delivery, lane, reader, claimed, str(error))
+            await _bury(self._bus, delivery, (lane, reader), claimed, str(error), claimed=True)
 
 
 class Clockwork(Component):
@@ -159,8 +163,11 @@ class Clockwork(Component):
         return self._ailment
 
 
-async def _bury(bus: HubBus, delivery: Delivery, lane: Lane, reader: str, subject: str, error: str) -> None:
+async def _bury(
+    bus: HubBus, delivery: Delivery, of: tuple[Lane, str], subject: str, error: str, *, claimed: bool
+) -> None:
     """Keep as a dead letter what cannot be brought where it was to go."""
+    lane, reader = of
     workspace = subjects.workspace_of(delivery.subject)
     kept = {
         name: delivery.headers[name]
@@ -170,6 +177,7 @@ async def _bury(bus: HubBus, delivery: Delivery, lane: Lane, reader: str, subjec
     headers = (
         modes.kept(delivery.headers)
         | kept
+        | (_CLAIMED if claimed else {})
         | {
             frames.HEADER_SUBJECT: subject,
             frames.HEADER_STREAM_SEQ: delivery.headers.get(frames.HEADER_ORIGIN_SEQ, "0"),

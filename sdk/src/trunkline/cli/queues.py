@@ -6,17 +6,18 @@ import click
 
 from trunkline.cli.later import later_options, told
 from trunkline.cli.output import Screen, parse_payload
+from trunkline.cli.queue_control import COMMANDS
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.resources import Queue, QueueDeclaration
 
-_COLUMNS = ("queue", "depth", "in flight", "redelivered #", "dead #", "attempts #", "ack wait")
+_COLUMNS = ("queue", "state", "depth", "in flight", "redelivered #", "dead #", "attempts #", "ack wait")
 
 
 @click.group()
 def queues() -> None:
-    """See and declare queues, put work into them."""
+    """See, declare and operate queues, put work into them."""
 
 
 @queues.command("list")
@@ -87,6 +88,10 @@ async def put_message(
 
 def _row(queue: Queue) -> tuple[object, ...]:
     return (
-        queue.name, queue.depth, queue.in_flight, queue.redelivered, queue.dead,
+        queue.name, queue.status.state, queue.depth, queue.in_flight, queue.redelivered, queue.dead,
         queue.retry.max_attempts, f"{queue.ack_wait_s:g} s",
     )  # fmt: skip
+
+
+for _command in COMMANDS:
+    queues.add_command(_command)

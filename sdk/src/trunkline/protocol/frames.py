@@ -22,6 +22,14 @@ HEADER_REPLAY = "Tl-Replay"
 """On a copy of an event that a replay sent to one group: the replay's id. Nothing that leaves the system follows it."""
 HEADER_REPLAY_SEQ = "Tl-Replay-Seq"
 """Beside it: the place of the original in the log."""
+HEADER_AGENT = "Tl-Agent"
+"""On a dead letter: the agent that could not process it."""
+HEADER_EDITED_BY = "Tl-Edited-By"
+"""On a redriven message: who replaced its data."""
+HEADER_DISCARDED_BY = "Tl-Discarded-By"
+"""On a dead letter that the hub itself wrote: nobody needs to look at it, for this principal took the message away."""
+HEADER_UNPROVEN = "Tl-Unproven"
+"""On what a hub stored again on a reader's word: the sender in its subject is a claim."""
 HEADER_ATTEMPT = "Tl-Attempt"
 """Number of the attempt that the first delivery of this stored copy is; 1 where it is absent."""
 HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
@@ -135,6 +143,8 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     duration_ms: float
     error: AttemptError
     final: bool = False
+    handler: str = ""
+    """Name of the function that was run."""
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):

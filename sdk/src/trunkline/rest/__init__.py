@@ -9,6 +9,7 @@ from trunkline.rest.groups import GroupsApi
 from trunkline.rest.handlers import HandlersApi
 from trunkline.rest.index import IndexApi
 from trunkline.rest.jobs import JobsApi
+from trunkline.rest.queue_control import QueueControlApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.replays import ReplaysApi
 from trunkline.rest.retention import RetentionApi
@@ -26,6 +27,7 @@ __all__ = [
     "HandlersApi",
     "IndexApi",
     "JobsApi",
+    "QueueControlApi",
     "QueuesApi",
     "ReplaysApi",
     "RetentionApi",

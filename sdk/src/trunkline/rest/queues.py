@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from trunkline.http import HttpApi, segment
+from trunkline.http import segment
 from trunkline.protocol import resources
+from trunkline.rest.queue_control import QueueControlApi
 
 
-class QueuesApi:
+class QueuesApi(QueueControlApi):
     """Queues and what waits in them."""
-
-    def __init__(self, api: HttpApi) -> None:
-        self._api = api
 
     async def list(self, **filters: Any) -> resources.QueuePage:
         """List queues; filters: `limit`, `cursor`."""

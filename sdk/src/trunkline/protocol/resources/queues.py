@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol.frames import RetryPolicy
+from trunkline.protocol.resources.queue_control import QueueStatus
 
 
 class QueueDeclaration(msgspec.Struct, kw_only=True):
@@ -30,6 +31,7 @@ class Queue(msgspec.Struct, kw_only=True):
     workers_waiting: int
     dead: int
     created_at: str
+    status: QueueStatus = msgspec.field(default_factory=QueueStatus)
 
 
 class QueuePage(msgspec.Struct, kw_only=True):
