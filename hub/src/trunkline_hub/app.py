@@ -84,6 +84,7 @@ _PRESENCE_GRACE = 3.0
 class Services:
     """One of each; features receive from here what they need."""
 
+    settings: Settings
     db: Database
     bus: HubBus
     eviction: Eviction
@@ -124,8 +125,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     work_orders = jobs.Jobs(trail)
     archives = archive.Archives(settings.archive, bus, clock)
     history = History(bus, archives)
-    past = revisions.Revisions()
-    retentions = retention.Retentions(bus, db, history, trail, past)
+    retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
     event_types = schemas.EventTypes(db, trail)
     dead = dead_letters.DeadLetters(bus, db, trail, work_orders)
     limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
@@ -134,30 +134,34 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
     log = events.Events(bus, db, finder, event_types, history)
-    states = queue_control.QueueStates()
+    past, states = revisions.Revisions(), queue_control.QueueStates()
     work = queues.Queues(bus, db, trail, dead, states, past)
     control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
-    reconciler = Reconciler(bus, access.workspaces, [control.desired_consumers, log.desired_consumers], retentions.plan)
-    presence = Presence(grace_until=clock.now() + timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE))
-    catalogue = agents.Agents(db, clock, trail, security.Grants(), work, log, HubCalls(bus), presence)
+    cursors = [control.desired_consumers, log.desired_consumers]
+    reconciler = Reconciler(bus, access.workspaces, cursors, retentions.plan)
+    grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
+    presence = Presence(grace_until=clock.now() + grace)
+    grants = security.Grants()
+    catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
-        reconciler=reconciler, events=log, queues=work, archives=archives, retentions=retentions, history=history,
-        dead_letters=dead, schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail),
-        agents=catalogue, overviews=overviews, presence=presence, routes=ways, news=HubNews(bus), groups=groups, index=finder,
-        event_types=event_types, traffic=schemas.Traffic(event_types, catalogue, log), queue_control=control,
-        letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
-        blob_store=blob_store, blobs=blobs.Blobs(settings.blobs, blob_store, db, trail),
+        settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
+        reconciler=reconciler, events=log, groups=groups, index=finder, archives=archives, retentions=retentions,
+        history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
+        dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
+        schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, presence=presence, routes=ways,
+        news=HubNews(bus), overviews=overviews,
     )  # fmt: skip
 
 
 def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
-    bus, db, workspaces = services.bus, services.db, services.security.workspaces
-    past = (services.history, services.archives)
+    settings, bus, db, jobs_ = services.settings, services.bus, services.db, services.jobs
+    workspaces = services.security.workspaces
     calls = HubCalls(bus)
     lanes = Lanes(bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types)
     desks = routes_feature.Desks(
@@ -171,10 +175,8 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         events_feature.build(services.groups),
         index_feature.build(bus, services.index, workspaces),
         retention_feature.build(),
-        replays_feature.build(
-            settings.replays, bus, services.history, services.events, services.jobs, hub_id=settings.hub_id
-        ),
-        integrity_feature.build(settings.integrity, bus, db, past, services.jobs, workspaces),
+        replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
+        integrity_feature.build(settings.integrity, bus, db, (services.history, services.archives), jobs_, workspaces),
         schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
         blobs_feature.build(services.blob_store, workspaces),
         queues_feature.build(),
@@ -193,7 +195,6 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
 
 def build_components(settings: Settings, services: Services, features: Sequence[Feature]) -> list[Component]:
     """Everything that runs, in the order in which it starts."""
-    workspaces = services.security.workspaces
     kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
     return [
         services.bus,
@@ -203,7 +204,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         services.eviction,
         OutboxRelay(services.db, services.bus.publish_fact),
         Backstop(services.bus),
-        OrphanScan(services.bus, workspaces),
+        OrphanScan(services.bus, services.security.workspaces),
         jobs.JobRunner(services.jobs, services.db, kinds, hub_id=settings.hub_id),
         *(component for feature in features for component in feature.components),
     ]
@@ -218,8 +219,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
-    for told in (services.overviews, services.archives, services.letter_retention):
-        metrics.add_gauges(told.gauges)
+    for telling in (services.overviews, services.letter_retention, services.archives):
+        metrics.add_gauges(telling.gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

@@ -43,7 +43,7 @@ _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
 _KEPT_HEADERS = frozenset(
-    {"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY, frames.HEADER_EDITED_BY, frames.HEADER_UNPROVEN}
+    {"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY, frames.HEADER_UNPROVEN}
 )
 
 Run = Callable[[Any, Context], Awaitable[Any]]

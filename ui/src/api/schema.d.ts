@@ -578,6 +578,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/events/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Show what is archived, and how far that is behind the log.
+         */
+        get: operations["archive.show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/archive/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Segments
+         * @description List the archive's files, newest first.
+         */
+        get: operations["archive.segments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description Stream a part of the past, one event a line, from the log and from what is kept or archived of it.
+         */
+        get: operations["replays.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/keeps/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * DeclareKeep
+         * @description Keep some types longer than the log.
+         */
+        put: operations["retention.declare_keep"];
+        post?: never;
+        /**
+         * DropKeep
+         * @description Keep these types no longer than the others; what only their stream held is deleted.
+         */
+        delete: operations["retention.drop_keep"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read
+         * @description Have a part of the past delivered to the caller's own inbox on the bus, once.
+         */
+        post: operations["replays.read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Show how long the log lasts, what it holds, and which types are kept longer.
+         */
+        get: operations["retention.show"];
+        /**
+         * SetLimits
+         * @description Give the log limits of its own; what lies outside of them leaves at once.
+         */
+        put: operations["retention.set_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/events/subscriptions": {
         parameters: {
             query?: never;
@@ -612,6 +740,26 @@ export interface paths {
         get: operations["events.tail"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify
+         * @description Read everything in the log, what is kept longer and the archive; the verdict is the job's result.
+         */
+        post: operations["integrity.verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -680,6 +828,94 @@ export interface paths {
          * @description Remove a group with its cursor; with `force=true` also while workers read as it.
          */
         delete: operations["events.remove_group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListHandlers
+         * @description List declared handlers and how far they are.
+         */
+        get: operations["handlers.list_handlers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetHandler
+         * @description Show one handler and how far it is.
+         */
+        get: operations["handlers.get_handler"];
+        /**
+         * Declare
+         * @description Create a handler or change it; answered when its place in the log is made.
+         */
+        put: operations["handlers.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Take a handler away, and its place in the log with it.
+         */
+        delete: operations["handlers.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Have a handler stop; events wait for it.
+         */
+        post: operations["handlers.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Have a paused handler go on from where it stopped.
+         */
+        post: operations["handlers.resume"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1231,6 +1467,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description Play the past again: to a group, to a new group, into a file, or only count it. Answers with a job.
+         */
+        post: operations["replays.start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/replays/{replay_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetFile
+         * @description Download the file that a replay wrote.
+         */
+        get: operations["replays.get_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/route-explanations": {
         parameters: {
             query?: never;
@@ -1757,6 +2033,19 @@ export interface components {
             items: components["schemas"]["Agent"][];
             next?: string | null;
         };
+        /** Archive */
+        Archive: {
+            enabled: boolean;
+            events: number;
+            first_seq: number;
+            lag_events: number;
+            last_seq: number;
+            last_stored_at: string | null;
+            missed_events: number;
+            segments: number;
+            size_bytes: number;
+            warning: string | null;
+        };
         /** Attempt */
         Attempt: {
             agent: string;
@@ -2187,6 +2476,39 @@ export interface components {
             items: components["schemas"]["Group"][];
             next?: string | null;
         };
+        /** Handler */
+        Handler: {
+            declaration: components["schemas"]["HandlerDeclaration"];
+            group: string;
+            in_flight: number;
+            name: string;
+            paused: boolean;
+            redelivered: number;
+            revision: number;
+            updated_at: string;
+            updated_by: string;
+            waiting: number;
+        };
+        /** HandlerDeclaration */
+        HandlerDeclaration: {
+            /** @enum {string} */
+            action: "call" | "enqueue" | "publish";
+            agent?: string | null;
+            /** @default 8 */
+            concurrency?: number;
+            /** @default  */
+            description?: string;
+            match?: components["schemas"]["RouteMatch"];
+            retry?: components["schemas"]["RetryPolicy"] | null;
+            target: string;
+            /** @default 30 */
+            timeout_s?: number;
+        };
+        /** HandlerPage */
+        HandlerPage: {
+            items: components["schemas"]["Handler"][];
+            next?: string | null;
+        };
         /** Handling */
         Handling: {
             agent: string;
@@ -2267,6 +2589,28 @@ export interface components {
             items: components["schemas"]["Job"][];
             next?: string | null;
         };
+        /** Keep */
+        Keep: {
+            declared_at: string;
+            first_seq: number;
+            former: number;
+            lag: number;
+            last_seq: number;
+            made: boolean;
+            max_age_s: number;
+            max_bytes: number;
+            messages: number;
+            name: string;
+            size_bytes: number;
+            types: string[];
+        };
+        /** KeepDeclaration */
+        KeepDeclaration: {
+            max_age_s: number;
+            /** @default 1073741824 */
+            max_bytes?: number;
+            types: string[];
+        };
         /** LetterFilter */
         LetterFilter: {
             agent?: string | null;
@@ -2301,6 +2645,19 @@ export interface components {
             reason: string;
             redriven_at: string | null;
             redriven_by: string | null;
+        };
+        /** LogReading */
+        LogReading: {
+            /** @default  */
+            consumer?: string;
+            /** @default 5 */
+            heartbeat_s?: number;
+            older_until: number | null;
+            /** @default 0 */
+            pending?: number;
+            /** @default  */
+            stream?: string;
+            until_seq: number;
         };
         /** MessageFilter */
         MessageFilter: {
@@ -2504,6 +2861,17 @@ export interface components {
             name: string;
             waiting: number;
         };
+        /** ReadingRequest */
+        ReadingRequest: {
+            after_seq?: number | null;
+            correlation_id?: string | null;
+            deliver_to: string;
+            since?: string | null;
+            subject?: string | null;
+            types?: string[];
+            until?: string | null;
+            until_seq?: number | null;
+        };
         /** Reason */
         Reason: {
             /** @default  */
@@ -2535,6 +2903,45 @@ export interface components {
             skills?: components["schemas"]["Skill"][];
             /** @default 0.0.0 */
             version?: string;
+        };
+        /** ReplayRequest */
+        ReplayRequest: {
+            after_seq?: number | null;
+            correlation_id?: string | null;
+            /** @default false */
+            follow?: boolean;
+            /**
+             * @default ndjson.zst
+             * @enum {string}
+             */
+            format?: "ndjson" | "ndjson.zst";
+            group?: string | null;
+            rate_per_s?: number | null;
+            since?: string | null;
+            speed?: number | null;
+            subject?: string | null;
+            /** @enum {string} */
+            target: "group" | "new_group" | "file" | "dry_run";
+            types?: string[];
+            until?: string | null;
+            until_seq?: number | null;
+        };
+        /** Retention */
+        Retention: {
+            first_seq: number;
+            first_stored_at: string | null;
+            is_default: boolean;
+            keeps: components["schemas"]["Keep"][];
+            last_seq: number;
+            max_age_s: number;
+            max_bytes: number;
+            messages: number;
+            size_bytes: number;
+        };
+        /** RetentionChange */
+        RetentionChange: {
+            max_age_s?: number | null;
+            max_bytes?: number | null;
         };
         /** RetryPolicy */
         RetryPolicy: {
@@ -2725,6 +3132,28 @@ export interface components {
         /** ScheduledPage */
         ScheduledPage: {
             items: components["schemas"]["Scheduled"][];
+            next?: string | null;
+        };
+        /** Segment */
+        Segment: {
+            file: string;
+            first_seq: number;
+            first_stored_at: string;
+            last_seq: number;
+            last_stored_at: string;
+            messages: number;
+            missing: [
+                number,
+                number
+            ][];
+            previous: string;
+            sha256: string;
+            size_bytes: number;
+            workspace: string;
+        };
+        /** SegmentPage */
+        SegmentPage: {
+            items: components["schemas"]["Segment"][];
             next?: string | null;
         };
         /** SigninLink */
@@ -4332,6 +4761,280 @@ export interface operations {
             };
         };
     };
+    "archive.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "archive.segments": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.export": {
+        parameters: {
+            query?: {
+                /** @description Type or pattern; may be repeated. */
+                type?: string[] | null;
+                since?: string | null;
+                until?: string | null;
+                after_seq?: number | null;
+                until_seq?: number | null;
+                subject?: string | null;
+                correlation_id?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.declare_keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.drop_keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadingRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogReading"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.set_limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "events.subscribe": {
         parameters: {
             query?: never;
@@ -4388,6 +5091,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "integrity.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -4523,6 +5257,204 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.list_handlers": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.get_handler": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandlerDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {
@@ -5539,6 +6471,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.get_file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                replay_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description File Download */
+            200: {
+                headers: {
+                    /** @description File size in bytes */
+                    "content-length"?: string;
+                    /** @description Entity tag */
+                    etag?: string;
+                    /** @description Last modified data-time in RFC 2822 format */
+                    "last-modified"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "": string;
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

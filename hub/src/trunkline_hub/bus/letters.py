@@ -8,7 +8,7 @@ from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored
 
 _CONTROL = ("nats-", "tl-")
-_KEPT = frozenset({frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY, frames.HEADER_EDITED_BY, frames.HEADER_UNPROVEN})
+_KEPT = frozenset({frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_UNPROVEN, frames.HEADER_REPLAY})
 """Of the protocol's own headers, those that belong to the message; any other would be its sender's word on its end."""
 
 

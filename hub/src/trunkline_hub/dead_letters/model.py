@@ -126,6 +126,12 @@ def is_copy(
     return same and event[0] == letter[0] and modes.kept(event[1]) == modes.kept(letter[1])
 
 
+def redrive_headers(letter_id: str, headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers of a letter sent back: the event's own, and that a replay's copy still is one."""
+    of_replay = {name: headers[name] for name in (frames.HEADER_REPLAY,) if name in headers}
+    return modes.kept(headers) | of_replay | {frames.HEADER_REDRIVE_OF: letter_id}
+
+
 def edit(payload: bytes, headers: dict[str, str], data: Any) -> bytes:
     """Return the message, structured, with `data` in place of its own; every other attribute stays as it is.
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, modes, subjects
+from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import (
     DeadLetterDiscardedError,
     DeadLetterHomelessError,
@@ -267,15 +267,14 @@ class DeadLetters:
         stream = stream_of(workspace, row.lane, row.reader)
         subject = model.redrive_subject(workspace, row.lane, row.reader, row.subject)
         unproven = {frames.HEADER_UNPROVEN: "1"} if wanted.queue is None and not row.sender_verified else {}
-        of_replay = {name: stored.headers[name] for name in (frames.HEADER_REPLAY,) if name in stored.headers}
-        marks = {frames.HEADER_REDRIVE_OF: row.id} | unproven | of_replay
-        headers = modes.kept(stored.headers) | marks
+        headers = model.redrive_headers(row.id, stored.headers) | unproven
         if wanted.queue is not None:
             stream, subject = address(workspace, wanted.queue, row.sender if row.sender_verified else by)
         payload = stored.payload
         if wanted.edited is not None:
             payload = model.edit(payload, stored.headers, wanted.edited.data)
-            headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_EDITED_BY: by} | marks
+            structured = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_EDITED_BY: by}
+            headers = {name: value for name, value in headers.items() if name.startswith("Tl-")} | structured
         return Parcel(
             stream=stream, subject=subject, payload=payload, msg_id=f"redrive:{row.id}", headers=header_lines(headers)
         )

@@ -21,14 +21,14 @@ def build(security: Security, db: Database) -> Feature:
     )
 
 
-def judge(access: Security) -> Judge:
-    """Return what tells the broker who may do what."""
+def judge(security: Security) -> Judge:
+    """Return what decides over a connection to the bus."""
 
-    async def grant(token: str, connection: str) -> BusGrant:
-        principal, rights = await access.rights(token, connection)
+    async def decide(token: str, connection: str) -> BusGrant:
+        principal, rights = await security.rights(token, connection)
         return BusGrant(
             key_id=principal.key_id, publish=rights.publish, subscribe=rights.subscribe,
             expires_at=principal.expires_at,
         )  # fmt: skip
 
-    return grant
+    return decide
