@@ -42,7 +42,9 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
-_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY})
+_KEPT_HEADERS = frozenset(
+    {"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY, frames.HEADER_UNPROVEN}
+)
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 

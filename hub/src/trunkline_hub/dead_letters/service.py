@@ -273,11 +273,8 @@ class DeadLetters:
         payload = stored.payload
         if wanted.edited is not None:
             payload = model.edit(payload, stored.headers, wanted.edited.data)
-            headers = {
-                "Content-Type": ce.CONTENT_TYPE,
-                frames.HEADER_REDRIVE_OF: row.id,
-                frames.HEADER_EDITED_BY: by,
-            } | unproven
+            structured = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_EDITED_BY: by}
+            headers = {name: value for name, value in headers.items() if name.startswith("Tl-")} | structured
         return Parcel(
             stream=stream, subject=subject, payload=payload, msg_id=f"redrive:{row.id}", headers=header_lines(headers)
         )
