@@ -19,14 +19,17 @@ from trunkline_hub.web.openapi import body_or_event
 from trunkline_hub.web.parameters import Cursor, Limit
 
 AnyRequest = Request[Principal, Any, Any]
+Text = Annotated[str | None, QueryParameter(description="Only queues whose name holds this, in either case.")]
 Delay = Annotated[float | None, QueryParameter(description="For a CloudEvent: seconds to wait before it enters.")]
 DeliverAt = Annotated[str | None, QueryParameter(description="For a CloudEvent: RFC 3339, wait until then.")]
 
 
 @get("/queues", opt=requires("queues:read"))
-async def list_queues(workspace: str, tx: Tx, queues: Queues, cursor: Cursor = None, limit: Limit = 50) -> QueuePage:
+async def list_queues(
+    workspace: str, tx: Tx, queues: Queues, text: Text = None, cursor: Cursor = None, limit: Limit = 50
+) -> QueuePage:
     """List queues with depth and messages in flight."""
-    return await queues.page(tx, workspace, cursor=cursor, limit=limit)
+    return await queues.page(tx, workspace, text=text, cursor=cursor, limit=limit)
 
 
 @put("/queues/{name:str}", opt=requires("queues:write"))

@@ -93,9 +93,9 @@ class Queues:
         settled = store.settled(await self._row(tx, workspace, name))
         return QueueDeclaration(retry=settled.retry, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight)
 
-    async def page(self, tx: Tx, workspace: str, *, cursor: str | None, limit: int) -> QueuePage:
-        """Return the queues by name, each with what is in it now."""
-        rows = await store.page(tx, workspace, after=decode_cursor(cursor), limit=limit)
+    async def page(self, tx: Tx, workspace: str, *, text: str | None, cursor: str | None, limit: int) -> QueuePage:
+        """Return the queues by name, each with what is in it now; with `text` only those whose name holds it."""
+        rows = await store.page(tx, workspace, text=text, after=decode_cursor(cursor), limit=limit)
         kept, after = cut(rows, limit, lambda row: str(row.name))
         states = await reader_states(self._bus, workspace, "queue")
         dead = await self._dead.waiting_by_queue(tx, workspace)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Column, Float, Integer, String, Table, select
+from sqlalchemy import JSON, Column, Float, Integer, String, Table, func, select
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
 from trunkline_hub.queues.model import Settled
@@ -41,8 +41,10 @@ async def put(tx: Tx, workspace: str, name: str, wanted: Settled) -> None:
         await tx.execute(queues.insert(), key | values)
 
 
-async def page(tx: Tx, workspace: str, *, after: str | None, limit: int) -> list[Any]:
+async def page(tx: Tx, workspace: str, *, text: str | None, after: str | None, limit: int) -> list[Any]:
     query = select(queues).where(queues.c.workspace_id == workspace)
+    if text:
+        query = query.where(func.lower(queues.c.name).contains(text.lower(), autoescape=True))
     if after is not None:
         query = query.where(queues.c.name > after)
     return list((await tx.execute(query.order_by(queues.c.name).limit(limit + 1))).all())
