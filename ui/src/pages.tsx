@@ -1,4 +1,4 @@
-import { Activity, BookType, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
+import { Activity, BookType, CalendarClock, Inbox, Layers, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -6,8 +6,10 @@ import type { Overview } from "./api/resources";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
+import { QueuesPage } from "./pages/queues/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
+import { SchedulesPage } from "./pages/schedules/page";
 import { TracePage } from "./pages/trace/page";
 import { TypesPage } from "./pages/types/page";
 
@@ -31,6 +33,15 @@ export const PAGES: Page[] = [
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
+  { to: "/queues", path: "/queues/:name?", label: "Queues", icon: Layers, keys: "g q", element: <QueuesPage /> },
+  {
+    to: "/schedules",
+    path: "/schedules/:kind?/:id?",
+    label: "Schedules",
+    icon: CalendarClock,
+    keys: "g s",
+    element: <SchedulesPage />,
+  },
   {
     to: "/dead-letters",
     path: "/dead-letters/:id?",

@@ -6,7 +6,7 @@ import { isUnderWay, useRate, useSteer } from "~/api/jobs";
 import type { Verb } from "~/api/jobs";
 import { problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import { ErrorState } from "~/design";
+import { AskButton, ErrorState } from "~/design";
 
 import css from "./page.module.css";
 
@@ -31,32 +31,19 @@ export function Controls({ job }: { job: Job }) {
           Resume
         </Button>
       )}
-      {mayCancel && <Cancel onConfirm={press("cancel")} pending={steer.isPending} />}
+      {mayCancel && (
+        <AskButton
+          question="Cancel it: what is done stays done"
+          icon={<Square size={14} />}
+          pending={steer.isPending}
+          onConfirm={press("cancel")}
+        >
+          Cancel
+        </AskButton>
+      )}
       {mayCancel && <Pace key={job.rate_per_s} job={job} />}
       {steer.isError && <ErrorState compact problem={problemOf(steer.error)} />}
     </div>
-  );
-}
-
-/** Asks once more, in the same place. */
-function Cancel({ onConfirm, pending }: { onConfirm: () => void; pending: boolean }) {
-  const [asked, setAsked] = useState(false);
-  return (
-    <Button
-      variant={asked ? "filled" : "default"}
-      color={asked ? "red" : undefined}
-      leftSection={<Square size={14} />}
-      loading={pending}
-      onClick={() => {
-        if (asked) onConfirm();
-        setAsked(!asked);
-      }}
-      onBlur={() => {
-        setAsked(false);
-      }}
-    >
-      {asked ? "Cancel it: what is done stays done" : "Cancel"}
-    </Button>
   );
 }
 

@@ -1,11 +1,11 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { ListChecks } from "lucide-react";
 import { Link } from "react-router";
 
 import { isUnderWay, useJobs } from "~/api/jobs";
 import { problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import { DataTable, EmptyState, ErrorState, Panel, ProgressBar, RelativeTime, StateBadge, format } from "~/design";
+import { DataTable, EmptyState, ErrorState, LoadMore, Panel, ProgressBar, RelativeTime, StateBadge, format } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -40,13 +40,7 @@ export function JobList({ state, search, selected, onOpen }: JobListProps) {
           empty={<NoJobs filtered={state !== null} />}
         />
       )}
-      {jobs.hasNextPage && (
-        <div className={css.more}>
-          <Button variant="default" loading={jobs.isFetchingNextPage} onClick={() => void jobs.fetchNextPage()}>
-            Load more
-          </Button>
-        </div>
-      )}
+      <LoadMore list={jobs} />
     </Panel>
   );
 }

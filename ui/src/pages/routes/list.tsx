@@ -1,11 +1,11 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { Split } from "lucide-react";
 import { Link } from "react-router";
 
 import { problemOf } from "~/api/problem";
 import type { Route } from "~/api/resources";
 import { useRoutes } from "~/api/routes";
-import { Chip, DataTable, EmptyState, ErrorState, Marked, Panel, RelativeTime, format } from "~/design";
+import { Chip, DataTable, EmptyState, ErrorState, LoadMore, Marked, Panel, RelativeTime, format } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -39,13 +39,7 @@ export function RouteList({ selected, onOpen }: RouteListProps) {
           empty={<NoRoutes />}
         />
       )}
-      {routes.hasNextPage && (
-        <div className={css.more}>
-          <Button variant="default" loading={routes.isFetchingNextPage} onClick={() => void routes.fetchNextPage()}>
-            Load more
-          </Button>
-        </div>
-      )}
+      <LoadMore list={routes} />
     </Panel>
   );
 }

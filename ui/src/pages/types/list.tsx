@@ -1,19 +1,15 @@
-import { Button, SegmentedControl, Skeleton, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { BookType, Search, SearchX } from "lucide-react";
-import { useState } from "react";
+import { SegmentedControl, Skeleton } from "@mantine/core";
+import { BookType, SearchX } from "lucide-react";
 import { Link, useSearchParams } from "react-router";
 
 import { useEventTypes } from "~/api/event-types";
 import type { TypeFilter } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import type { EventType } from "~/api/resources";
-import { Chip, DataTable, EmptyState, ErrorState, Panel, RelativeTime, StateBadge, format } from "~/design";
+import { Chip, DataTable, EmptyState, ErrorState, LoadMore, Panel, RelativeTime, SearchBox, StateBadge, format } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
-
-const TYPING_MS = 250;
 
 const KINDS: { value: string; label: string; filter: Omit<TypeFilter, "text"> }[] = [
   { value: "all", label: "All", filter: { declared: null, deprecated: null } },
@@ -49,7 +45,9 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
   return (
     <>
       <div className={css.filters} role="search" aria-label="Filter event types">
-        <Text
+        <SearchBox
+          label="Search types"
+          placeholder="Name, description, tag"
           wanted={text ?? ""}
           onText={(value) => {
             set("text", value);
@@ -88,40 +86,9 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
             }
           />
         )}
-        {types.hasNextPage && (
-          <div className={css.more}>
-            <Button variant="default" loading={types.isFetchingNextPage} onClick={() => void types.fetchNextPage()}>
-              Load more
-            </Button>
-          </div>
-        )}
+        <LoadMore list={types} />
       </Panel>
     </>
-  );
-}
-
-function Text({ wanted, onText }: { wanted: string; onText: (text: string) => void }) {
-  const [known, setKnown] = useState(wanted);
-  const [text, setText] = useState(wanted);
-  if (known !== wanted) {
-    setKnown(wanted);
-    if (text.trim() !== wanted) setText(wanted);
-  }
-  const later = useDebouncedCallback(onText, TYPING_MS);
-  return (
-    <TextInput
-      data-filter
-      size="xs"
-      className={css.text}
-      aria-label="Search types"
-      placeholder="Name, description, tag"
-      leftSection={<Search size={14} />}
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value);
-        later(event.currentTarget.value.trim());
-      }}
-    />
   );
 }
 
