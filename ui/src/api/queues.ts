@@ -6,7 +6,7 @@ import type { Job, Queue, QueuedMessage } from "./resources";
 import { usePlace } from "./workspace";
 
 const PAGE = 100;
-const PEEKED = 20;
+const PEEKED = 10;
 const FRESH_MS = 2000;
 const PEEK_MS = 4000;
 const LIVE_MS = 1000;

@@ -160,8 +160,9 @@ function useChange<Wanted = void, Made = unknown>(change: (workspace: string, wa
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (wanted: Wanted) => change(workspace, wanted),
-    onSettled: async () => {
-      await Promise.all(READ_ANEW.map((key) => queries.invalidateQueries({ queryKey: [key, workspace] })));
+    // Not waited for: what is read anew may be gone, and with it whoever is to say that it went well.
+    onSettled: () => {
+      for (const key of READ_ANEW) void queries.invalidateQueries({ queryKey: [key, workspace] });
     },
   });
 }

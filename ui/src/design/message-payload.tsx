@@ -4,6 +4,7 @@ import { useState } from "react";
 import { CodeBlock, JsonBlock } from "./code-block";
 import { Quiet } from "./cells";
 import { bytes } from "./format";
+import css from "./message-payload.module.css";
 import { PanelSection } from "./split-view";
 
 interface Envelope {
@@ -32,7 +33,7 @@ export function MessagePayload({ payload, encoding, size_bytes: size, truncated 
     <PanelSection
       title="Payload"
       aside={
-        <>
+        <span className={css.aside}>
           <Quiet>{about}</Quiet>
           {wrapped && (
             <SegmentedControl
@@ -45,7 +46,7 @@ export function MessagePayload({ payload, encoding, size_bytes: size, truncated 
               }}
             />
           )}
-        </>
+        </span>
       }
     >
       {encoding === "json" ? (

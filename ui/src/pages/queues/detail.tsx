@@ -82,7 +82,7 @@ function HowItDoes({ queue }: { queue: Queue }) {
         </Fact>
         {age !== undefined && <Fact name="Oldest">{age === null ? "nothing waits" : `${format.age(age)} old`}</Fact>}
         {queue.in_per_s !== undefined && <Fact name="In / out">{rates(queue)}</Fact>}
-        <Fact name="Workers">{workersOf(queue) === 0 ? "none asks for work" : format.count(workersOf(queue))}</Fact>
+        <Fact name="Workers">{workers(queue)}</Fact>
         <Fact name="Tried again">{format.count(queue.redelivered)}</Fact>
         <Fact name="Dead letters">
           {queue.dead === 0 ? "none" : <Link to={deadLettersOf(queue.name)}>{format.count(queue.dead)}</Link>}
@@ -112,6 +112,12 @@ function HowItDoes({ queue }: { queue: Queue }) {
       )}
     </PanelSection>
   );
+}
+
+function workers(queue: Queue): string {
+  const there = workersOf(queue);
+  if (queue.workers !== undefined) return there === 0 ? "none runs" : format.count(there);
+  return there === 0 ? "none asks for more" : `${format.count(there)} requests for work wait`;
 }
 
 function busy({ depth, in_flight: taken }: { depth: number; in_flight: number }): boolean {

@@ -83,7 +83,7 @@ function columns(search: string, rows: Queue[]): Column<Queue>[] {
     { key: "waiting", title: "Waiting", align: "right", cell: (queue) => <Depth queue={queue} /> },
     { key: "flight", title: "In flight", align: "right", priority: "medium", cell: (queue) => <Figure value={queue.in_flight} /> },
     ...(measured ? MEASURED : []),
-    { key: "workers", title: "Workers", align: "right", priority: "low", cell: (queue) => <Figure value={workersOf(queue)} /> },
+    { key: "workers", title: measured ? "Workers" : "Asking", align: "right", priority: "low", cell: (queue) => <Figure value={workersOf(queue)} /> },
     {
       key: "dead",
       title: "Dead",
@@ -123,14 +123,14 @@ export function workersOf({ workers, workers_waiting: waiting }: Queue): number 
   return workers ?? waiting;
 }
 
-/** "12/s in, 9.5/s out". */
+/** "12 / 9.5 a second". */
 export function rates({ in_per_s: came = 0, out_per_s: went = 0 }: Queue): string {
   return `${format.rate(came)} / ${format.rate(went)} a second`;
 }
 
 /** What one should know before opening it. */
 function under(queue: Queue): string {
-  const { depth, status } = queue;
+  const { depth, in_flight: taken, status } = queue;
   if (stateOf(queue) !== "active") return status?.reason || `since ${status?.by ?? "somebody"} said so`;
-  return depth > 0 && workersOf(queue) === 0 ? "no worker asks for more" : "";
+  return depth > 0 && taken === 0 && workersOf(queue) === 0 ? "no worker asks for more" : "";
 }

@@ -76,7 +76,7 @@ function columns(search: string): Column<Schedule>[] {
       key: "next",
       title: "Next",
       align: "right",
-      cell: ({ next_at: [next] }) => <Quiet>{next === undefined ? "never" : <DueTime at={next} />}</Quiet>,
+      cell: ({ next_at: [next], paused }) => <Quiet>{next === undefined ? (paused ? "paused" : "never") : <DueTime at={next} />}</Quiet>,
     },
   ];
 }
