@@ -73,7 +73,12 @@ async def run(workspace: str, name: str, request: AnyRequest, schedules: Schedul
 
 
 @get("/cron-times", opt=requires("schedules:read"))
-async def cron_times(workspace: str, cron: str, schedules: Schedules, timezone: str = "UTC") -> CronTimes:
+async def cron_times(
+    workspace: str,  # noqa: ARG001 -- part of the address
+    cron: str,
+    schedules: Schedules,
+    timezone: str = "UTC",
+) -> CronTimes:
     """Show when an expression would fire next; nothing is declared."""
     return schedules.times(cron, timezone)
 
