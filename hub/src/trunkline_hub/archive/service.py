@@ -278,8 +278,10 @@ class Exporter(Component):
                         pass
                     self._trouble.pop(workspace, None)
                 except TrunklineError as error:
-                    self._trouble[workspace] = f"workspace {workspace!r} cannot be archived: {error}"
-                    _log.warning("export_failed", workspace=workspace, error=str(error))
+                    trouble = f"workspace {workspace!r} cannot be archived: {error}"
+                    if self._trouble.get(workspace) != trouble:  # once, not at every look
+                        _log.warning("export_failed", workspace=workspace, error=str(error))
+                    self._trouble[workspace] = trouble
             await asyncio.sleep(self._archives.settings.check_s)
 
     def warning(self) -> str | None:
