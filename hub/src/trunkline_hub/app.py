@@ -21,7 +21,10 @@ from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import BusGrant, Callout
 from trunkline_hub.bus.eviction import Eviction
+from trunkline_hub.bus.expired import ExpirySweep
 from trunkline_hub.bus.signals import HubCalls
+from trunkline_hub.bus.strays import StrayScan
+from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
 from trunkline_hub.core.feature import Feature
@@ -58,6 +61,7 @@ class Services:
     agents: agents.Agents
     overviews: admin.Overviews
     presence: Presence
+    queue_watch: Sequence[Component]
 
 
 def build_services(settings: Settings, clock: Clock) -> Services:
@@ -69,16 +73,26 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     access = security.Security(settings.security, db, clock, trail, eviction.evict)
     log = events.Events(bus, db)
     dead = dead_letters.DeadLetters(bus, db, trail)
-    work = queues.Queues(bus, db, trail, dead)
-    reconciler = Reconciler(bus, access.workspaces, [work.desired_consumers, log.desired_consumers])
     grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
     presence = Presence(grace_until=clock.now() + grace)
+    trends = Trends(bus, access.workspaces, sample_s=settings.queues.sample_s, history=settings.queues.history)
+    work = queues.Queues(bus, db, trail, dead, agents.Crews(presence, clock), trends)
+    access.layouts = work.layouts
+    where = bus, access.workspaces, work.layouts
+    watch = [
+        trends,
+        StrayScan(*where, interval_s=settings.queues.stray_scan_s),
+        ExpirySweep(*where, clock, interval_s=settings.queues.expiry_sweep_s),
+    ]
+    reconciler = Reconciler(
+        bus, access.workspaces, [work.desired_consumers, log.desired_consumers], work.limited_queues
+    )
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         db=db, bus=bus, eviction=eviction, audit=trail, security=access, reconciler=reconciler, events=log, queues=work,
-        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence,
+        dead_letters=dead, agents=catalogue, overviews=overviews, presence=presence, queue_watch=watch,
     )  # fmt: skip
 
 
@@ -88,7 +102,7 @@ def build_features(services: Services, clock: Clock) -> list[Feature]:
         audit_feature.build(),
         security_feature.build(services.security, services.db),
         events_feature.build(),
-        queues_feature.build(),
+        queues_feature.build(services.db, services.queue_watch),
         dead_letters_feature.build(services.bus, services.db, services.security.workspaces),
         agents_feature.build(services.bus, services.presence, clock),
         admin_feature.build(services.overviews),

@@ -13,6 +13,7 @@ from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.security.settings import SecuritySettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
 from trunkline_hub.web.settings import WebSettings
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     bus: BusSettings = Field(default_factory=BusSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
+    queues: QueuesSettings = Field(default_factory=QueuesSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

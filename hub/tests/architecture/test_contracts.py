@@ -36,7 +36,7 @@ TABLES_WITHOUT_WORKSPACE = {
 }
 PUBLIC_NAMES = """
 Ack Agent AgentOfflineError BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
-PayloadInvalidError PermanentError PermissionDeniedError Progress QueueFullError QueueUnknownError Retry
+OnError PayloadInvalidError PermanentError PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry
 RetryAfterError SkillUnknownError TrunklineError __version__
 """.split()
 

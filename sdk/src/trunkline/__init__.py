@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trunkline.agent import Agent
     from trunkline.client import Client
     from trunkline.context import Context
+    from trunkline.declaring import Queue
     from trunkline.protocol.errors import (
         AgentOfflineError,
         BusUnavailableError,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         TrunklineError,
     )
     from trunkline.protocol.frames import Ack, Progress
-    from trunkline.retry import PermanentError, Retry, RetryAfterError
+    from trunkline.retry import OnError, PermanentError, Retry, RetryAfterError
 
 __version__ = "0.1.0"
 
@@ -46,10 +47,12 @@ __all__ = [
     "Client",
     "Context",
     "HubUnreachableError",
+    "OnError",
     "PayloadInvalidError",
     "PermanentError",
     "PermissionDeniedError",
     "Progress",
+    "Queue",
     "QueueFullError",
     "QueueUnknownError",
     "Retry",
@@ -70,10 +73,12 @@ _HOMES = {
     "Client": "trunkline.client",
     "Context": "trunkline.context",
     "HubUnreachableError": "trunkline.protocol.errors",
+    "OnError": "trunkline.retry",
     "PayloadInvalidError": "trunkline.protocol.errors",
     "PermanentError": "trunkline.retry",
     "PermissionDeniedError": "trunkline.protocol.errors",
     "Progress": "trunkline.protocol.frames",
+    "Queue": "trunkline.declaring",
     "QueueFullError": "trunkline.protocol.errors",
     "QueueUnknownError": "trunkline.protocol.errors",
     "Retry": "trunkline.retry",

@@ -6,19 +6,20 @@ import logging
 import random
 import signal
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.client import Client
+from trunkline.declaring import Queue, QueueSettings
+from trunkline.following import Following
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
 from trunkline.local import find_context
-from trunkline.processing import Identity, Processor
+from trunkline.processing import Identity
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
-from trunkline.reader import Reader
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
 from trunkline.wire import message
@@ -83,28 +84,43 @@ class Agent:
         """
 
         def register(function: F) -> F:
-            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency)
+            self._add(
+                ReaderSpec(
+                    lane="group", name=group or self.name, handler=Handler(function), types=list(types),
+                    retry=retry, ack_wait_s=ack_wait_s, concurrency=concurrency,
+                )
+            )  # fmt: skip
             return function
 
         return register
 
     def task(
         self,
-        queue: str,
+        queue: str | Queue,
         *,
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        **settings: Unpack[QueueSettings],
     ) -> Callable[[F], F]:
         """Take work from a queue; each message has one worker at a time.
 
         A failed message is tried again by `retry`, then dead-lettered. Long
         work keeps its lease: `ack_wait_s` only says how soon a dead worker's
-        message goes to another.
+        message goes to another. At most `concurrency` messages are at work in
+        this process. What is set here (see `QueueSettings`), or in a
+        `tl.Queue`, is declared when the agent starts; the rest stays as it is.
         """
+        declared = queue if isinstance(queue, Queue) else Queue(queue, **settings)
 
         def register(function: F) -> F:
-            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency)
+            self._add(
+                ReaderSpec(
+                    lane="queue", name=declared.name, handler=Handler(function), types=[],
+                    retry=retry or declared.retry, ack_wait_s=declared.ack_wait_s if ack_wait_s is None else ack_wait_s,
+                    concurrency=concurrency, options=declared.options,
+                )
+            )  # fmt: skip
             return function
 
         return register
@@ -155,28 +171,9 @@ class Agent:
             await service.drain()
             await client.close()
 
-    def _add(
-        self,
-        lane: subjects.Lane,
-        name: str,
-        function: Callable[..., Any],
-        types: list[str],
-        retry: frames.RetryPolicy | None,
-        ack_wait_s: float | None,
-        concurrency: int,
-    ) -> None:
-        check_name(f"a {lane}", name)
-        self.readers.append(
-            ReaderSpec(
-                lane=lane,
-                name=name,
-                handler=Handler(function),
-                types=types,
-                retry=retry,
-                ack_wait_s=ack_wait_s,
-                concurrency=concurrency,
-            )
-        )
+    def _add(self, spec: ReaderSpec) -> None:
+        check_name(f"a {spec.lane}", spec.name)
+        self.readers.append(spec)
 
     async def _run_until_signalled(self, url: str | None, token: str | None, workspace: str | None) -> None:
         stop = asyncio.Event()
@@ -195,7 +192,7 @@ class _Service:
         self._client = client
         self._identity = Identity(agent=agent.name, instance=agent.instance, version=agent.version)
         self._servers: list[SkillServer] = []
-        self._readers: list[tuple[Reader, Processor]] = []
+        self._following = Following(client, agent.name, self._identity)
         self._tasks = Tasks()
         self._heartbeat_s = 5.0
         self._state = "starting"
@@ -209,12 +206,7 @@ class _Service:
             server = SkillServer(self._client, spec, self._identity)
             await server.start()
             self._servers.append(server)
-        for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
-            handler = reader_spec.handler
-            processor = Processor(self._client, frame, handler.codec, handler, self._identity)
-            reader = Reader(self._client.bus, frame, processor.handle, concurrency=reader_spec.concurrency)
-            self._readers.append((reader, processor))
-            await reader.start()
+        await self._following.start(self._agent.readers, registered.readers)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
         await self._client.bus.flush()
         self._state = "healthy"
@@ -226,8 +218,7 @@ class _Service:
         self._state = "draining"
         self._beat()
         draining = [server.drain(timeout_s=DRAIN_S) for server in self._servers]
-        draining += [reader.drain(timeout_s=DRAIN_S) for reader, _processor in self._readers]
-        await asyncio.gather(*draining)
+        await asyncio.gather(*draining, self._following.drain(timeout_s=DRAIN_S))
         self._state = "offline"
         self._beat()
         await self._tasks.close()
@@ -258,9 +249,9 @@ class _Service:
                 state=self._state,
                 version=self._agent.version,
                 lease_s=self._heartbeat_s * 3,
-                in_flight=sum(s.in_flight for s in self._servers) + sum(r.in_flight for r, _ in self._readers),
-                handled=sum(s.handled for s in self._servers) + sum(r.handled for r, _ in self._readers),
-                failed=sum(s.failed for s in self._servers) + sum(p.failed for _, p in self._readers),
+                in_flight=sum(s.in_flight for s in self._servers) + self._following.in_flight,
+                handled=sum(s.handled for s in self._servers) + self._following.handled,
+                failed=sum(s.failed for s in self._servers) + self._following.failed,
             )
             self._client.bus.write(message(subject, msgspec.json.encode(beat)))
 

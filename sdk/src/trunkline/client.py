@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import msgspec
 
@@ -10,6 +10,7 @@ from trunkline import payloads
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
+from trunkline.enqueuing import EnqueueOptions, Target, Targets, as_request, patiently, prepare, subject_of
 from trunkline.http import HttpApi
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
@@ -63,10 +64,10 @@ class Client:
         self._closed = False
         self._source = "/"
         self._connection: frames.Connection | None = None
-        self._known_queues: set[str] = set()
         self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
         self.agents = AgentsApi(self.api)
         self.queues = QueuesApi(self.api)
+        self._targets = Targets(self.queues, self._found.workspace)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
         self.tokens = TokensApi(self.api)
@@ -113,6 +114,7 @@ class Client:
     async def close(self) -> None:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
+        await self._targets.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -162,23 +164,33 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **options: Unpack[EnqueueOptions],
     ) -> Ack:
         """Put work into a queue and wait until the broker has stored it.
 
+        Args:
+            queue: name of a declared queue.
+            data: any value with a JSON form.
+            type: CloudEvents `type`; `task.<queue>` unless given.
+            key: messages with the same key keep their order, where the queue says so.
+            id: enqueue twice with one id (within two minutes) and it is stored once.
+            correlation_id: defaults to that of the message being handled.
+            options: `priority`, `dedupe_key`, `expires_in_s`, `expires_at`, `wait_s`; see `EnqueueOptions`.
+
         Raises:
             QueueUnknownError: nobody declared the queue.
-            QueueFullError: the store is full; nothing was accepted.
+            QueueClassUnknownError: it has no such priority class.
+            QueueFullError: no room (within `wait_s`); nothing was accepted.
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError
         """
         if self._bus is None:
             await self.connect()
-        if queue not in self._known_queues:
-            await self.queues.exists(queue)
-            self._known_queues.add(queue)
+        target = self._targets.get(queue) or await self._targets.find(queue, self.bus, self.principal)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
-        target = subjects.task(self.workspace, queue, self.principal)
-        return await self._send(subjects.tasks_stream(self.workspace), target, message)
+        if not options and target.is_plain:
+            return await self._send(target.stream, target.subject, message)
+        return await self._enqueue(target, message, options)
 
     async def call(
         self,
@@ -292,6 +304,21 @@ class Client:
             headers=_CE_HEADERS,
             key=message.partitionkey,
         )
+
+    async def _enqueue(self, target: Target, message: ce.Envelope, options: EnqueueOptions) -> Ack:
+        if options.get("priority") not in {None, *target.layout.classes}:  # it may have been declared just now
+            target = await self._targets.find(target.queue, self.bus, self.principal)
+        prepare(message, target, options)
+        dedupe_key = options.get("dedupe_key")
+
+        async def send() -> Ack:
+            if dedupe_key is not None:
+                return await self.queues.enqueue(target.queue, as_request(message, dedupe_key))
+            subject = subject_of(message, target, self.workspace, self.principal)
+            return await self._send(target.stream, subject, message)
+
+        wait_s = options.get("wait_s")
+        return await (patiently(send, wait_s) if wait_s else send())
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -25,6 +25,8 @@ class Delivery:
     """How often this message has been handed out, this time included."""
     extended_at: float
     settled: bool = False
+    verdict: bytes = b""
+    """What settled it."""
 
     def ack(self) -> None:
         """Done: the message is never delivered to this consumer again."""
@@ -47,6 +49,7 @@ class Delivery:
     def _settle(self, verdict: bytes) -> None:
         if not self.settled:
             self.settled = True
+            self.verdict = verdict
             self.bus.write(message(self.reply, verdict))
 
 
@@ -55,6 +58,12 @@ def ack_numbers(reply: str) -> tuple[int, int]:
     tokens = reply.split(".")
     offset = 2 if len(tokens) >= _V2_TOKENS else 0
     return int(tokens[4 + offset]), int(tokens[5 + offset])
+
+
+def ack_consumer(reply: str) -> str:
+    """Return the consumer's name out of a `$JS.ACK` reply subject, version 1 or 2."""
+    tokens = reply.split(".", 6)
+    return tokens[3] if reply.count(".") + 1 < _V2_TOKENS else tokens[5]
 
 
 def answer_heartbeat(bus: Bus, msg: Msg) -> bool:

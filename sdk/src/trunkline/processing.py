@@ -22,14 +22,15 @@ from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import MessageError, TrunklineError
-from trunkline.retry import PermanentError, RetryAfterError, delay_s
+from trunkline.protocol.expiry import refuse_expired
+from trunkline.protocol.rules import most_attempts
+from trunkline.retry import DROPPED, REASON_EXHAUSTED, REASON_INVALID, REASON_REJECTED, Verdict, decide
 from trunkline.wire import header_lines
 
 _log = logging.getLogger("trunkline.agent")
 
-REASON_EXHAUSTED = "attempts_exhausted"
-REASON_REJECTED = "rejected"
-REASON_INVALID = "invalid"
+__all__ = ["REASON_EXHAUSTED", "REASON_INVALID", "REASON_REJECTED", "REASON_WORKER_LOST", "Identity", "Processor"]
+
 REASON_WORKER_LOST = "worker_lost"
 
 _TRACEBACK_CHARS = 4000
@@ -52,9 +53,7 @@ class Identity:
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
     error: frames.AttemptError
-    reason: str | None
-    """Set when trying again is pointless."""
-    delay_s: float | None = None
+    verdict: Verdict
 
 
 class Processor:
@@ -63,19 +62,26 @@ class Processor:
     def __init__(self, client: Client, frame: frames.Reader, codec: Codec, run: Run, identity: Identity) -> None:
         self.failed = 0
         self._client = client
-        self._frame = frame
         self._codec = codec
         self._run = run
         self._identity = identity
+        self.refit(frame)
+
+    def refit(self, frame: frames.Reader) -> None:
+        """Go on under new settings."""
+        self._frame = frame
+        self._most_attempts = most_attempts(frame.retry)
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        if delivery.deliveries > self._frame.retry.max_attempts:
+        if delivery.deliveries > self._most_attempts:
             await self._settle_failure(delivery, _lost(delivery.deliveries), started)
             return
         try:
             message = ce.decode(delivery.payload)
+            if message.expirytime is not None and self._frame.lane == "queue":
+                refuse_expired(message.expirytime)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
             context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
@@ -84,32 +90,37 @@ class Processor:
             if is_cancelled():
                 delivery.nak()
                 raise
-            await self._settle_failure(delivery, _judge(error), started)
+            await self._settle_failure(delivery, self._judge(error, delivery), started)
         except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
-            await self._settle_failure(delivery, _judge(error), started)
+            await self._settle_failure(delivery, self._judge(error, delivery), started)
         else:
             delivery.ack()
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
-        last = delivery.deliveries >= self._frame.retry.max_attempts
-        reason = failure.reason or (REASON_EXHAUSTED if last else None)
-        attempt = self._attempt(delivery, failure, started, final=reason is not None)
+        reason = failure.verdict.reason
+        attempt = self._attempt(delivery, failure, started)
         try:
             await self._record(attempt)
             if reason is None:
-                policy = self._frame.retry
-                delivery.nak(failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.deliveries))
+                delivery.nak(failure.verdict.delay_s)
+            elif reason == DROPPED:
+                delivery.term(reason)
             else:
                 await self._bury(delivery, reason, failure.error)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)
 
-    def _attempt(self, delivery: Delivery, failure: _Failure, started: float, *, final: bool) -> frames.Attempt:
+    def _judge(self, error: BaseException, delivery: Delivery) -> _Failure:
+        return _Failure(error=describe(error), verdict=decide(self._frame.retry, error, delivery.deliveries))
+
+    def _attempt(self, delivery: Delivery, failure: _Failure, started: float) -> frames.Attempt:
+        reason = failure.verdict.reason
+        outcome = "retry" if reason is None else DROPPED if reason == DROPPED else "dead_letter"
         _log.info(
-            "attempt %d of %s/%s failed%s: %s",
-            delivery.deliveries, self._frame.lane, self._frame.name, ", giving up" if final else "",
+            "attempt %d of %s/%s failed, %s: %s",
+            delivery.deliveries, self._frame.lane, self._frame.name, reason or "will be tried again",
             failure.error.message,
         )  # fmt: skip
         return frames.Attempt(
@@ -122,7 +133,8 @@ class Processor:
             started_at=ce.now_rfc3339(),
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
             error=failure.error,
-            final=final,
+            final=reason is not None,
+            outcome=outcome,
         )
 
     async def _record(self, attempt: frames.Attempt) -> None:
@@ -190,19 +202,10 @@ def is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-def _judge(error: BaseException) -> _Failure:
-    if isinstance(error, RetryAfterError):
-        return _Failure(error=describe(error), reason=None, delay_s=error.delay_s)
-    if isinstance(error, PermanentError):
-        return _Failure(error=describe(error), reason=REASON_REJECTED)
-    if isinstance(error, MessageError):
-        return _Failure(error=describe(error), reason=REASON_INVALID)
-    return _Failure(error=describe(error), reason=None)
-
-
 def _lost(deliveries: int) -> _Failure:
     sentence = f"{deliveries - 1} workers took the message and were gone before they settled it"
-    return _Failure(error=frames.AttemptError(code="worker.lost", message=sentence), reason=REASON_WORKER_LOST)
+    error = frames.AttemptError(code="worker.lost", message=sentence)
+    return _Failure(error=error, verdict=Verdict(reason=REASON_WORKER_LOST))
 
 
 def _message_id(delivery: Delivery) -> str:

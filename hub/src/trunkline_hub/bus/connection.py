@@ -69,26 +69,34 @@ class HubBus(Component):
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
 
-    async def publish_task(self, workspace: str, principal: str, queue: str, message: ce.Envelope) -> Ack:
-        """Store work in a queue on behalf of `principal`."""
-        subject = subjects.task(workspace, queue, principal)
-        return await self._publish(subjects.tasks_stream(workspace), subject, principal, message)
+    async def publish_task(
+        self, principal: str, place: tuple[str, str], message: ce.Envelope, *, msg_id: str | None = None
+    ) -> Ack:
+        """Store work in a queue on behalf of `principal`; `place` is (stream, subject)."""
+        raw = ce.encode(message)
+        stored = await self.store(*place, raw, msg_id=msg_id or f"{principal}:{message.id}", key=message.partitionkey)
+        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
     async def publish_fact(self, workspace: str, event_type: str, fact_id: str, raw: bytes) -> None:
         """Store a fact of the hub's own, encoded already."""
         subject = subjects.event(workspace, subjects.HUB, event_type)
         await self.store(subjects.events_stream(workspace), subject, raw, msg_id=f"{subjects.HUB}:{fact_id}")
 
-    async def store(self, stream: str, subject: str, raw: bytes, *, msg_id: str, headers: bytes = _CE_HEADERS) -> Ack:
+    async def store(
+        self,
+        stream: str,
+        subject: str,
+        raw: bytes,
+        *,
+        msg_id: str,
+        headers: bytes = _CE_HEADERS,
+        key: str | None = None,
+    ) -> Ack:
         """Store ready bytes and wait for the broker's acknowledgement."""
         try:
-            return await self.publisher.publish(stream, subject, raw, msg_id=msg_id, headers=headers)
+            return await self.publisher.publish(stream, subject, raw, msg_id=msg_id, headers=headers, key=key)
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
-
-    async def _publish(self, stream: str, subject: str, principal: str, message: ce.Envelope) -> Ack:
-        stored = await self.store(stream, subject, ce.encode(message), msg_id=f"{principal}:{message.id}")
-        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
 
 async def open_patiently(bus: Bus) -> None:

@@ -81,10 +81,17 @@ def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> st
     """
     place = f"{subjects.ROOT}.{workspace}"
     again = f"{place}.redrive.{subjects.token(reader)}."
-    homes = (f"{place}.tasks.{subjects.token(reader)}.",) if lane == "queue" else (f"{place}.events.", again)
+    roots = [f"{place}.{root}.{subjects.token(reader)}." for root in ("tasks", "limited")]
+    homes = tuple(roots) if lane == "queue" else (f"{place}.events.", again)
     if not subject.startswith(homes) or not _SUBJECT.fullmatch(subject):
         raise ConflictError(f"The letter says it came from {subject!r}, which is not where {lane} {reader!r} reads")
     return subject if lane == "queue" or subject.startswith(again) else subjects.redrive_event(subject, reader)
+
+
+def home_stream(workspace: str, lane: Lane, reader: str, subject: str) -> str:
+    """Return the stream that takes `subject`."""
+    is_limited = lane == "queue" and subject.startswith(f"{subjects.ROOT}.{workspace}.limited.")
+    return subjects.limited_stream(workspace, reader) if is_limited else subjects.reader_stream(workspace, lane)
 
 
 def show_headers(headers: dict[str, str]) -> dict[str, str]:

@@ -82,7 +82,7 @@ class DeadLetters:
                 raise DeadLetterRedrivenError(f"Redriven at {rfc3339(row.redriven_at)} by {row.redriven_by}")
         stored = await self._stored(workspace, row)
         ack = await self._bus.store(
-            subjects.reader_stream(workspace, row.lane), subject, stored.payload, msg_id=f"redrive:{row.id}",
+            model.home_stream(workspace, row.lane, row.reader, subject), subject, stored.payload, msg_id=f"redrive:{row.id}",
             headers=header_lines(
                 {
                     "Content-Type": stored.headers.get("Content-Type", "application/octet-stream"),

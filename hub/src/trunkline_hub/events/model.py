@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from trunkline.protocol import rules
 from trunkline.protocol.errors import FieldError, RequestInvalidError
+from trunkline.protocol.frames import RetryPolicy
 
 DEFAULT_ACK_WAIT_S = 30.0
 MAX_IN_FLIGHT = 10_000
-MAX_ATTEMPTS = 1000
 MAX_ACK_WAIT_S = 86400.0
 _TYPE = re.compile(r"[^\s*>]{1,255}")
 _PATTERN = re.compile(r"[^\s]{1,255}")
@@ -61,15 +62,13 @@ def _disjoint(patterns: list[str], pointer: str) -> list[str]:
     return kept
 
 
-def check_group(pointer: str, max_attempts: int, ack_wait_s: float) -> None:
+def check_group(pointer: str, retry: RetryPolicy, ack_wait_s: float) -> None:
     """Refuse what the broker cannot keep.
 
     Raises:
         RequestInvalidError
     """
-    problems: list[FieldError] = []
-    if not 1 <= max_attempts <= MAX_ATTEMPTS:
-        problems.append(FieldError(f"{pointer}/retry/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))
+    problems = rules.problems(retry, f"{pointer}/retry")
     if not 1 <= ack_wait_s <= MAX_ACK_WAIT_S:
         problems.append(FieldError(f"{pointer}/ack_wait_s", f"must be 1 to {MAX_ACK_WAIT_S:g}"))
     if problems:

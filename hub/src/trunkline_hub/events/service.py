@@ -11,7 +11,8 @@ from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import BusUnavailableError, FieldError, RequestInvalidError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import Event, EventPage
-from trunkline_hub.bus import ConsumerSpec, HubBus
+from trunkline.protocol.rules import most_attempts
+from trunkline_hub.bus import ConsumerSpec, HubBus, Only
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
 from trunkline_hub.bus.log import Stored, read_backward, read_forward
 from trunkline_hub.core.clock import rfc3339
@@ -123,7 +124,7 @@ class Events:
         types = model.check_patterns(wanted.types, f"/readers/{wanted.name}/types")
         retry = wanted.retry or frames.RetryPolicy()
         ack_wait_s = model.DEFAULT_ACK_WAIT_S if wanted.ack_wait_s is None else wanted.ack_wait_s
-        model.check_group(f"/readers/{wanted.name}", retry.max_attempts, ack_wait_s)
+        model.check_group(f"/readers/{wanted.name}", retry, ack_wait_s)
         row = {
             "workspace_id": workspace, "name": wanted.name, "types": types,
             "retry": msgspec.to_builtins(retry), "ack_wait_s": ack_wait_s,
@@ -134,22 +135,26 @@ class Events:
             consumer=subjects.consumer("group", wanted.name), retry=retry, ack_wait_s=ack_wait_s,
         )  # fmt: skip
 
-    async def desired_consumers(self) -> list[ConsumerSpec]:
+    async def desired_consumers(self, only: Only | None = None) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""
         async with self._db.read() as tx:
-            rows = await store.all_groups(tx)
+            rows = [row for row in await store.all_groups(tx) if _is_among(row, only)]
         return [
             ConsumerSpec(
                 workspace=row.workspace_id,
                 lane="group",
                 reader=row.name,
                 filters=(*_filters(row.workspace_id, row.types), subjects.redrive_filter(row.workspace_id, row.name)),
-                max_attempts=msgspec.convert(row.retry, frames.RetryPolicy).max_attempts,
+                max_attempts=most_attempts(msgspec.convert(row.retry, frames.RetryPolicy)),
                 ack_wait_s=row.ack_wait_s,
                 max_in_flight=model.MAX_IN_FLIGHT,
             )
             for row in rows
         ]
+
+
+def _is_among(row: Any, only: Only | None) -> bool:
+    return only is None or (only.lane == "group" and only.workspace == row.workspace_id and row.name in only.names)
 
 
 def _filters(workspace: str, types: list[str]) -> list[str]:

@@ -9,3 +9,9 @@ class DeadCounts(Protocol):
     """Counts the dead letters that wait, by queue."""
 
     async def waiting_by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...
+
+
+class Workers(Protocol):
+    """Counts the running agents that take work, by queue."""
+
+    async def by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...

@@ -1,39 +1,70 @@
 """Declaring queues, looking into them, putting work in."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import QueueUnknownError
+from trunkline.protocol import frames, queueing, subjects
+from trunkline.protocol.errors import QueueInUseError, QueueUnknownError
 from trunkline.protocol.frames import Ack
-from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.ids import new_id
+from trunkline.protocol.queueing import NORMAL, Layout
+from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
+from trunkline.protocol.rules import most_attempts
 from trunkline.protocol.trace import current_traceparent
 from trunkline_hub.audit import Audit
-from trunkline_hub.bus import ConsumerSpec, HubBus
-from trunkline_hub.bus.state import EMPTY, ReaderState, reader_state, reader_states
+from trunkline_hub.bus import ConsumerSpec, HubBus, LimitedQueue, Only, Reconciler
+from trunkline_hub.bus.depths import oldest, queue_consumers, stored_messages
+from trunkline_hub.bus.facts import ConsumerFacts
+from trunkline_hub.bus.signals import tell_changed
+from trunkline_hub.bus.state import reader_state
+from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues import model, store
-from trunkline_hub.queues.ports import DeadCounts
+from trunkline_hub.queues.model import Settled
+from trunkline_hub.queues.ports import DeadCounts, Workers
 
 
 class Queues:
     """The queues of all workspaces."""
 
-    def __init__(self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts) -> None:
+    def __init__(
+        self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts, workers: Workers, trends: Trends
+    ) -> None:
         self._bus = bus
         self._db = db
         self._audit = audit
         self._dead = dead
+        self._workers = workers
+        self._trends = trends
 
-    async def declare(
-        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration
-    ) -> model.Settled:
-        """Create a queue, or change its settings.
+    async def preview(self, workspace: str, name: str, wanted: QueueDeclaration) -> Settled:
+        """Return the settings that `declare` would leave; asks the broker, so never call it in a transaction.
+
+        Raises:
+            RequestInvalidError
+            QueueInUseError: a change needs an empty queue, and it is not.
+        """
+        async with self._db.read() as tx:
+            present = await store.get(tx, workspace, name)
+        before = store.settled(present) if present else None
+        settled = model.settle(name, wanted, before)
+        setting = model.needs_empty(before, settled) if before else None
+        if before is not None and setting is not None:
+            held = await stored_messages(self._bus, workspace, name, before.layout)
+            if held:
+                raise QueueInUseError(f"{setting!r} can only change while {name!r} is empty; it holds {held}")
+        return settled
+
+    async def declare(self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration) -> Settled:
+        """Create a queue, or change its settings. Call `preview` before the transaction: it looks whether they may.
 
         Raises:
             RequestInvalidError
@@ -49,16 +80,47 @@ class Queues:
         await self._audit.record(tx, workspace, by.name, "queue.declared", f"queue/{name}", **detail)
         if present is None:
             await tx.emit(workspace, "trunkline.queue.declared", {"queue": name, **detail}, subject=name)
+        else:
+            await tx.emit(workspace, "trunkline.queue.changed", {"queue": name, **detail}, subject=name)
+            tx.after_commit(partial(self._tell, workspace, name))
         return settled
+
+    async def remove(self, tx: Tx, by: Principal, workspace: str, name: str) -> None:
+        """Forget a queue; what is sent to it from now on becomes a dead letter.
+
+        Raises:
+            QueueUnknownError
+        """
+        await self._row(tx, workspace, name)
+        await store.remove(tx, workspace, name)
+        await self._audit.record(tx, workspace, by.name, "queue.removed", f"queue/{name}")
+        await tx.emit(workspace, "trunkline.queue.removed", {"queue": name}, subject=name)
+        tx.after_commit(partial(self._tell, workspace, name))
+
+    async def check_empty(self, workspace: str, name: str) -> None:
+        """Refuse where messages still wait; asks the broker, so never call it in a transaction.
+
+        Raises:
+            QueueUnknownError, QueueInUseError
+        """
+        async with self._db.read() as tx:
+            settled = store.settled(await self._row(tx, workspace, name))
+        held = await stored_messages(self._bus, workspace, name, settled.layout)
+        if held:
+            raise QueueInUseError(f"{name!r} still holds {held}")
+
+    async def converge(self, reconciler: Reconciler, workspace: str, names: Sequence[str]) -> None:
+        """Make on the broker what some queues need now."""
+        await reconciler.refit(Only(workspace=workspace, lane="queue", names=tuple(names)))
 
     async def ensure(self, tx: Tx, by: Principal, workspace: str, wanted: frames.ReaderDeclaration) -> frames.Reader:
         """Declare what an agent wants to read; settings it leaves out stay as they are."""
-        declaration = QueueDeclaration(retry=wanted.retry, ack_wait_s=wanted.ack_wait_s)
-        settled = await self.declare(tx, by, workspace, wanted.name, declaration)
-        return frames.Reader(
-            lane="queue", name=wanted.name, stream=subjects.tasks_stream(workspace),
-            consumer=subjects.consumer("queue", wanted.name), retry=settled.retry, ack_wait_s=settled.ack_wait_s,
-        )  # fmt: skip
+        return _reader(workspace, wanted.name, await self.declare(tx, by, workspace, wanted.name, as_declared(wanted)))
+
+    async def readers(self, tx: Tx, workspace: str, names: Sequence[str]) -> list[frames.Reader]:
+        """Return queues as those who take their work see them; those that are gone are left out."""
+        rows = await store.some(tx, workspace, names)
+        return [_reader(workspace, row.name, store.settled(row)) for row in rows]
 
     async def get(self, tx: Tx, workspace: str, name: str) -> Queue:
         """Return a queue with what is in it now.
@@ -66,9 +128,8 @@ class Queues:
         Raises:
             QueueUnknownError
         """
-        row = await self._row(tx, workspace, name)
-        dead = await self._dead.waiting_by_queue(tx, workspace)
-        return _queue(row, await reader_state(self._bus, workspace, "queue", name), dead.get(name, 0))
+        found = await self._look(tx, workspace, [await self._row(tx, workspace, name)])
+        return found[0]
 
     async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueDeclaration:
         """Return a queue's settings alone; needs no broker.
@@ -76,40 +137,143 @@ class Queues:
         Raises:
             QueueUnknownError
         """
-        settled = store.settled(await self._row(tx, workspace, name))
-        return QueueDeclaration(retry=settled.retry, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight)
+        return store.settled(await self._row(tx, workspace, name)).declaration()
 
     async def page(self, tx: Tx, workspace: str, *, cursor: str | None, limit: int) -> QueuePage:
         """Return the queues by name, each with what is in it now."""
         rows = await store.page(tx, workspace, after=decode_cursor(cursor), limit=limit)
         kept, after = cut(rows, limit, lambda row: str(row.name))
-        states = await reader_states(self._bus, workspace, "queue")
-        dead = await self._dead.waiting_by_queue(tx, workspace)
-        items = [
-            _queue(row, states.get(subjects.consumer("queue", row.name), EMPTY), dead.get(row.name, 0)) for row in kept
-        ]
-        return QueuePage(items=items, next=after)
+        items = await self._look(tx, workspace, kept)
+        return QueuePage(items=[msgspec.structs.replace(item, lanes=[]) for item in items], next=after)
 
     async def enqueue(self, principal: Principal, workspace: str, name: str, wanted: EnqueueRequest) -> Ack:
         """Put work into a queue, under the principal's pinned name.
 
         Raises:
-            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            QueueUnknownError, QueueClassUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
         """
         async with self._db.read() as tx:
-            await self._row(tx, workspace, name)
+            settled = store.settled(await self._row(tx, workspace, name))
+            now = tx.clock.now()
+        model.check_enqueue(name, wanted, settled)
         message = ce.new_envelope(
             type=wanted.type or f"task.{name}", source=f"/{workspace}/{principal.name}",
-            data=msgspec.json.encode(wanted.data), id=wanted.id, partitionkey=wanted.key,
-            traceparent=current_traceparent.get(),
+            data=msgspec.json.encode(wanted.data), id=wanted.id, partitionkey=wanted.key, priority=wanted.priority,
+            expirytime=model.expirytime_of(wanted, settled, now), correlationid=wanted.correlation_id,
+            causationid=wanted.causation_id, traceparent=current_traceparent.get(),
         )  # fmt: skip
-        return await self._bus.publish_task(workspace, principal.name, name, message)
+        if wanted.dedupe_key is not None:
+            place = (workspace, name, model.dedupe_token(wanted.dedupe_key))
+            return await self._enqueue_once(principal, place, settled, message)
+        return await self._publish(principal, workspace, name, settled.layout, message)
 
-    async def desired_consumers(self) -> list[ConsumerSpec]:
-        """Return the consumers that should exist, one a queue."""
+    async def desired_consumers(self, only: Only | None = None) -> list[ConsumerSpec]:
+        """Return the consumers that should exist."""
+        return [spec for row in await self._rows(only) for spec in _specs(row)]
+
+    async def limited_queues(self, only: Only | None = None) -> list[LimitedQueue]:
+        """Return the queues that should have a stream of their own."""
+        found = [(row, store.settled(row)) for row in await self._rows(only) if row.options]
+        return [
+            LimitedQueue(
+                workspace=row.workspace_id, queue=row.name,
+                max_messages=settled.max_messages, max_bytes=settled.max_bytes,
+            )
+            for row, settled in found
+            if settled.layout.limited
+        ]  # fmt: skip
+
+    async def layouts(self, workspace: str, names: Sequence[str] | None = None) -> dict[str, Layout]:
+        """Return how the queues of a workspace, or some of them, lie on the bus."""
         async with self._db.read() as tx:
-            rows = await store.every(tx)
-        return [_spec(row) for row in rows]
+            return {row.name: store.settled(row).layout for row in await store.some(tx, workspace, names)}
+
+    async def _rows(self, only: Only | None) -> list[Any]:
+        if only is not None and only.lane != "queue":
+            return []
+        async with self._db.read() as tx:
+            return await store.some(tx, only.workspace, only.names) if only else await store.some(tx)
+
+    async def _look(self, tx: Tx, workspace: str, rows: Sequence[Any]) -> list[Queue]:
+        """Return queues with what the broker, the index and the agents say of them."""
+        settled = {row.name: store.settled(row) for row in rows}
+        found = await queue_consumers(self._bus, workspace, {name: one.layout for name, one in settled.items()})
+        busy = [name for name, ones in found.items() if any(one.num_pending or one.num_ack_pending for one in ones)]
+        first = await oldest(self._bus, workspace, [(name, settled[name].layout) for name in busy])
+        since = {name: message.stored_at for name, message in zip(busy, first, strict=True) if message}
+        dead = await self._dead.waiting_by_queue(tx, workspace)
+        workers = await self._workers.by_queue(tx, workspace)
+        now = tx.clock.now()
+        return [
+            self._queue(
+                row, settled[row.name], found[row.name],
+                dead=dead.get(row.name, 0), workers=workers.get(row.name, 0), age_s=_age_s(since.get(row.name), now),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def _queue(
+        self, row: Any, settled: Settled, ones: list[ConsumerFacts], *, dead: int, workers: int, age_s: float | None
+    ) -> Queue:
+        layout, state, trend = settled.layout, reader_state(row.name, ones), self._trends.of(row.workspace_id, row.name)
+        own = msgspec.structs.asdict(settled) | {"classes": dict(layout.classes)}
+        return Queue(
+            name=row.name, **own, depth=state.waiting, in_flight=state.in_flight, redelivered=state.redelivered,
+            workers_waiting=state.pulls_waiting, workers=workers, consumers=len(ones), oldest_age_s=age_s,
+            in_per_s=trend.in_per_s, out_per_s=trend.out_per_s, trend=trend.depths, trend_s=self._trends.sample_s,
+            lanes=[] if layout.is_plain else _lanes(row.name, layout, ones), dead=dead,
+            created_at=rfc3339(row.created_at),
+        )  # fmt: skip
+
+    async def _publish(
+        self, principal: Principal, workspace: str, name: str, layout: Layout, message: ce.Envelope, **options: str
+    ) -> Ack:
+        place = queueing.place(layout, message.priority or NORMAL, message.partitionkey or message.id)
+        subject = queueing.address(workspace, name, place, principal.name)
+        where = queueing.stream(workspace, name, layout), subject
+        return await self._bus.publish_task(principal.name, where, message, **options)
+
+    async def _enqueue_once(
+        self, principal: Principal, place: tuple[str, str, str], settled: Settled, message: ce.Envelope
+    ) -> Ack:
+        """Intent, deed, outcome. Whoever finds the intent alone does the deed under the same id.
+
+        The broker knows that id for two minutes, so a deed whose outcome was
+        lost is not done twice.
+        """
+        workspace, name, _hash = place
+        row = await self._claim(place, message.id, settled.dedupe_window_s)
+        if row.seq is not None:
+            return Ack(id=row.message_id, stream=row.stream, seq=row.seq, duplicate=True)
+        message.id = row.message_id
+        ack = await self._publish(principal, workspace, name, settled.layout, message, msg_id=f"dedupe:{row.send_id}")
+        async with self._db.write() as tx:
+            await store.settle_send(tx, row.send_id, place, stream=ack.stream, seq=ack.seq)
+        return ack
+
+    async def _claim(self, place: tuple[str, str, str], message_id: str, window_s: float) -> Any:
+        """Return what is remembered of a key; remember it now if nothing is."""
+        workspace, name, key_hash = place
+        try:
+            async with self._db.write() as tx:
+                known = await store.dedupe_row(tx, *place)
+                if known is not None:
+                    return known
+                await store.claim(
+                    tx,
+                    {
+                        "workspace_id": workspace, "queue": name, "key_hash": key_hash, "send_id": new_id(),
+                        "message_id": message_id, "stream": None, "seq": None,
+                        "expires_at": tx.clock.now() + timedelta(seconds=window_s),
+                    },
+                )  # fmt: skip
+                return await store.dedupe_row(tx, *place)
+        except store.KeyTakenError:
+            async with self._db.read() as tx:
+                return await store.dedupe_row(tx, *place)
+
+    async def _tell(self, workspace: str, name: str) -> None:
+        tell_changed(self._bus, workspace, "queue", name)
 
     async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
         row = await store.get(tx, workspace, name)
@@ -118,19 +282,46 @@ class Queues:
         return row
 
 
-def _spec(row: Any) -> ConsumerSpec:
-    settled = store.settled(row)
-    return ConsumerSpec(
-        workspace=row.workspace_id, lane="queue", reader=row.name,
-        filters=(subjects.task_filter(row.workspace_id, row.name),),
-        max_attempts=settled.retry.max_attempts, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight,
+def as_declared(wanted: frames.ReaderDeclaration) -> QueueDeclaration:
+    """Return what an agent's registration declares of a queue."""
+    options = msgspec.structs.asdict(wanted.options) if wanted.options else {}
+    return QueueDeclaration(retry=wanted.retry, ack_wait_s=wanted.ack_wait_s, **options)
+
+
+def _reader(workspace: str, name: str, settled: Settled) -> frames.Reader:
+    layout = settled.layout
+    return frames.Reader(
+        lane="queue", name=name, stream=queueing.stream(workspace, name, layout),
+        consumer=subjects.consumer("queue", name), retry=settled.retry, ack_wait_s=settled.ack_wait_s,
+        lanes=[] if layout.is_plain else queueing.lanes(name, layout),
     )  # fmt: skip
 
 
-def _queue(row: Any, state: ReaderState, dead: int) -> Queue:
+def _specs(row: Any) -> list[ConsumerSpec]:
     settled = store.settled(row)
-    return Queue(
-        name=row.name, retry=settled.retry, ack_wait_s=settled.ack_wait_s, max_in_flight=settled.max_in_flight,
-        depth=state.waiting, in_flight=state.in_flight, redelivered=state.redelivered,
-        workers_waiting=state.pulls_waiting, dead=dead, created_at=rfc3339(row.created_at),
-    )  # fmt: skip
+    layout, shares = settled.layout, model.shares(settled)
+    return [
+        ConsumerSpec(
+            workspace=row.workspace_id, lane="queue", reader=row.name,
+            filters=(queueing.lane_filter(row.workspace_id, row.name, layout, lane),),
+            max_attempts=most_attempts(settled.retry), ack_wait_s=settled.ack_wait_s,
+            max_in_flight=layout.per_key or shares[lane.priority], part=lane.consumer, limited=layout.limited,
+        )
+        for lane in queueing.lanes(row.name, layout)
+    ]  # fmt: skip
+
+
+def _lanes(name: str, layout: Layout, ones: list[ConsumerFacts]) -> list[QueueLaneState]:
+    by_name = {one.name: one for one in ones}
+    return [
+        QueueLaneState(
+            priority=lane.priority, partition=lane.partition,
+            depth=one.num_pending if one else 0, in_flight=one.num_ack_pending if one else 0,
+        )
+        for lane in queueing.lanes(name, layout)
+        for one in [by_name.get(lane.consumer)]
+    ]  # fmt: skip
+
+
+def _age_s(since: datetime | None, now: datetime) -> float | None:
+    return None if since is None else round(max(0.0, (now - since).total_seconds()), 3)

@@ -34,6 +34,7 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     - `causationid`: id of the message whose handling sent this one.
     - `partitionkey`: messages with the same key keep their order.
     - `expirytime`: RFC 3339; a task is not run after this moment.
+    - `priority`: class of the queue it waits in.
     - `redriveof`: id of the dead letter this message was redriven from.
     """
 
@@ -51,6 +52,7 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     causationid: str | None = None
     partitionkey: str | None = None
     expirytime: str | None = None
+    priority: str | None = None
     redriveof: str | None = None
     data: msgspec.Raw = _NO_DATA
     """Payload as JSON text; empty when absent."""

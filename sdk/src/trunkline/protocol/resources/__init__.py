@@ -10,7 +10,7 @@ from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.resources.events import Event, EventPage
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
-from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
 from trunkline.protocol.resources.security import (
     SigninLink,
     SigninRequest,
@@ -40,6 +40,7 @@ __all__ = [
     "Overview",
     "Queue",
     "QueueDeclaration",
+    "QueueLaneState",
     "QueuePage",
     "ReaderLag",
     "Redriven",
