@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import call, consume, publish, report, startup
+from bench import call, consume, publish, queues, report, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sdk_publish_powersafe_4000": publish.sdk_publish_powersafe_4000,
     "sdk_consume": consume.sdk_consume,
     "sdk_consume_task": consume.sdk_consume_task,
+    "ordered_per_key": queues.ordered_per_key,
+    "queues_growth": queues.queues_growth,
     "sdk_call_p50": call.sdk_call_p50,
     "start_to_healthy": startup.start_to_healthy,
 }

@@ -75,6 +75,7 @@ class Targets:
         self._workspace = workspace
         self._known: dict[str, Target] = {}
         self._tasks = Tasks()
+        self._asking: dict[str, asyncio.Task[Target]] = {}
         self._renewing: set[str] = set()
         self._is_listening = False
         self._who: tuple[Bus, str] | None = None
@@ -88,17 +89,25 @@ class Targets:
         return target
 
     async def find(self, queue: str, bus: Bus, principal: str) -> Target:
-        """Ask the hub.
+        """Ask the hub; those who want to know the same at once ask once.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
         """
+        asking = self._asking.get(queue)
+        if asking is None:
+            asking = self._tasks.spawn(self._ask(queue, bus, principal), name="queue-settings", awaited=True)
+            self._asking[queue] = asking
+            asking.add_done_callback(lambda _done: self._asking.pop(queue, None))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, queue: str, bus: Bus, principal: str) -> Target:
         if not self._is_listening:
             self._is_listening = True
             await bus.subscribe(subjects.changed(self._workspace, "queue"), self._on_changed)
         wanted = await self._api.declaration(queue)
         layout = queueing.layout(wanted)
-        self._known[queue] = Target(
+        target = self._known[queue] = Target(
             queue=queue,
             layout=layout,
             stream=queueing.stream(self._workspace, queue, layout),
@@ -107,7 +116,7 @@ class Targets:
             fresh_until=time.monotonic() + FRESH_S,
         )
         self._who = bus, principal
-        return self._known[queue]
+        return target
 
     async def close(self) -> None:
         """Stop renewing."""

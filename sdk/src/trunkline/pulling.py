@@ -194,7 +194,7 @@ class SharedPulls:
         free -= self._on_the_way(now)
         if free <= 0:
             return
-        able = [lane for lane in self._lanes if not lane.asked and not lane.is_empty]
+        able = [lane for lane in self._lanes if not lane.is_waiting and not lane.is_empty]
         if able:
             self._share_out(free, able, now)
         if not room.is_slow:
@@ -240,7 +240,8 @@ class SharedPulls:
                 self._send(lane, waiting_request(batch), batch, now)
 
     def _send(self, lane: _Lane, body: bytes, count: int, now: float) -> None:
-        lane.asked, lane.asked_at = count, now
+        lane.asked += count
+        lane.asked_at = now
         self._bus.write(message(lane.next, body, reply=f"{self._base}.{self._round}.{lane.number}"))
 
     def _on_time(self) -> None:
