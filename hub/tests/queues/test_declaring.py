@@ -129,7 +129,9 @@ async def test_a_running_worker_obeys_a_new_retry_policy(sqlite_hub, name):
     async with sqlite_hub.serving(agent), sqlite_hub.connected() as client:
         await client.enqueue(name, 1)
         await asyncio.wait_for(attempts.get(), 10)
-        await client.queues.declare(tl.Queue(name, retry=tl.Retry(rules=[tl.OnError("ValueError", then="dead_letter")])))
+        await client.queues.declare(
+            tl.Queue(name, retry=tl.Retry(rules=[tl.OnError("ValueError", then="dead_letter")]))
+        )
 
         async def dead():
             return (await client.queues.get(name)).dead == 1
@@ -265,7 +267,9 @@ async def test_the_command_line_declares_shows_and_fills(sqlite_hub, name):
     found = (await sqlite_hub.admin("GET", f"queues/{name}/declaration")).json
     assert found["retry"]["rules"] == [{"errors": ["ValueError", "KeyError"], "then": "drop"}]
     assert (found["classes"], found["concurrency_per_key"], found["partitions"]) == ({"high": 5}, 1, 2)
-    put = await run(sqlite_hub, "queues", "put", name, "1", "--priority", "high", "--key", "k", "--dedupe-key", "d", "--wait", "1")
+    put = await run(
+        sqlite_hub, "queues", "put", name, "1", "--priority", "high", "--key", "k", "--dedupe-key", "d", "--wait", "1"
+    )
     assert put.exit_code == 0, put.output
     twice = await run(sqlite_hub, "--json", "queues", "put", name, "1", "--dedupe-key", "d")
     assert json.loads(twice.stdout)["duplicate"] is True

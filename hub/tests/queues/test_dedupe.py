@@ -22,7 +22,9 @@ async def test_the_same_key_is_stored_once_and_answered_alike(hub, name, remembe
         first = await client.enqueue(name, 1, dedupe_key="order-7")
         second = await client.enqueue(name, 2, dedupe_key="order-7")
         other = await client.enqueue(name, 3, dedupe_key="order-8")
-        over_http = await hub.admin("POST", f"queues/{name}/messages", json={"data": 4, "dedupe_key": "order-7", "id": "mine"})
+        over_http = await hub.admin(
+            "POST", f"queues/{name}/messages", json={"data": 4, "dedupe_key": "order-7", "id": "mine"}
+        )
         plain = await client.enqueue(name, 5)
         assert (first.duplicate, second.duplicate, other.duplicate, plain.duplicate) == (False, True, False, False)
         assert (second.id, second.seq, second.stream) == (first.id, first.seq, first.stream)
@@ -37,11 +39,15 @@ async def test_what_goes_through_the_hub_arrives_as_it_was_sent(hub, name):
     @agent.task(name, classes={"high": 2}, dedupe_window_s=60)
     async def work(job: dict, ctx: tl.Context) -> None:
         message = ctx.message
-        done.put_nowait((job, message.type, message.partitionkey, message.priority, message.correlationid, bool(message.expirytime)))
+        done.put_nowait(
+            (job, message.type, message.partitionkey, message.priority, message.correlationid, bool(message.expirytime))
+        )
 
     async with hub.serving(agent), hub.connected() as client:
         job = {"text": "ä" * 5, "big": 2**60, "none": None}
-        ack = await client.enqueue(name, job, type="job.x", key="k", priority="high", correlation_id="c", expires_in_s=60, dedupe_key="d")
+        ack = await client.enqueue(
+            name, job, type="job.x", key="k", priority="high", correlation_id="c", expires_in_s=60, dedupe_key="d"
+        )
         assert await asyncio.wait_for(done.get(), 10) == (job, "job.x", "k", "high", "c", True)
         again = await client.enqueue(name, job, dedupe_key="d")
         assert (again.duplicate, again.id) == (True, ack.id), "also when it is long done"
@@ -91,7 +97,9 @@ async def test_a_key_may_come_again_when_its_window_is_over_and_is_swept(own_hub
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-async def test_a_broker_that_fails_after_the_key_was_written_costs_nothing(broker, own_hub, postgres, tmp_path, name, kind):
+async def test_a_broker_that_fails_after_the_key_was_written_costs_nothing(
+    broker, own_hub, postgres, tmp_path, name, kind
+):
     """The intent stands, the deed failed: whoever comes with the key again does it, once, under the first one's id."""
     hub = await own_hub(url=f"sqlite:///{tmp_path / 'x.db'}" if kind == "sqlite" else await postgres.fresh())
     await hub.admin("PUT", f"queues/{name}", json={"dedupe_window_s": 3600})

@@ -59,7 +59,11 @@ async def test_the_hub_finds_what_expires_while_nobody_works(own_hub, clock, nam
     hub = await own_hub(clock=clock)
     sweep = hub.component("expiry-sweep")
     async with hub.connected() as client:
-        for queue in (tl.Queue(name), tl.Queue(f"{name}-l", max_messages=50), tl.Queue(f"{name}-o", concurrency_per_key=1)):
+        for queue in (
+            tl.Queue(name),
+            tl.Queue(f"{name}-l", max_messages=50),
+            tl.Queue(f"{name}-o", concurrency_per_key=1),
+        ):
             await client.queues.declare(queue)
             await asyncio.gather(*(client.enqueue(queue.name, n, expires_in_s=60, key=f"k{n}") for n in range(5)))
             await client.enqueue(queue.name, "stays")
@@ -142,7 +146,14 @@ async def test_an_event_does_not_expire(sqlite_hub, name):
     async def follow(n: int) -> None:
         done.set()
 
-    event = {"specversion": "1.0", "id": name, "source": "/x", "type": f"{name}.x", "data": 1, "expirytime": "2020-01-01T00:00:00Z"}
+    event = {
+        "specversion": "1.0",
+        "id": name,
+        "source": "/x",
+        "type": f"{name}.x",
+        "data": 1,
+        "expirytime": "2020-01-01T00:00:00Z",
+    }
     async with sqlite_hub.serving(agent):
         answer = await sqlite_hub.admin("POST", "events", raw=json.dumps(event).encode())
         assert answer.status == 201, answer.body

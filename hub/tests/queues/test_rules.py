@@ -21,7 +21,12 @@ class Odd(Exception):
     pass
 
 
-RAISES = {"drop": ZeroDivisionError("nothing"), "dead": KeyError("gone"), "patient": CallTimeoutError("slow"), "other": Odd("odd")}
+RAISES = {
+    "drop": ZeroDivisionError("nothing"),
+    "dead": KeyError("gone"),
+    "patient": CallTimeoutError("slow"),
+    "other": Odd("odd"),
+}
 
 
 @pytest.mark.parametrize("lane", ["queue", "group"])
@@ -33,7 +38,9 @@ async def test_each_error_meets_its_rule(hub, name, lane):
         tries[kind].append(ctx.attempt)
         raise RAISES[kind]
 
-    agent.task(name, retry=RETRY, concurrency=4)(work) if lane == "queue" else agent.on(f"{name}.x", group=name, retry=RETRY)(work)
+    agent.task(name, retry=RETRY, concurrency=4)(work) if lane == "queue" else agent.on(
+        f"{name}.x", group=name, retry=RETRY
+    )(work)
     async with hub.serving(agent), hub.connected() as client:
         for kind in RAISES:
             await (client.enqueue(name, kind) if lane == "queue" else client.publish(f"{name}.x", kind))
@@ -41,7 +48,12 @@ async def test_each_error_meets_its_rule(hub, name, lane):
         found = {letter["error"]: (letter["reason"], letter["attempts"]) for letter in letters}
         assert found == {"'gone'": ("rejected", 1), "slow": ("attempts_exhausted", 4), "odd": ("attempts_exhausted", 2)}
         assert len(letters) == 3
-        assert {kind: len(numbers) for kind, numbers in tries.items()} == {"drop": 1, "dead": 1, "patient": 4, "other": 2}
+        assert {kind: len(numbers) for kind, numbers in tries.items()} == {
+            "drop": 1,
+            "dead": 1,
+            "patient": 4,
+            "other": 2,
+        }
         patient = next(letter for letter in letters if letter["error"] == "slow")
         detail = await history(hub, patient["id"], 4)
         assert [attempt["outcome"] for attempt in detail["history"]] == ["retry"] * 3 + ["dead_letter"]

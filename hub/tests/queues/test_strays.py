@@ -13,7 +13,9 @@ from support.letters import dead_letters, raw_client
 
 
 def event(n: int, **attributes) -> bytes:
-    return json.dumps({"specversion": "1.0", "id": f"raw-{n}", "source": "/raw", "type": "t", "data": n} | attributes).encode()
+    return json.dumps(
+        {"specversion": "1.0", "id": f"raw-{n}", "source": "/raw", "type": "t", "data": n} | attributes
+    ).encode()
 
 
 async def publish(hub, principal: str, *messages: tuple[str, bytes]) -> None:
@@ -57,7 +59,9 @@ async def test_a_message_under_a_class_or_partition_that_is_not_there_is_brought
         assert await hub.component("stray-scan").scan("default") == 4
         queue = await client.queues.get(name)
         assert queue.depth == 5
-        assert {lane.partition for lane in queue.lanes if lane.depth and lane.priority == "high"} == {queueing.partition("raw-4", 4)}
+        assert {lane.partition for lane in queue.lanes if lane.depth and lane.priority == "high"} == {
+            queueing.partition("raw-4", 4)
+        }
         assert queueing.partition("a", 4) in {lane.partition for lane in queue.lanes if lane.depth}
         assert await hub.component("stray-scan").scan("default") == 0
     assert sorted(await handled_by(hub, name, 5)) == [(n, f"raw-{n}") for n in range(1, 6)]
@@ -115,7 +119,11 @@ async def test_names_that_no_queue_can_have_die_too_and_harm_nobody(own_hub, pos
 async def test_what_has_a_consumer_is_left_alone(own_hub, name):
     hub = await own_hub()
     async with hub.connected() as client:
-        for queue in (tl.Queue(name), tl.Queue(f"{name}-o", concurrency_per_key=1, classes={"low": 1}), tl.Queue(f"{name}-l", max_messages=9)):
+        for queue in (
+            tl.Queue(name),
+            tl.Queue(f"{name}-o", concurrency_per_key=1, classes={"low": 1}),
+            tl.Queue(f"{name}-l", max_messages=9),
+        ):
             await client.queues.declare(queue)
             await asyncio.gather(*(client.enqueue(queue.name, n, key=f"k{n}") for n in range(9)))
     assert await hub.component("stray-scan").scan("default") == 0
