@@ -127,14 +127,13 @@ class Reconciler(Component):
                 await self._converge_consumers(js, workspace, [spec for spec in wanted if spec.workspace == workspace])
 
     async def refit(self, only: Only) -> None:
-        """Make what some readers need now, without looking at all the others."""
-        async with self._turn:
-            js = self._bus.js()
-            for one in await self._limited(only):
-                await self._ensure_limited(js, one)
-            fits = True
-            for spec in await self._wanted(only):
-                fits &= await self._ensure(js, spec, await facts.consumer(self._bus, spec.stream, spec.name))
+        """Make what some readers need now, without looking at all the others; any number of these at a time."""
+        js = self._bus.js()
+        for one in await self._limited(only):
+            await self._ensure_limited(js, one)
+        fits = True
+        for spec in await self._wanted(only):
+            fits &= await self._ensure(js, spec, await facts.consumer(self._bus, spec.stream, spec.name))
         if not fits:  # consumers of an earlier layout stand in the way
             await self.converge()
 
