@@ -7,18 +7,16 @@ import time
 from bench.consume import FILL_WIDTH, Worker
 from bench.payload import ORDER, Order
 from bench.rounds import Pace, Result, alternate_rates, rate_in_flight
-from bench.servers import Stage
+from bench.servers import Server, Stage, serve
 from trunkline import Client, Context, Queue
 
 _KEYS = 1000
 _GUESS = 2_000
 _CONCURRENCY = 16
-_SMALLEST = 10
 _SIZES = (1_000, 10_000)
 _QUICK_SIZES = (100, 1_000)
 _DECLARED_AT_ONCE = 16
-_READ = 10
-"""Queues that one agent works on, however many there are."""
+_WORKED_ON = 10
 _LOOK_S = 0.02
 _TIMEOUT_S = 300.0
 
@@ -69,51 +67,54 @@ async def _until_gone(client: Client, worker: Worker, queue: str, count: int) ->
 
 
 async def queues_growth(stage: Stage, pace: Pace) -> list[Result]:
-    """Sending to and working on plain queues: the same work over ever more of them."""
+    """Sending to ten plain queues and working on them, beside ever more others; a server with the ten alone compares."""
     sizes = _QUICK_SIZES if pace.rounds == 1 else _SIZES
     results = []
-    async with stage.powersafe.client() as client:
-        smallest = _Field(stage, client, _SMALLEST)
-        await smallest.prepare()
+    async with (
+        serve(stage.powersafe.data.parent / "many-queues", "always") as many,
+        stage.powersafe.client() as few_client,
+        many.client() as many_client,
+    ):
+        few, field = _Field(stage.powersafe, few_client), _Field(many, many_client)
+        await few.grow(_WORKED_ON)
         for size in sizes:
-            field = _Field(stage, client, size)
-            await field.prepare()
-            pair = await alternate_rates(field.work, smallest.work, pace=pace, guess=_GUESS)
-            against = f"the same over {_SMALLEST} queues; sent, handled and off the queue"
-            results.append(pair.result(f"queues_growth_{size}", against=against, unit="msg/s", target=0.7))
+            await field.grow(size)
+            pair = await alternate_rates(field.work, few.work, pace=pace, guess=_GUESS)
+            name = "queues_growth" if size == sizes[-1] else f"queues_growth_{size}"
+            against = f"{size:,} queues against {_WORKED_ON}; ten of them sent to and worked on at once"
+            results.append(pair.result(name, against=against, unit="msg/s", target=0.7))
     return results
 
 
 class _Field:
-    """So many plain queues, all of them sent to in turn; one agent works on some, and they on as many at a time."""
+    """The plain queues of one server; the first ten are sent to in turn and worked on by one agent."""
 
-    def __init__(self, stage: Stage, client: Client, size: int) -> None:
+    def __init__(self, server: Server, client: Client) -> None:
         self._client = client
-        self._server = stage.powersafe
-        self._names = [f"growth-{size}-{number}" for number in range(size)]
-        self._worker = Worker(stage.powersafe, f"bench-growth-{size}")
-        step = max(1, size // _READ)
-        self._read = self._names[::step][:_READ]
-        for name in self._read:
+        self._size = 0
+        self._worker = Worker(server, "bench-growth")
+        self._names = [f"growth-{number}" for number in range(_WORKED_ON)]
+        for name in self._names:
             self._worker.agent.task(name, concurrency=_CONCURRENCY)(self._handle)
 
-    async def prepare(self) -> None:
-        """Declare them all."""
-        left = iter(self._names)
+    async def grow(self, size: int) -> None:
+        """Declare queues until there are `size`."""
+        left = iter(range(self._size, size))
 
         async def declare() -> None:
-            for name in left:
-                await self._client.queues.declare(Queue(name))
+            for number in left:
+                await self._client.queues.declare(Queue(f"growth-{number}"))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_DECLARED_AT_ONCE):
                 group.create_task(declare())
+        self._size = size
         await self._worker.register()
 
     async def work(self, count: int) -> float:
         """Send and handle `count` messages at the same time; return how many a second."""
         turn = self._worker.begin(count)
-        names = itertools.cycle(self._read)
+        names = itertools.cycle(self._names)
         async with self._worker.running(), asyncio.timeout(_TIMEOUT_S):
             began = time.perf_counter()
             await rate_in_flight(lambda: self._client.enqueue(next(names), ORDER), count, FILL_WIDTH)

@@ -38,7 +38,8 @@ class LeaseGuard:
 
     def watch(self, held: Mapping[int, Delivery], lease_s: float) -> None:
         """Keep the leases of what is `held`, each of `lease_s`, whenever the loop does not."""
-        self._held.append(held)
+        if all(known is not held for known in self._held):
+            self._held.append(held)
         self._patience_s = min(self._patience_s, lease_s / 6)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="trunkline-leases", daemon=True)

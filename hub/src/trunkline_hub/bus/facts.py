@@ -138,6 +138,8 @@ async def streams_on(bus: HubBus, subject: str) -> list[str]:
 
 
 async def _ask(bus: HubBus, call: str, body: dict[str, Any] | None, kind: type[T]) -> T | None:
+    if not bus.bus.is_up:
+        raise BusUnavailableError("The hub is not connected to the broker")
     msg = await bus.bus.request(f"$JS.API.{call}", body, timeout_s=_TIMEOUT_S)
     answer = msgspec.json.decode(msg.data, type=kind)
     if answer.error is None:
