@@ -113,7 +113,7 @@ async def test_a_verdict_spoken_while_the_broker_was_away_reaches_it(broker, own
     begun, release = asyncio.Event(), asyncio.Event()
     agent = tl.Agent(name)
 
-    @agent.task(name, ack_wait_s=5)
+    @agent.task(name, ack_wait_s=1)
     async def work(n: int, ctx: tl.Context) -> None:
         runs.append(n)
         begun.set()
@@ -125,7 +125,7 @@ async def test_a_verdict_spoken_while_the_broker_was_away_reaches_it(broker, own
         await asyncio.sleep(1.1)
         await broker.kill()
         release.set()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)  # longer than the lease: the broker will send it again as soon as it is back
         await broker.start()
         await eventually(hub.is_ready)
 

@@ -30,15 +30,15 @@ class Delivery:
 
     def ack(self) -> None:
         """Done: the message is never delivered to this consumer again."""
-        self._settle(b"+ACK")
+        self.settle(b"+ACK")
 
     def nak(self, delay_s: float = 0.0) -> None:
         """Not done: deliver it again after `delay_s` seconds."""
-        self._settle(b'-NAK {"delay": %d}' % round(delay_s * 1e9) if delay_s > 0 else b"-NAK")
+        self.settle(b'-NAK {"delay": %d}' % round(delay_s * 1e9) if delay_s > 0 else b"-NAK")
 
     def term(self, reason: str) -> None:
         """Hopeless: never deliver it again. Its dead letter must be stored before."""
-        self._settle(b"+TERM " + reason.replace("\n", " ").encode())
+        self.settle(b"+TERM " + reason.replace("\n", " ").encode())
 
     def extend(self, now: float) -> None:
         """Still at work: start the acknowledgement deadline anew."""
@@ -46,7 +46,8 @@ class Delivery:
             self.extended_at = now
             self.bus.write(message(self.reply, b"+WPI"))
 
-    def _settle(self, verdict: bytes) -> None:
+    def settle(self, verdict: bytes) -> None:
+        """Say a verdict; only the first one counts."""
         if not self.settled:
             self.settled = True
             self.verdict = verdict

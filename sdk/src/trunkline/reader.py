@@ -31,6 +31,7 @@ FIRST_GUESS_S = 0.2
 CONFIRM_S = 1.0
 """The verdict on work that took longer is sent until the broker has it: it would be a pity to do it twice."""
 CONFIRM_TIMEOUT_S = 2.0
+CONFIRM_LONGEST_S = 300.0
 RETRY_S = 0.25
 RETRY_MAX_S = 2.0
 _LAST_WORDS = (b"+ACK", b"+TERM")
@@ -140,13 +141,24 @@ class Reader:
         if self._draining:
             delivery.nak()
             return
-        known = self._held.get(seq)
-        if known is not None and not known.settled:
-            delivery.extend(now)  # its lease had ended, yet it is at work right here
+        if self._is_at_hand(delivery, now):
             return
         self._held[seq] = delivery
         self._buffer.append(delivery)
         self._work.set()
+
+    def _is_at_hand(self, delivery: Delivery, now: float) -> bool:
+        """Whether its lease had ended and yet it is at work right here, or done and the broker does not know yet."""
+        known = self._held.get(delivery.stream_seq)
+        if known is None:
+            return False
+        if not known.settled:
+            delivery.extend(now)
+            return True
+        is_done = known.verdict.startswith(_LAST_WORDS)
+        if is_done:
+            delivery.settle(known.verdict)
+        return is_done
 
     def _on_status(self, subject: str, headers: dict[str, str]) -> None:
         status = headers["Status"]
@@ -184,11 +196,11 @@ class Reader:
         return delivery
 
     async def _confirm(self, delivery: Delivery) -> None:
-        """Repeat a last verdict until the broker says that it has it; at most as long as the message is ours.
+        """Repeat a last verdict until the broker says that it has it; it may be away for a while.
 
-        Not the first of two: giving a message back twice could take it from its next worker.
+        Not that a message is given back: said twice, that could take it from its next worker.
         """
-        deadline = time.monotonic() + max(self.frame.ack_wait_s, CONFIRM_TIMEOUT_S)
+        deadline = time.monotonic() + CONFIRM_LONGEST_S
         while delivery.verdict.startswith(_LAST_WORDS) and time.monotonic() < deadline:
             try:
                 await self._bus.request(delivery.reply, delivery.verdict, timeout_s=CONFIRM_TIMEOUT_S)
