@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import call, consume, publish, queues, report, startup
+from bench import backlog, call, consume, index, peers, poison, publish, queues, report, routing, startup
 from bench.rounds import Pace, Result
 from bench.servers import Stage, stage
 
@@ -24,9 +24,19 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sdk_consume_task": consume.sdk_consume_task,
     "ordered_per_key": queues.ordered_per_key,
     "queues_growth": queues.queues_growth,
+    "backlog_growth": backlog.backlog_growth,
     "sdk_call_p50": call.sdk_call_p50,
+    "filter_us": routing.filter_us,
+    "route_us": routing.route_us,
+    "poison": poison.poison,
+    "index_query_ms": index.index_query_ms,
+    "index_rate": index.index_rate,
     "start_to_healthy": startup.start_to_healthy,
 }
+
+
+PEERS: dict[str, Benchmark] = {"peers": peers.peers}
+"""Asked for by name only: other systems are not there everywhere."""
 
 
 async def run(names: list[str], pace: Pace, parent: Path | None) -> list[Result]:
@@ -36,7 +46,7 @@ async def run(names: list[str], pace: Pace, parent: Path | None) -> list[Result]
         fsync_ms = report.fsync_p50_ms(servers.powersafe.data)
         for name in names:
             print(f"{name} ...", flush=True)
-            results += await BENCHMARKS[name](servers, pace)
+            results += await (BENCHMARKS | PEERS)[name](servers, pace)
     report.show(results, fsync_ms=fsync_ms)
     return results
 
@@ -46,12 +56,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run of seconds; its figures mean nothing")
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="run this one alone; may be repeated")
+    parser.add_argument("--peers", action="store_true", help="RabbitMQ, Redis Streams and FastStream, where they are")
     parser.add_argument("--rounds", type=int, default=None, help="rounds for each side")
     parser.add_argument("--data", type=Path, default=None, help="parent of the temporary data directory")
     options = parser.parse_args()
     base = QUICK if options.quick else FULL
     pace = Pace(rounds=options.rounds or base.rounds, seconds=base.seconds)
-    results = asyncio.run(run(options.only or list(BENCHMARKS), pace, options.data))
+    names = options.only or ([] if options.peers else list(BENCHMARKS))
+    results = asyncio.run(run([*names, *(["peers"] if options.peers else [])], pace, options.data))
     report.save(results, OUT)
     print(f"Written to {OUT}")
 

@@ -26,7 +26,7 @@ _TIMEOUT_S = 120.0
 _IN_FLIGHT = 2000
 
 
-class _Turn:
+class Turn:
     """Counts one turn's messages: the clock starts after the warm-up and stops when the last ack has arrived."""
 
     def __init__(self, count: int, *, warm_up: int = WARM_UP) -> None:
@@ -56,7 +56,7 @@ class Worker:
     def __init__(self, server: Server, name: str = "bench-worker") -> None:
         self.agent = Agent(name)
         self._server = server
-        self._turn = _Turn(0)
+        self._turn = Turn(0)
 
     def handle(self, order: Order, context: Context) -> None:
         """Do what the handler of either lane does: look at the payload, count."""
@@ -67,9 +67,9 @@ class Worker:
             turn.client = context.client
         turn.tick()
 
-    def begin(self, count: int) -> "_Turn":
+    def begin(self, count: int) -> "Turn":
         """Count `count` messages from now, without a warm-up."""
-        self._turn = _Turn(count, warm_up=0)
+        self._turn = Turn(count, warm_up=0)
         return self._turn
 
     async def register(self) -> None:
@@ -79,7 +79,7 @@ class Worker:
 
     async def empty(self, count: int) -> float:
         """Handle what waits: `count` messages and the warm-up."""
-        self._turn = turn = _Turn(count)
+        self._turn = turn = Turn(count)
         async with self.running(), asyncio.timeout(_TIMEOUT_S):
             await turn.last.wait()
             await asyncio.sleep(0)  # the handler's return is what acknowledges the last message
@@ -162,7 +162,7 @@ async def _other(server: Server, retention: RetentionPolicy) -> AsyncIterator[Si
 
         async def side(count: int) -> float:
             await rate_in_flight(fill, count + WARM_UP, FILL_WIDTH)
-            turn = _Turn(count)
+            turn = Turn(count)
             left = turn.total
             while left:
                 messages = await waiting.fetch(min(_FETCH, left), timeout=_TIMEOUT_S)

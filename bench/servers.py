@@ -93,9 +93,10 @@ async def serve(data: Path, sync: str) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def child(command: list[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def child(command: list[str], extra: dict[str, str] | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a process and make sure that it has ended; its standard output is readable."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
+    environment |= extra or {}
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
     try:
         yield process

@@ -73,7 +73,7 @@ def permissions_page() -> str:
     """Return every scope as a page."""
     settings = _settings()
     clock = SystemClock()
-    features = app.build_features(app.build_services(settings, clock), clock)
+    features = app.build_features(settings, app.build_services(settings, clock), clock)
     rows = [f"| `{name}` | {text} |" for f in features for name, text in f.permissions.items()]
     head = (
         "# Scopes\n\nA token carries scopes: one of these, `noun:*`, or `*`. The same scopes hold over HTTP and on the"

@@ -13,10 +13,17 @@ from trunkline.protocol.ids import new_token
 from trunkline_hub.core.clock import SystemClock
 
 from support.broker import Broker
+from support.cluster import Cluster
 from support.databases import Postgres
 from support.hub import FakeClock, Hub, with_second_workspace
 
+ON_CLUSTER = os.environ.get("TRUNKLINE_TEST_BUS") == "cluster"
+"""Run every test on three brokers instead of one; `faults/test_conformance.py` does."""
 BUS = {"heartbeat_s": 0.3, "events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 2**28}
+
+
+def _broker(root, **options):
+    return (Cluster if ON_CLUSTER else Broker)(root, **options)
 
 
 def pytest_collection_modifyitems(items):
@@ -51,10 +58,12 @@ async def shared_broker(tmp_path_factory):
 
 
 async def _session_hub(tmp_path_factory, name, url):
-    broker = Broker(tmp_path_factory.mktemp(f"broker-{name}"))
+    broker = _broker(tmp_path_factory.mktemp(f"broker-{name}"))
     await broker.start()
     await with_second_workspace(url, SystemClock())
-    hub = Hub(broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20})
+    hub = Hub(
+        broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20}, schemas={"observe_s": 0.3}
+    )
     try:
         await hub.start()
         yield hub
@@ -85,7 +94,7 @@ def hub(request):
 @pytest_asyncio.fixture(loop_scope="session")
 async def broker(tmp_path):
     """A broker of the test's own, to be killed."""
-    broker = Broker(tmp_path / "broker", sync="always")
+    broker = _broker(tmp_path / "broker", sync="always")
     await broker.start()
     yield broker
     await broker.stop()
@@ -117,3 +126,12 @@ def clock():
 def name():
     """A name nobody else uses."""
     return f"n-{new_token(4)}"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cluster(tmp_path):
+    """Three brokers of the test's own, each to be hurt."""
+    cluster = Cluster(tmp_path / "cluster")
+    await cluster.start()
+    yield cluster
+    await cluster.stop()

@@ -1,8 +1,7 @@
 import { createBrowserRouter } from "react-router";
 
-import { DeadLettersPage } from "./pages/dead-letters/page";
+import { PAGES } from "./pages";
 import { NotFoundPage } from "./pages/not-found";
-import { OverviewPage } from "./pages/overview/page";
 import { PageCrashed } from "./pages/page-crashed";
 import { SigninPage } from "./pages/signin/page";
 import { RequireSession } from "./shell/require-session";
@@ -22,8 +21,7 @@ export function createRouter() {
             {
               errorElement: <PageCrashed />,
               children: [
-                { path: "/", element: <OverviewPage /> },
-                { path: "/dead-letters/:id?", element: <DeadLettersPage /> },
+                ...PAGES.map(({ path, element }) => ({ path, element })),
                 { path: "*", element: <NotFoundPage /> },
               ],
             },

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from trunkline.local import LocalContext, write_context
 from trunkline.protocol.errors import BrokerStartError, HubStartError
+from trunkline.tasks import Tasks
 from trunkline_hub.embedded.broker import BrokerFiles, prepare_broker
 from trunkline_hub.embedded.child import Child
-from trunkline_hub.embedded.place import Place
+from trunkline_hub.embedded.disk import DiskWatch
+from trunkline_hub.embedded.place import Place, Secrets
 
 _READY_TIMEOUT_S = 30.0
 _POLL_S = 0.03
@@ -44,6 +48,7 @@ class Launcher:
         self._say = say
         self._place = Place(options.data)
         self._children: list[Child] = []
+        self._tasks = Tasks()
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Serve until `stop` is set.
@@ -55,7 +60,9 @@ class Launcher:
             self._place.check_port(self.options.host, self.options.port)
             files = prepare_broker(self._place, sync=self.options.sync)
             broker = self._add("broker", files.command(), {})
-            hub = self._add("hub", [sys.executable, "-m", "trunkline_hub.main"], self._hub_environment(files))
+            hub = self._add("hub", [sys.executable, "-m", "trunkline_hub.main"], self._environment(files))
+            disk = DiskWatch(broker, self._place.logs / "broker.log", self._say)
+            watching = self._tasks.spawn(disk.run(), name="disk-watch")
             try:
                 await self._start(broker, hub)
                 write_context(LocalContext(url=self.url, token=self._place.secrets.admin_token), self._place.context)
@@ -63,8 +70,19 @@ class Launcher:
                     ready()
                 await stop.wait()
             finally:
+                watching.cancel()
                 await hub.stop(timeout_s=_STOP_HUB_S)
                 await broker.stop(timeout_s=_STOP_BROKER_S)
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of what runs at this moment, by name."""
+        return {child.name: child.pid for child in self._children if child.pid is not None}
+
+    def _environment(self, files: BrokerFiles) -> dict[str, str]:
+        database = self.options.database_url or f"sqlite:///{self._place.database}"
+        return hub_environment(
+            self._place.secrets, [files.url], host=self.options.host, port=self.options.port, database=database
+        )
 
     def _add(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
         child = Child(name, command, environment, log=self._place.logs / f"{name}.log", say=self._say)
@@ -102,21 +120,21 @@ class Launcher:
         finally:
             writer.close()
 
-    def _hub_environment(self, files: BrokerFiles) -> dict[str, str]:
-        secrets = self._place.secrets
-        database = self.options.database_url or f"sqlite:///{self._place.database}"
-        return {
-            "TRUNKLINE_HUB_ID": secrets.hub_id,
-            "TRUNKLINE_WEB__HOST": self.options.host,
-            "TRUNKLINE_WEB__PORT": str(self.options.port),
-            "TRUNKLINE_DB__URL": database,
-            "TRUNKLINE_BUS__URLS": f'["{files.url}"]',
-            "TRUNKLINE_BUS__PASSWORD": secrets.hub_password,
-            "TRUNKLINE_BUS__AUTH_PASSWORD": secrets.auth_password,
-            "TRUNKLINE_BUS__SYS_PASSWORD": secrets.sys_password,
-            "TRUNKLINE_BUS__ISSUER_SEED": secrets.issuer_seed,
-            "TRUNKLINE_SECURITY__BOOTSTRAP_TOKEN": secrets.admin_token,
-        }
+
+def hub_environment(secrets: Secrets, urls: list[str], *, host: str, port: int, database: str) -> dict[str, str]:
+    """Return the settings of a hub on brokers that were made with these secrets."""
+    return {
+        "TRUNKLINE_HUB_ID": secrets.hub_id,
+        "TRUNKLINE_WEB__HOST": host,
+        "TRUNKLINE_WEB__PORT": str(port),
+        "TRUNKLINE_DB__URL": database,
+        "TRUNKLINE_BUS__URLS": msgspec.json.encode(urls).decode(),
+        "TRUNKLINE_BUS__PASSWORD": secrets.hub_password,
+        "TRUNKLINE_BUS__AUTH_PASSWORD": secrets.auth_password,
+        "TRUNKLINE_BUS__SYS_PASSWORD": secrets.sys_password,
+        "TRUNKLINE_BUS__ISSUER_SEED": secrets.issuer_seed,
+        "TRUNKLINE_SECURITY__BOOTSTRAP_TOKEN": secrets.admin_token,
+    }
 
 
 async def launch(options: LaunchOptions, say: Callable[[str], None], ready: Callable[[Launcher], None]) -> None:

@@ -13,7 +13,9 @@ from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.queues.settings import QueuesSettings
+from trunkline_hub.schemas.settings import SchemasSettings
 from trunkline_hub.security.settings import SecuritySettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
 from trunkline_hub.web.settings import WebSettings
@@ -31,6 +33,8 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     queues: QueuesSettings = Field(default_factory=QueuesSettings)
+    index: IndexSettings = Field(default_factory=IndexSettings)
+    schemas: SchemasSettings = Field(default_factory=SchemasSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

@@ -31,5 +31,5 @@ def routes(settings):
 @pytest.fixture(scope="module")
 def permissions(settings):
     """Every permission that some feature declares."""
-    features = app.build_features(app.build_services(settings, SystemClock()), SystemClock())
+    features = app.build_features(settings, app.build_services(settings, SystemClock()), SystemClock())
     return {name for feature in features for name in feature.permissions}

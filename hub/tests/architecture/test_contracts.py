@@ -26,6 +26,7 @@ PUBLIC_ROUTES = {
 }
 ANYONE_ROUTES = {
     ("GET", "/api/v1/w/{workspace:str}/connection"): "what a token may do on the bus, the bus itself decides",
+    ("GET", "/api/v1/w/{workspace:str}/event-type-rules"): "whoever sends may know the rules it is held to",
     ("GET", "/api/v1/scopes"): "the list of scopes, the same for everyone",
     ("GET", "/api/v1/session"): "tells the caller what it holds already",
     ("DELETE", "/api/v1/session"): "ends the caller's own session only",
@@ -37,7 +38,7 @@ TABLES_WITHOUT_WORKSPACE = {
 PUBLIC_NAMES = """
 Ack Agent AgentOfflineError BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
 OnError PayloadInvalidError PermanentError PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry
-RetryAfterError SkillUnknownError TrunklineError __version__
+RetryAfterError SkillUnknownError SqliteStore TrunklineError __version__
 """.split()
 
 

@@ -183,7 +183,7 @@ async def test_classes_and_partitions_together(sqlite_hub, name):
     assert by_key(seen) == {"a": list(range(20)), "a-high": list(range(20))}
 
 
-@pytest.mark.parametrize(("key", "number"), [("order-17", 12), ("", 0), ("käse", 0), ("a" * 300, 8)])
+@pytest.mark.parametrize(("key", "number"), [("order-17", 4), ("", 0), ("käse", 7), ("a" * 300, 9)])
 def test_the_partition_of_a_key_is_what_the_page_says(key, number):
     assert queueing.partition(key, 16) == zlib.crc32(key.encode("utf-8")) % 16 == number
 

@@ -89,7 +89,19 @@ async def victim(sqlite_hub, name):
         yield agent
 
 
-ALL_STREAMS = ("EVENTS_default", "TASKS_default", "DEAD_default", "ATTEMPTS_default", "EVENTS_other", "ADVISORIES")
+ALL_STREAMS = (
+    "EVENTS_default",
+    "TASKS_default",
+    "DEAD_default",
+    "ATTEMPTS_default",
+    "EVENTS_other",
+    "ADVISORIES",
+    "SCHEDULE_default",
+    "DEFERRED_default",
+    "RECEIPTS_default",
+    "EVENTS_other",
+    "ADVISORIES",
+)
 JS_API = (
     "STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.INFO", "STREAM.MSG.GET", "STREAM.MSG.DELETE",
     "STREAM.SNAPSHOT", "STREAM.RESTORE", "DIRECT.GET", "CONSUMER.CREATE", "CONSUMER.DURABLE.CREATE", "CONSUMER.DELETE",
@@ -105,12 +117,26 @@ async def test_a_token_without_scopes_may_do_nothing_on_the_bus(sqlite_hub, vict
             subjects.call("default", f"me-{name}", name), "anything", "$JS.API.INFO", "$JS.ACK.TASKS_default.q_x.1.1.1.1.1",
             "$JS.FC.EVENTS_default.x.y", f"_INBOX_owner-{name}.x", subjects.beat("default", f"me-{name}", name, "i"),
             subjects.dead("default", f"me-{name}", "queue", name), subjects.attempts("default", f"me-{name}", "queue", name),
+            subjects.receipts("default", f"me-{name}", "queue", name), subjects.receipts("default", f"me-{name}", "call", name),
         ):  # fmt: skip
             assert not await me.may_publish(subject), subject
         for subject in (">", "*", "tl.>", "_INBOX.>", "$JS.>", "$SYS.>", "tl.rollcall", f"_INBOX_owner-{name}.>", "_INBOX_hub.>",
                         "tl.default.call.>", "tl.default.reply.>", "tl.default.events.>", "$JS.EVENT.ADVISORY.>"):  # fmt: skip
             assert not await me.may_subscribe(subject), subject
         assert await me.may_subscribe(f"_INBOX_me-{name}.x"), "its own inbox is its own"
+
+
+async def test_nobody_but_the_hub_writes_what_is_to_happen_later(sqlite_hub, victim, name):
+    """Not with every scope, not as a registered agent: a schedule may name any subject as its target."""
+    admin = f"agent {name} x"
+    for token, connection in ((await sqlite_hub.token("*"), "c"), (sqlite_hub.admin_token, admin)):
+        async with intruding(sqlite_hub, token, name=connection) as me:
+            for subject in (
+                f"tl.default.schedule.task.{name}.a.b", "tl.default.due.task.a", "$JS.API.STREAM.PURGE.SCHEDULE_default",
+                subjects.deferred("default", "admin", "queue", "not-mine"),
+            ):  # fmt: skip
+                headers = {"Nats-Schedule": "@at 2026-01-01T00:00:00Z", "Nats-Schedule-Target": "tl.default.due.task.a"}
+                assert not await me.may_publish(subject, headers=headers), subject
 
 
 async def test_nobody_sends_under_anothers_name(sqlite_hub, name):
@@ -133,7 +159,8 @@ async def test_nobody_enters_another_workspace(sqlite_hub, name):
     async with intruding(sqlite_hub, token) as me:
         assert await me.may_publish(subjects.event("other", f"me-{name}", "x"))
         for kind in (f"events.me-{name}.x", f"tasks.q.normal.0.me-{name}", f"call.me-{name}.s._._", f"beat.me-{name}.a.i",
-                     f"dead.me-{name}.queue.q", f"attempts.me-{name}.queue.q", f"gate.me-{name}.x"):  # fmt: skip
+                     f"dead.me-{name}.queue.q", f"attempts.me-{name}.queue.q", f"receipts.me-{name}.queue.q",
+                     f"receipts.me-{name}.call.s", f"gate.me-{name}.x"):  # fmt: skip
             assert not await me.may_publish(f"tl.default.{kind}"), kind
         assert not await me.may_subscribe("tl.default.call.*.s._._")
         assert not await me.may_subscribe(f"tl.default.reply.*.me-{name}.>")

@@ -13,12 +13,15 @@ from trunkline_hub.embedded.place import Place
 class Broker:
     """One nats-server on loopback with its own files."""
 
+    replicas = 1
+
     def __init__(self, root: Path, *, sync: str = "2m") -> None:
         self.place = Place(root)
         for folder in (root, self.place.jetstream, self.place.logs):
             folder.mkdir(parents=True, exist_ok=True)
         self.files = prepare_broker(self.place, sync=sync)
         self.url = self.files.url
+        self.urls = [self.url]
         self.secrets = self.place.secrets
         self.process: asyncio.subprocess.Process | None = None
 

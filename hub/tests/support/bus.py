@@ -21,11 +21,11 @@ SIZES = {"events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 
 async def on_the_bus(broker: Broker, **settings) -> AsyncIterator[Bus]:
     """A connection that may do everything; the streams of `default` exist."""
     dial = Dial(
-        urls=[broker.url], name="test", inbox_prefix="_INBOX_test", user="hub", password=broker.secrets.hub_password
+        urls=broker.urls, name="test", inbox_prefix="_INBOX_test", user="hub", password=broker.secrets.hub_password
     )
     bus = Bus(dial)
     await bus.open()
-    for config in streams.workspace_streams("default", BusSettings(**SIZES | settings)):
+    for config in streams.workspace_streams("default", BusSettings(replicas=broker.replicas, **SIZES | settings)):
         await streams.ensure_stream(bus.client.jsm(), config)
     try:
         yield bus

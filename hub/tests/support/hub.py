@@ -88,7 +88,7 @@ class Hub:
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         secrets = broker.secrets
         bus = {
-            "urls": [broker.url], "password": secrets.hub_password, "auth_password": secrets.auth_password,
+            "urls": broker.urls, "replicas": broker.replicas, "password": secrets.hub_password, "auth_password": secrets.auth_password,
             "issuer_seed": secrets.issuer_seed, "sys_password": secrets.sys_password,
         }  # fmt: skip
         self.settings = Settings(

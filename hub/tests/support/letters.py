@@ -34,7 +34,7 @@ async def history(hub: Hub, letter_id: str, count: int) -> dict:
 async def raw_client(hub: Hub, token: str, *, name: str = "raw"):
     """A plain NATS client with a token's rights."""
     client = Nats()
-    await client.connect(hub.broker.url, token=token, name=name, allow_reconnect=False, error_cb=_ignore)
+    await client.connect(hub.broker.urls, token=token, name=name, allow_reconnect=False, error_cb=_ignore)
     try:
         yield client
     finally:

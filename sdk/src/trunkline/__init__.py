@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trunkline.client import Client
     from trunkline.context import Context
     from trunkline.declaring import Queue
+    from trunkline.idempotency import SqliteStore
     from trunkline.protocol.errors import (
         AgentOfflineError,
         BusUnavailableError,
@@ -58,6 +59,7 @@ __all__ = [
     "Retry",
     "RetryAfterError",
     "SkillUnknownError",
+    "SqliteStore",
     "TrunklineError",
     "__version__",
 ]
@@ -84,6 +86,7 @@ _HOMES = {
     "Retry": "trunkline.retry",
     "RetryAfterError": "trunkline.retry",
     "SkillUnknownError": "trunkline.protocol.errors",
+    "SqliteStore": "trunkline.idempotency",
     "TrunklineError": "trunkline.protocol.errors",
 }
 

@@ -2,24 +2,34 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import signal
-from collections.abc import Callable
-from typing import Any, TypeVar, Unpack
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Unpack
 
 import msgspec
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BlackBox
 from trunkline.client import Client
+from trunkline.cron import CronSpec, declare_all
 from trunkline.declaring import Queue, QueueSettings
+from trunkline.fleet import Fleet
 from trunkline.following import Following
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
-from trunkline.local import find_context
+from trunkline.idempotency import Store, check_once, make_store
+from trunkline.local import find_context, state_dir
 from trunkline.processing import Identity
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
+from trunkline.protocol.receipts import CALL
+from trunkline.protocol.resources import ScheduleDeclaration
+from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
 from trunkline.wire import message
@@ -39,15 +49,32 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        once: where handled messages are remembered, so that none is handled
+            again when it is delivered again: the path of a SQLite file, or a store.
+        publishes: event types (or patterns) that it publishes, for the catalogue; it binds nobody.
+        receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
     """
 
-    def __init__(self, name: str, *, version: str = "0.0.0", description: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "0.0.0",
+        description: str = "",
+        once: str | Path | Store | None = None,
+        publishes: Sequence[str] = (),
+        receipts: float = 1.0,
+    ) -> None:
         self.name = check_name("an agent", name)
         self.version = version
         self.description = description
+        self.receipts = receipts
+        self.publishes = list(publishes)
         self.instance = new_token(6)
         self.skills: dict[str, SkillSpec] = {}
         self.readers: list[ReaderSpec] = []
+        self.crons: list[CronSpec] = []
+        self.store = make_store(once)
 
     def skill(
         self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
@@ -76,11 +103,13 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
     ) -> Callable[[F], F]:
         """Follow events of these types with a cursor of the group's own.
 
         Each event reaches the group once, from where it left off. A pattern's
-        `*` is one segment of a type, a final `>` all the rest.
+        `*` is one segment of a type, a final `>` all the rest. `once`: whether
+        handled messages are remembered; where the agent has a store, they are.
         """
 
         def register(function: F) -> F:
@@ -88,7 +117,8 @@ class Agent:
                 ReaderSpec(
                     lane="group", name=group or self.name, handler=Handler(function), types=list(types),
                     retry=retry, ack_wait_s=ack_wait_s, concurrency=concurrency,
-                )
+                ),
+                once,
             )  # fmt: skip
             return function
 
@@ -101,15 +131,18 @@ class Agent:
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
+        once: bool | None = None,
         **settings: Unpack[QueueSettings],
     ) -> Callable[[F], F]:
         """Take work from a queue; each message has one worker at a time.
 
         A failed message is tried again by `retry`, then dead-lettered. Long
         work keeps its lease: `ack_wait_s` only says how soon a dead worker's
-        message goes to another. At most `concurrency` messages are at work in
-        this process. What is set here (see `QueueSettings`), or in a
-        `tl.Queue`, is declared when the agent starts; the rest stays as it is.
+        message goes to another. `once`: whether handled messages are
+        remembered; where the agent has a store, they are. At most
+        `concurrency` messages are at work in this process. What is set here
+        (see `QueueSettings`), or in a `tl.Queue`, is declared when the agent
+        starts; the rest stays as it is.
         """
         declared = queue if isinstance(queue, Queue) else Queue(queue, **settings)
 
@@ -119,8 +152,42 @@ class Agent:
                     lane="queue", name=declared.name, handler=Handler(function), types=[],
                     retry=retry or declared.retry, ack_wait_s=declared.ack_wait_s if ack_wait_s is None else ack_wait_s,
                     concurrency=concurrency, options=declared.options,
-                )
+                ),
+                once,
             )  # fmt: skip
+            return function
+
+        return register
+
+    def cron(
+        self,
+        expression: str,
+        *,
+        tz: str = "UTC",
+        name: str | None = None,
+        data: Any = None,
+        misfire: Literal["skip", "once"] = "skip",
+        retry: frames.RetryPolicy | None = None,
+    ) -> Callable[[F], F]:
+        """Run the decorated function by the clock: `@agent.cron("0 6 * * 1-5", tz="Europe/Berlin")`.
+
+        Declares a schedule and the queue it fills, both called `name` (by default
+        `<agent>.<function>`), at the agent's start. Each firing is one message for
+        one worker, retried like any other. The token needs `schedules:write` and
+        `queues:enqueue`. What the code no longer declares stays until it is removed.
+        """
+
+        def register(function: F) -> F:
+            called = name or f"{self.name}.{getattr(function, '__name__', 'cron')}"
+            self._add(
+                ReaderSpec(
+                    lane="queue", name=called, handler=Handler(function), types=[], retry=retry, ack_wait_s=None,
+                    concurrency=1,
+                ),
+                None,
+            )  # fmt: skip
+            wanted = ScheduleDeclaration(cron=expression, timezone=tz, queue=called, data=data, misfire=misfire)
+            self.crons.append(CronSpec(name=called, declaration=wanted))
             return function
 
         return register
@@ -130,12 +197,19 @@ class Agent:
         return frames.Registration(
             version=self.version,
             description=self.description,
+            publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
             readers=[spec.frame() for spec in self.readers],
         )
 
-    def run(self, url: str | None = None, token: str | None = None, *, workspace: str | None = None) -> None:
+    def run(
+        self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
+    ) -> None:
         """Serve until SIGINT or SIGTERM, then drain. Blocks.
+
+        With `processes` above 1 so many are forked, and one that dies is
+        replaced at once. What handlers share (database connections, clients)
+        must then be opened in the process that uses it, at first use.
 
         Raises:
             ContextMissingError: no hub is configured and no local one was found.
@@ -143,6 +217,13 @@ class Agent:
         """
         if not logging.getLogger().handlers:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        if processes == 1:
+            asyncio.run(self._run_until_signalled(url, token, workspace))
+        else:
+            Fleet(processes, lambda: self._run_forked(url, token, workspace)).run()
+
+    def _run_forked(self, url: str | None, token: str | None, workspace: str | None) -> None:
+        self.instance = new_token(6)
         asyncio.run(self._run_until_signalled(url, token, workspace))
 
     async def serve(
@@ -171,9 +252,9 @@ class Agent:
             await service.drain()
             await client.close()
 
-    def _add(self, spec: ReaderSpec) -> None:
+    def _add(self, spec: ReaderSpec, once: bool | None) -> None:
         check_name(f"a {spec.lane}", spec.name)
-        self.readers.append(spec)
+        self.readers.append(replace(spec, once=check_once(once, self.store, spec.name)))
 
     async def _run_until_signalled(self, url: str | None, token: str | None, workspace: str | None) -> None:
         stop = asyncio.Event()
@@ -191,25 +272,34 @@ class _Service:
         self._agent = agent
         self._client = client
         self._identity = Identity(agent=agent.name, instance=agent.instance, version=agent.version)
+        self._receipts = Receipts(client, agent.name, agent.instance, agent.version, share=agent.receipts)
         self._servers: list[SkillServer] = []
-        self._following = Following(client, agent.name, self._identity)
+        self._following = Following(client, self._identity, self._receipts)
         self._tasks = Tasks()
+        self._store: Store | None = None
+        self._box: BlackBox | None = None
         self._heartbeat_s = 5.0
         self._state = "starting"
 
     async def start(self, stop: asyncio.Event) -> None:
+        if self._agent.store is not None:
+            await self._agent.store.open()
+            self._store = self._agent.store
         registered = await self._register_and_connect(stop)
         if registered is None:
             return
         self._heartbeat_s = registered.connection.heartbeat_s
         for spec in self._agent.skills.values():
-            server = SkillServer(self._client, spec, self._identity)
+            book = self._receipts.book(CALL, spec.name)
+            server = SkillServer(self._client, spec, self._identity, book=book)
             await server.start()
             self._servers.append(server)
-        await self._following.start(self._agent.readers, registered.readers)
+        self._box = self._black_box()
+        await self._following.start(self._agent.readers, registered.readers, store=self._agent.store, box=self._box)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
         await self._client.bus.flush()
         self._state = "healthy"
+        self._receipts.start()
         self._client.bus.on_up.append(self._beat)
         self._tasks.spawn(self._beat_forever(), name="heartbeat")
         _log.info("agent %s is ready: %s", self._agent.name, self._offers())
@@ -219,9 +309,21 @@ class _Service:
         self._beat()
         draining = [server.drain(timeout_s=DRAIN_S) for server in self._servers]
         await asyncio.gather(*draining, self._following.drain(timeout_s=DRAIN_S))
+        await self._receipts.close()
         self._state = "offline"
         self._beat()
         await self._tasks.close()
+        if self._box is not None:
+            self._box.close()
+        if self._store is not None:
+            await self._store.close()
+
+    def _black_box(self) -> BlackBox | None:
+        """Return where this process notes what it has begun; workers of one agent on one machine share the folder."""
+        slots = sum(spec.concurrency for spec in self._agent.readers)
+        hub = hashlib.sha256(f"{self._client.api.url} {self._client.workspace}".encode()).hexdigest()[:12]
+        box = BlackBox(state_dir() / "workers" / f"{self._agent.name}-{hub}", slots)
+        return box if slots and box.open() else None
 
     async def _register_and_connect(self, stop: asyncio.Event) -> frames.Registered | None:
         """Register and connect; wait for a hub or a broker that is not there yet."""
@@ -230,6 +332,7 @@ class _Service:
         while not stop.is_set():
             try:
                 registered = await self._client.agents.register(self._agent.name, self._agent.registration())
+                await declare_all(self._client.schedules, self._agent.crons)
                 await self._client.connect(registered.connection, source=source)
                 return registered
             except UnavailableError as error:

@@ -10,8 +10,19 @@ from trunkline import payloads
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
-from trunkline.enqueuing import EnqueueOptions, Target, Targets, as_request, patiently, prepare, subject_of
+from trunkline.enqueuing import (
+    EnqueueOptions,
+    Target,
+    Targets,
+    as_request,
+    is_for_the_hub,
+    patiently,
+    prepare,
+    subject_of,
+)
+from trunkline.governed import Governed
 from trunkline.http import HttpApi
+from trunkline.later import Later, is_later, publish_later
 from trunkline.local import find_context
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, resources, subjects
@@ -25,7 +36,21 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
-from trunkline.rest import AgentsApi, DeadLettersApi, EventsApi, QueuesApi, TokensApi
+from trunkline.rest import (
+    AgentsApi,
+    DeadLettersApi,
+    EventsApi,
+    EventTypesApi,
+    GroupsApi,
+    IndexApi,
+    JobsApi,
+    QueuesApi,
+    RoutesApi,
+    ScheduledApi,
+    SchedulesApi,
+    TokensApi,
+)
+from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
@@ -60,6 +85,7 @@ class Client:
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
         self._calls: Calls | None = None
+        self._governed: Governed | None = None
         self._opening = asyncio.Lock()
         self._closed = False
         self._source = "/"
@@ -70,7 +96,15 @@ class Client:
         self._targets = Targets(self.queues, self._found.workspace)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
+        self.jobs = JobsApi(self.api)
+        self.routes = RoutesApi(self.api)
+        self.groups = GroupsApi(self.api)
+        self.index = IndexApi(self.api)
         self.tokens = TokensApi(self.api)
+        self.schedules = SchedulesApi(self.api)
+        self.scheduled = ScheduledApi(self.api)
+        self.event_types = EventTypesApi(self.api)
+        self.rules = Rules(self.api)
 
     @property
     def workspace(self) -> str:
@@ -80,9 +114,13 @@ class Client:
     @property
     def principal(self) -> str:
         """Name that the broker pins on what this client sends; known once connected."""
+        return self._connected.principal
+
+    @property
+    def _connected(self) -> frames.Connection:
         if self._connection is None:
             raise ClientClosedError("The client is not connected to the bus yet")
-        return self._connection.principal
+        return self._connection
 
     @property
     def bus(self) -> Bus:
@@ -115,6 +153,7 @@ class Client:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
         await self._targets.close()
+        await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -132,6 +171,7 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
@@ -142,6 +182,8 @@ class Client:
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
+                The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
@@ -152,6 +194,12 @@ class Client:
         message = self._message(event_type, data, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
+        self.rules.check_sent(message)
+        if is_later(later):
+            return await publish_later(self.api, message, later)
+        if self._connected.governed_events:
+            target = subjects.gate_event(self.workspace, self.principal, event_type)
+            return await self._submit(target, message)
         target = subjects.event(self.workspace, self.principal, event_type)
         return await self._send(subjects.events_stream(self.workspace), target, message)
 
@@ -176,6 +224,8 @@ class Client:
             id: enqueue twice with one id (within two minutes) and it is stored once.
             correlation_id: defaults to that of the message being handled.
             options: `priority`, `dedupe_key`, `expires_in_s`, `expires_at`, `wait_s`; see `EnqueueOptions`.
+                `delay_s=…` or `at=…`: it enters the queue then, up to a year ahead. The same id again
+                before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
@@ -188,7 +238,7 @@ class Client:
         target = self._targets.get(queue) or await self._targets.find(queue, self.bus, self.principal)
         message = self._message(type or f"task.{queue}", data, id, correlation_id)
         message.partitionkey = key
-        if not options and target.is_plain:
+        if not options and target.is_plain and not self._connected.governed_tasks:
             return await self._send(target.stream, target.subject, message)
         return await self._enqueue(target, message, options)
 
@@ -249,6 +299,18 @@ class Client:
         """Return the workspace's state at a glance."""
         return await self.api.get("/overview", resources.Overview)
 
+    async def trace(
+        self, message_id: str | None = None, *, correlation_id: str | None = None, trace_id: str | None = None
+    ) -> resources.Trace:
+        """Return the path of a message: what led to it, who handled it and how long, what it caused.
+
+        With `correlation_id` or `trace_id` instead, everything of that transaction, as trees.
+
+        Raises:
+            TraceUnknownError: nothing is on record about it.
+        """
+        return await self.index.trace(message_id, correlation_id=correlation_id, trace_id=trace_id)
+
     async def store(
         self, stream: str, subject: str, payload: bytes, *, msg_id: str, headers: bytes = b"", key: str | None = None
     ) -> Ack:
@@ -273,7 +335,9 @@ class Client:
         self._connection = found
         self._publisher = Publisher(bus)
         self._calls = Calls(bus, found.workspace, found.principal)
+        self._governed = Governed(bus)
         await self._publisher.open()
+        await self.rules.start(bus)
         self._bus = bus
 
     def _message(
@@ -309,16 +373,22 @@ class Client:
         if options.get("priority") not in {None, *target.layout.classes}:  # it may have been declared just now
             target = await self._targets.find(target.queue, self.bus, self.principal)
         prepare(message, target, options)
-        dedupe_key = options.get("dedupe_key")
 
         async def send() -> Ack:
-            if dedupe_key is not None:
-                return await self.queues.enqueue(target.queue, as_request(message, dedupe_key))
+            if is_for_the_hub(options):
+                return await self.queues.enqueue(target.queue, as_request(message, options))
+            if self._connected.governed_tasks:
+                return await self._submit(subjects.gate_task(self.workspace, self.principal, target.queue), message)
             subject = subject_of(message, target, self.workspace, self.principal)
             return await self._send(target.stream, subject, message)
 
         wait_s = options.get("wait_s")
         return await (patiently(send, wait_s) if wait_s else send())
+
+    async def _submit(self, target: str, message: ce.Envelope) -> Ack:
+        if self._governed is None:
+            raise ClientClosedError
+        return await self._governed.send(target, ce.encode(message), {"Content-Type": ce.CONTENT_TYPE})
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -34,12 +35,16 @@ from trunkline.wire import FastLane
 
 _log = logging.getLogger("trunkline.bus")
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
-_PING_INTERVAL_S = 5
+_PING_INTERVAL_S = 3
+"""A connection that is cut without a word is noticed after three pings."""
 _FLUSH_S = 10
 _RECONNECT_WAIT_S = 0.2
 """On the average; jittered, so that a returning broker is not stormed."""
 _RETRY_MIN_S = 0.1
 _RETRY_MAX_S = 2.0
+_WATCH_S = 1.0
+_STUCK_S = 5.0
+"""`nats-py` waits for a cut connection to flush before it tries another; that may take the kernel a quarter of an hour."""
 
 Receive = Callable[[Msg], Awaitable[None]]
 
@@ -85,6 +90,7 @@ class Bus:
         self._listeners: list[Listener] = []
         self._tasks = Tasks()
         self._closing = False
+        self._rebuilding = False
         self._refused: asyncio.Future[Exception] | None = None
         """While first connecting: where a refusal ends the attempt, which `nats-py` would repeat for ever."""
 
@@ -107,6 +113,7 @@ class Bus:
             TokenInvalidError: the broker refused the credentials.
             BusUnavailableError: nothing answered within `timeout_s`.
         """
+        self._closing = self._rebuilding = False
         self._refused = asyncio.get_running_loop().create_future()
         connecting = self._tasks.spawn(self._connect(), name="bus-connect", awaited=True)
         try:
@@ -162,7 +169,9 @@ class Bus:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise BusUnavailableError(f"The broker did not answer: {_words(error)}") from None
 
-    async def request(self, subject: str, body: Any = None, *, timeout_s: float = 5.0) -> Msg:
+    async def request(
+        self, subject: str, body: Any = None, *, headers: dict[str, str] | None = None, timeout_s: float = 5.0
+    ) -> Msg:
         """Ask one question and return the one answer.
 
         Raises:
@@ -170,7 +179,7 @@ class Bus:
         """
         payload = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         try:
-            return await self.client.request(subject, payload, timeout=timeout_s)
+            return await self.client.request(subject, payload, timeout=timeout_s, headers=headers)
         except nats.errors.NoRespondersError:
             raise BusUnavailableError(f"Nobody answers {subject} on the broker") from None
         except (TimeoutError, nats.errors.Error, OSError) as error:
@@ -205,15 +214,33 @@ class Bus:
             max_outstanding_pings=2,
             pending_size=64 * 1024 * 1024,
             error_cb=self._on_error,
-            disconnected_cb=self._on_disconnected,
-            reconnected_cb=self._on_reconnected,
-            closed_cb=self._on_closed,
+            disconnected_cb=partial(self._on_disconnected, client),
+            reconnected_cb=partial(self._on_reconnected, client),
+            closed_cb=partial(self._on_closed, client),
         )
         self._client = client
         self._lane = FastLane(client)
         for listener in self._listeners:
             await self._attach(listener)
         self._mark_up()
+        self._tasks.spawn(self._watch(client), name="bus-watch")
+
+    async def _watch(self, client: Client) -> None:
+        """See to it that a dead client is replaced: `nats-py` may close, or stop reconnecting, and tell nobody."""
+        down_s = 0.0
+        while self._client is client and not self._rebuilding:
+            await asyncio.sleep(_WATCH_S)
+            down_s = 0.0 if client.is_connected else down_s + _WATCH_S
+            if client.is_closed or down_s > _STUCK_S:
+                self._replace(client)
+
+    def _replace(self, client: Client) -> None:
+        """Forget `client`, unless that is done, and build another."""
+        if self._client is not client or self._closing or self._rebuilding:
+            return
+        self._rebuilding = True
+        self._mark_down()
+        self._tasks.spawn(self._rebuild(client), name="bus-rebuild")
 
     async def _attach(self, listener: Listener) -> None:
         listener.current = await self.client.subscribe(
@@ -224,8 +251,10 @@ class Bus:
             pending_bytes_limit=0,
         )
 
-    async def _rebuild(self) -> None:
+    async def _rebuild(self, old: Client) -> None:
         delay = _RETRY_MIN_S
+        if not old.is_closed:
+            self._tasks.spawn(old.close(), name="bus-abandon")
         while not self._closing:
             try:
                 await self._connect()
@@ -234,6 +263,7 @@ class Bus:
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))
                 delay = min(delay * 2, _RETRY_MAX_S)
             else:
+                self._rebuilding = False
                 self.reconnects += 1
                 return
 
@@ -248,17 +278,17 @@ class Bus:
             for callback in self.on_down:
                 callback()
 
-    async def _on_disconnected(self) -> None:
-        self._mark_down()
+    async def _on_disconnected(self, client: Client) -> None:
+        if client is self._client:
+            self._mark_down()
 
-    async def _on_reconnected(self) -> None:
-        self.reconnects += 1
-        self._mark_up()
+    async def _on_reconnected(self, client: Client) -> None:
+        if client is self._client and not self._rebuilding:
+            self.reconnects += 1
+            self._mark_up()
 
-    async def _on_closed(self) -> None:
-        self._mark_down()
-        if not self._closing:
-            self._tasks.spawn(self._rebuild(), name="bus-rebuild")
+    async def _on_closed(self, client: Client) -> None:
+        self._replace(client)
 
     async def _on_error(self, error: Exception) -> None:
         match = _VIOLATION.search(str(error))

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from trunkline import claims
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack, Progress
 from trunkline.protocol.trace import current_traceparent
@@ -36,7 +37,7 @@ class Context:
         message: the CloudEvent being handled.
     """
 
-    __slots__ = ("_deadline", "_raw", "_report", "attempt", "client", "message")
+    __slots__ = ("_deadline", "_key", "_raw", "_report", "attempt", "client", "message")
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Context:
         raw: bytes = b"",
         report: Report | None = None,
         deadline: float | None = None,
+        key: Callable[[], claims.Key] | None = None,
     ) -> None:
         self.client = client
         self.message = message
@@ -54,6 +56,7 @@ class Context:
         self._raw = raw
         self._report = report
         self._deadline = deadline
+        self._key = key
 
     @property
     def id(self) -> str:
@@ -81,6 +84,29 @@ class Context:
         if self._deadline is None:
             return None
         return max(0.0, self._deadline - asyncio.get_running_loop().time())
+
+    @property
+    def key(self) -> claims.Key | None:
+        """What `claim` writes, and what a store remembers; None for calls."""
+        return self._key() if self._key is not None else None
+
+    async def claim(self, connection: Any) -> None:
+        """Mark this message as handled in your own database, in the transaction that holds its effect.
+
+        Do it first; commit when the effect is written. Then both happened or
+        neither, whatever dies: the effect is done exactly once. `connection`
+        is one of aiosqlite, asyncpg, SQLAlchemy or sqlite3, in a transaction;
+        the table is `trunkline.claims.TABLE`.
+
+        Raises:
+            HandledBeforeError: an earlier delivery did the work. Let it pass.
+            ClaimInvalidError: this connection cannot make claim and effect one.
+        """
+        await claims.claim(self.key, connection)
+
+    def claim_sync(self, connection: Any) -> None:
+        """Like `claim`, for a plain `def` handler with a synchronous connection."""
+        claims.claim_sync(self.key, connection)
 
     async def progress(self, fraction: float, message: str = "") -> None:
         """Tell the caller how far this is: `fraction` from 0 to 1. Without a caller it does nothing."""

@@ -11,12 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
 
 import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus
+from trunkline.later import Later, is_later, moment
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import queueing, subjects
 from trunkline.protocol.errors import NotFoundError, QueueClassUnknownError, QueueFullError, UnavailableError
@@ -32,13 +32,14 @@ _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
 
 
-class EnqueueOptions(TypedDict, total=False):
+class EnqueueOptions(Later, total=False):
     """How a message waits in its queue.
 
     - `priority`: a class of the queue.
     - `dedupe_key`: a second message with this key, within the queue's window, is not stored; its sender gets the
       first one's id with `duplicate` set. Goes through the hub.
-    - `expires_in_s`, `expires_at`: not run after that; dead-lettered as `expired`.
+    - `expires_in_s`, `expires_at`: not run after that; dead-lettered as `expired`. The seconds of a message
+      that is sent for later begin when it enters the queue.
     - `wait_s`: while the queue is full, try again for this long before QueueFullError.
     """
 
@@ -148,7 +149,10 @@ def prepare(message: ce.Envelope, target: Target, options: EnqueueOptions) -> No
         known = ", ".join(sorted(target.layout.classes))
         raise QueueClassUnknownError(f"The queue {target.queue!r} has no class {priority!r}; it has {known}")
     message.priority = priority
-    message.expirytime = expirytime(options.get("expires_in_s"), options.get("expires_at"), target.expires_after_s)
+    in_s, at, default_s = options.get("expires_in_s"), options.get("expires_at"), target.expires_after_s
+    if is_later(options):  # only the hub knows when that is
+        in_s, default_s = None, 0.0
+    message.expirytime = expirytime(in_s, at, default_s)
 
 
 def subject_of(message: ce.Envelope, target: Target, workspace: str, principal: str) -> str:
@@ -157,7 +161,12 @@ def subject_of(message: ce.Envelope, target: Target, workspace: str, principal: 
     return queueing.address(workspace, target.queue, place, principal)
 
 
-def as_request(message: ce.Envelope, dedupe_key: str) -> EnqueueRequest:
+def is_for_the_hub(options: EnqueueOptions) -> bool:
+    """Whether the hub has to put the message in: it remembers keys, and what waits for its time."""
+    return options.get("dedupe_key") is not None or is_later(options)
+
+
+def as_request(message: ce.Envelope, options: EnqueueOptions) -> EnqueueRequest:
     """Return a prepared message as the hub takes it over HTTP."""
     return EnqueueRequest(
         data=msgspec.Raw(ce.data_bytes(message)),
@@ -165,10 +174,13 @@ def as_request(message: ce.Envelope, dedupe_key: str) -> EnqueueRequest:
         id=message.id,
         key=message.partitionkey,
         priority=message.priority,
-        dedupe_key=dedupe_key,
+        dedupe_key=options.get("dedupe_key"),
+        expires_in_s=options.get("expires_in_s") if message.expirytime is None else None,
         expires_at=message.expirytime,
         correlation_id=message.correlationid,
         causation_id=message.causationid,
+        delay_s=options.get("delay_s"),
+        deliver_at=moment(options),
     )
 
 

@@ -12,13 +12,16 @@ from collections.abc import Sequence
 
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BlackBox
 from trunkline.client import Client
 from trunkline.handlers import ReaderSpec
+from trunkline.idempotency import Store
 from trunkline.leases import LeaseGuard
 from trunkline.processing import Identity, Processor
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import TrunklineError
 from trunkline.reader import Reader
+from trunkline.receipts import Receipts
 from trunkline.tasks import Tasks
 
 _log = logging.getLogger("trunkline.agent")
@@ -30,10 +33,10 @@ _TOGETHER_S = 0.05
 class Following:
     """The readers of one running agent."""
 
-    def __init__(self, client: Client, agent: str, identity: Identity) -> None:
+    def __init__(self, client: Client, identity: Identity, receipts: Receipts) -> None:
         self._client = client
-        self._agent = agent
         self._identity = identity
+        self._receipts = receipts
         self._readers: list[tuple[Reader, Processor]] = []
         self._guard: LeaseGuard | None = None
         self._changed = asyncio.Event()
@@ -54,13 +57,20 @@ class Following:
         """Attempts that failed."""
         return sum(processor.failed for _reader, processor in self._readers)
 
-    async def start(self, specs: Sequence[ReaderSpec], found: Sequence[frames.Reader]) -> None:
-        """Begin to read what was registered."""
+    async def start(
+        self,
+        specs: Sequence[ReaderSpec],
+        found: Sequence[frames.Reader],
+        *,
+        store: Store | None = None,
+        box: BlackBox | None = None,
+    ) -> None:
+        """Begin to read what was registered; `store` remembers what was handled, `box` what was begun."""
         bus = self._client.bus
         self._guard = LeaseGuard(bus.dial) if specs else None
         for spec, frame in zip(specs, found, strict=True):
-            processor = Processor(self._client, frame, spec.handler.codec, spec.handler, self._identity)
-            reader = Reader(bus, frame, processor.handle, concurrency=spec.concurrency, guard=self._guard)
+            processor = self._processor(spec, frame, store)
+            reader = Reader(bus, frame, processor.handle, concurrency=spec.concurrency, box=box, guard=self._guard)
             reader.on_gone = self._changed.set
             self._readers.append((reader, processor))
             await reader.start()
@@ -68,6 +78,11 @@ class Following:
                 await bus.subscribe(subjects.changed(self._client.workspace, "queue", frame.name), self._on_changed)
         if any(frame.lane == "queue" for frame in found):
             self._tasks.spawn(self._follow(), name="queue-settings")
+
+    def _processor(self, spec: ReaderSpec, frame: frames.Reader, store: Store | None) -> Processor:
+        book = self._receipts.book(frame.lane, frame.name)
+        once = store if spec.once else None
+        return Processor(self._client, frame, spec.handler.codec, spec.handler, self._identity, once, book=book)
 
     async def drain(self, *, timeout_s: float) -> None:
         """Finish what was begun within `timeout_s`, give back the rest."""
@@ -89,7 +104,7 @@ class Following:
                 pass
             self._changed.clear()
             try:
-                await self._refit(await self._client.agents.readers(self._agent))
+                await self._refit(await self._client.agents.readers(self._identity.agent))
             except TrunklineError as error:
                 _log.info("could not ask for the queues' settings, will ask again: %s", error)
 

@@ -73,6 +73,7 @@ class ReaderSpec:
     ack_wait_s: float | None
     concurrency: int
     options: QueueOptions | None = None
+    once: bool = False
 
     def frame(self) -> frames.ReaderDeclaration:
         """Return the reader as it is registered."""

@@ -31,7 +31,7 @@ class HttpApi:
         self._token = token
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, path: str, kind: type[T], **query: Any) -> T:
+    async def get(self, path: str, kind: type[T], /, **query: Any) -> T:
         """GET `path` below the workspace and decode the answer as `kind`."""
         return await self.request("GET", self.scoped(path), kind, query=query)
 
@@ -60,6 +60,7 @@ class HttpApi:
         query: dict[str, Any] | None = None,
         body: Any = None,
         timeout_s: float = _TIMEOUT_S,
+        media_type: str = "application/json",
     ) -> T:
         """Send one request and decode the answer.
 
@@ -74,7 +75,7 @@ class HttpApi:
                 self.url + path,
                 params=_query(query or {}),
                 data=raw,
-                headers={"Content-Type": "application/json", "traceparent": next_traceparent()},
+                headers={"Content-Type": media_type, "traceparent": next_traceparent()},
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
             ) as response:
                 payload = await response.read()

@@ -11,20 +11,34 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from trunkline.claims import HandledBeforeError
 from trunkline.client import Client
 from trunkline.context import Context, enter
+from trunkline.deferral import put_off
 from trunkline.delivery import Delivery
+from trunkline.idempotency import Once, Place, Store, key_of, was_handled
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.protocol import receipts as told
+from trunkline.protocol.errors import MessageError, MessageExpiredError, TrunklineError
 from trunkline.protocol.expiry import refuse_expired
 from trunkline.protocol.rules import most_attempts
-from trunkline.retry import DROPPED, REASON_EXHAUSTED, REASON_INVALID, REASON_REJECTED, Verdict, decide
+from trunkline.receipts import Book
+from trunkline.retry import (
+    DROPPED,
+    REASON_EXHAUSTED,
+    REASON_EXPIRED,
+    REASON_INVALID,
+    REASON_REJECTED,
+    Verdict,
+    decide,
+)
 from trunkline.wire import header_lines
 
 _log = logging.getLogger("trunkline.agent")
@@ -36,6 +50,8 @@ REASON_WORKER_LOST = "worker_lost"
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
+_OUTCOMES = {None: told.FAILED, DROPPED: told.DROPPED, REASON_EXPIRED: told.EXPIRED}
+"""What a receipt calls a failed attempt, by why the message dies; any other death is one."""
 _KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
@@ -59,11 +75,24 @@ class _Failure:
 class Processor:
     """Handles the deliveries of one reader with one handler."""
 
-    def __init__(self, client: Client, frame: frames.Reader, codec: Codec, run: Run, identity: Identity) -> None:
+    def __init__(
+        self,
+        client: Client,
+        frame: frames.Reader,
+        codec: Codec,
+        run: Run,
+        identity: Identity,
+        store: Store | None = None,
+        *,
+        book: Book | None = None,
+    ) -> None:
         self.failed = 0
+        self._book = book
         self._client = client
         self._codec = codec
-        self._run = run
+        self._once = Once(store, run) if store is not None else None
+        self._run = self._once or run
+        self._place = Place(client.workspace, frame.lane, frame.name)
         self._identity = identity
         self.refit(frame)
 
@@ -75,17 +104,23 @@ class Processor:
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        if delivery.deliveries > self._most_attempts:
-            await self._settle_failure(delivery, _lost(delivery.deliveries), started)
+        lost = delivery.blamed or delivery.attempt > self._most_attempts
+        if lost and not was_handled(self._once, self._place, delivery):
+            await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
             message = ce.decode(delivery.payload)
-            if message.expirytime is not None and self._frame.lane == "queue":
-                refuse_expired(message.expirytime)
+            if self._frame.lane == "group":
+                self._client.rules.check_received(message)
+            elif message.expirytime is not None:
+                self._refuse_expired(delivery, message.expirytime)
             payload = self._codec.decode(ce.data_bytes(message))
             enter(message)
-            context = Context(self._client, message, attempt=delivery.deliveries, raw=delivery.payload)
+            key = partial(key_of, self._place, delivery, message)
+            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload, key=key)
             await self._run(payload, context)
+        except HandledBeforeError:
+            delivery.ack()
         except asyncio.CancelledError as error:
             if is_cancelled():
                 delivery.nak()
@@ -95,38 +130,52 @@ class Processor:
             await self._settle_failure(delivery, self._judge(error, delivery), started)
         else:
             delivery.ack()
+            if self._book is not None:
+                self._book.settled(delivery, message, started, told.HANDLED, attempt=delivery.deliveries)
+
+    def _refuse_expired(self, delivery: Delivery, expirytime: str) -> None:
+        """Refuse what came too late; unless it was done in time, and only its acknowledgement was lost."""
+        try:
+            refuse_expired(expirytime)
+        except MessageExpiredError:
+            if not was_handled(self._once, self._place, delivery):
+                raise
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
-        reason = failure.verdict.reason
+        reason, wait_s = failure.verdict.reason, failure.verdict.delay_s
         attempt = self._attempt(delivery, failure, started)
         try:
-            await self._record(attempt)
+            await self._record(delivery, attempt)
             if reason is None:
-                delivery.nak(failure.verdict.delay_s)
+                if not await put_off(self._client, self._frame, delivery, wait_s):
+                    delivery.nak(wait_s)
             elif reason == DROPPED:
                 delivery.term(reason)
             else:
                 await self._bury(delivery, reason, failure.error)
+            if self._book is not None:
+                outcome = _OUTCOMES.get(reason, told.DEAD)
+                self._book.settled(delivery, None, started, outcome, attempt=delivery.deliveries)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)
 
     def _judge(self, error: BaseException, delivery: Delivery) -> _Failure:
-        return _Failure(error=describe(error), verdict=decide(self._frame.retry, error, delivery.deliveries))
+        return _Failure(error=describe(error), verdict=decide(self._frame.retry, error, delivery.attempt))
 
     def _attempt(self, delivery: Delivery, failure: _Failure, started: float) -> frames.Attempt:
         reason = failure.verdict.reason
         outcome = "retry" if reason is None else DROPPED if reason == DROPPED else "dead_letter"
         _log.info(
             "attempt %d of %s/%s failed, %s: %s",
-            delivery.deliveries, self._frame.lane, self._frame.name, reason or "will be tried again",
+            delivery.attempt, self._frame.lane, self._frame.name, reason or "will be tried again",
             failure.error.message,
         )  # fmt: skip
         return frames.Attempt(
             message_id=_message_id(delivery),
-            stream_seq=delivery.stream_seq,
-            number=delivery.deliveries,
+            stream_seq=delivery.origin_seq,
+            number=delivery.attempt,
             agent=self._identity.agent,
             instance=self._identity.instance,
             version=self._identity.version,
@@ -137,14 +186,14 @@ class Processor:
             outcome=outcome,
         )
 
-    async def _record(self, attempt: frames.Attempt) -> None:
+    async def _record(self, delivery: Delivery, attempt: frames.Attempt) -> None:
         frame, client = self._frame, self._client
         subject = subjects.attempts(client.workspace, client.principal, frame.lane, frame.name)
         await client.store(
             subjects.attempts_stream(client.workspace),
             subject,
             msgspec.json.encode(attempt),
-            msg_id=f"{frame.stream}:{frame.consumer}:{attempt.stream_seq}:{attempt.number}",
+            msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}:{attempt.number}",
         )
 
     async def _bury(self, delivery: Delivery, reason: str, error: frames.AttemptError) -> None:
@@ -164,8 +213,8 @@ def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
     return kept | {
         frames.HEADER_SUBJECT: delivery.subject,
-        frames.HEADER_STREAM_SEQ: str(delivery.stream_seq),
-        frames.HEADER_DELIVERIES: str(delivery.deliveries),
+        frames.HEADER_STREAM_SEQ: str(delivery.origin_seq),
+        frames.HEADER_DELIVERIES: str(delivery.attempt),
         frames.HEADER_REASON: reason,
         frames.HEADER_ERROR: error[:_ERROR_CHARS],
     }
@@ -202,10 +251,13 @@ def is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-def _lost(deliveries: int) -> _Failure:
-    sentence = f"{deliveries - 1} workers took the message and were gone before they settled it"
-    error = frames.AttemptError(code="worker.lost", message=sentence)
-    return _Failure(error=error, verdict=Verdict(reason=REASON_WORKER_LOST))
+def _lost(delivery: Delivery) -> _Failure:
+    sentence = f"{delivery.deliveries - 1} workers took the message and were gone before they settled it"
+    if delivery.blamed:
+        sentence += "; twice it was all that the process was doing when it died"
+    return _Failure(
+        error=frames.AttemptError(code="worker.lost", message=sentence), verdict=Verdict(reason=REASON_WORKER_LOST)
+    )
 
 
 def _message_id(delivery: Delivery) -> str:

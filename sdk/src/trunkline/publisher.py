@@ -74,7 +74,8 @@ class Publisher:
         bus.on_denied.append(self._refuse)
 
     async def open(self) -> None:
-        """Start listening for acknowledgements."""
+        """Start listening for acknowledgements; again after `close`, when its owner was restarted."""
+        self._closed = False
         await self._bus.subscribe(f"{self._inbox}.*", self._on_ack)
 
     def publish(

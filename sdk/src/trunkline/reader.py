@@ -7,12 +7,14 @@ gives back what nobody has begun.
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from nats.aio.msg import Msg
 
+from trunkline.blackbox import BLAMED_AFTER, BlackBox
 from trunkline.connection import Bus
 from trunkline.delivery import Delivery, ack_numbers
 from trunkline.leases import LeaseGuard
@@ -43,7 +45,14 @@ class Reader:
     """`concurrency` workers on the consumers of one queue or group."""
 
     def __init__(
-        self, bus: Bus, frame: ReaderFrame, handle: Handle, *, concurrency: int, guard: LeaseGuard | None = None
+        self,
+        bus: Bus,
+        frame: ReaderFrame,
+        handle: Handle,
+        *,
+        concurrency: int,
+        box: BlackBox | None = None,
+        guard: LeaseGuard | None = None,
     ) -> None:
         self.frame = frame
         self.handled = 0
@@ -52,8 +61,12 @@ class Reader:
         self._bus = bus
         self._handle = handle
         self._concurrency = concurrency
+        self._box = box
         self._guard = guard
         self._buffer: deque[Delivery] = deque()
+        self._suspects: list[tuple[int, float, Delivery]] = []
+        """What may end this process: the least suspect first, the rest in any order but their own."""
+        self._on_trial = False
         self._held: dict[int, Delivery] = {}
         self._pulls: Pulls = self._make_pulls(frame)
         self._work = asyncio.Event()
@@ -95,8 +108,10 @@ class Reader:
         if self._on_up in self._bus.on_up:
             self._bus.on_up.remove(self._on_up)
         await self._pulls.close()
-        while self._buffer:
-            self._drop(self._buffer.popleft()).nak()
+        for delivery in (*self._buffer, *(suspect for _alone, _dice, suspect in self._suspects)):
+            self._drop(delivery).nak()
+        self._buffer.clear()
+        self._suspects.clear()
         deadline = time.monotonic() + timeout_s
         while self._held and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -122,7 +137,7 @@ class Reader:
         self._ask()
 
     def _ask(self) -> None:
-        if self._draining or not self._bus.is_up:
+        if self._draining or not self._bus.is_up or self._suspects or self._on_trial:
             return
         ahead = int(PREFETCH_S / self._mean_s) * self._concurrency if self._mean_s > 0 else MAX_PREFETCH
         capacity = self._concurrency + min(ahead, MAX_PREFETCH)
@@ -144,8 +159,25 @@ class Reader:
         if self._is_at_hand(delivery, now):
             return
         self._held[seq] = delivery
-        self._buffer.append(delivery)
+        if deliveries == 1 or self._box is None or not self._suspect(delivery, self._box):
+            self._buffer.append(delivery)
         self._work.set()
+
+    def _suspect(self, delivery: Delivery, box: BlackBox) -> bool:
+        """Whether the message had been begun by a process that died; then it waits until all else is done."""
+        against = box.suspicion(self._mark(delivery))
+        if against is None:
+            return False
+        delivery.blamed = against.alone >= BLAMED_AFTER
+        self._suspects.append((against.alone, random.random(), delivery))
+        self._suspects.sort(key=lambda entry: entry[:2])
+        return True
+
+    def _mark(self, delivery: Delivery) -> bytes:
+        """Return what tells a message from all others; a queue's stream gives each to one consumer alone."""
+        frame = self.frame
+        reader = "" if frame.lane == "queue" else f"{frame.consumer} "
+        return f"{frame.stream} {reader}{delivery.stream_seq}".encode()
 
     def _is_at_hand(self, delivery: Delivery, now: float) -> bool:
         """Whether its lease had ended and yet it is at work right here, or done and the broker does not know yet."""
@@ -176,10 +208,14 @@ class Reader:
     async def _worker(self) -> None:
         buffer = self._buffer
         while True:
-            while buffer:
-                delivery = buffer.popleft()
+            while buffer or (self._suspects and not self._on_trial):
                 started = time.perf_counter()
-                await self._handle(delivery)
+                if buffer:
+                    delivery = buffer.popleft()
+                    await self._begin(delivery)
+                else:
+                    delivery = self._suspects.pop(0)[2]
+                    await self._try(delivery)
                 took_s = time.perf_counter() - started
                 if took_s > CONFIRM_S:
                     await self._confirm(delivery)
@@ -189,6 +225,25 @@ class Reader:
                 self._ask()
             self._work.clear()
             await self._work.wait()
+
+    async def _begin(self, delivery: Delivery) -> None:
+        if self._box is None:
+            await self._handle(delivery)
+        else:
+            await self._box.run(self._mark(delivery), delivery, self._handle)
+
+    async def _try(self, delivery: Delivery) -> None:
+        """Run a suspect; one at a time, and alone."""
+        assert self._box is not None
+        mark = self._mark(delivery)
+        self._on_trial = True
+        try:
+            await self._box.run_alone(mark, delivery, self._handle)
+        finally:
+            self._on_trial = False
+            self._work.set()
+        if delivery.settled:
+            self._box.absolve(mark)
 
     def _drop(self, delivery: Delivery) -> Delivery:
         if self._held.get(delivery.stream_seq) is delivery:

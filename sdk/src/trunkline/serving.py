@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -16,6 +17,8 @@ from trunkline.processing import Identity, is_cancelled, words_of
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import CallFailedError, CallTimeoutError, MessageTooLargeError, TrunklineError
+from trunkline.protocol.receipts import FAILED, HANDLED
+from trunkline.receipts import Book
 from trunkline.tasks import Tasks
 from trunkline.wire import header_lines, message
 
@@ -31,8 +34,9 @@ _HEADER_RESERVE = 512
 class SkillServer:
     """Serves one skill for one instance of an agent."""
 
-    def __init__(self, client: Client, spec: SkillSpec, identity: Identity) -> None:
+    def __init__(self, client: Client, spec: SkillSpec, identity: Identity, *, book: Book | None = None) -> None:
         self.handled = 0
+        self._book = book
         self.failed = 0
         self._client = client
         self._spec = spec
@@ -74,6 +78,7 @@ class SkillServer:
         self._tasks.spawn(self._answer(msg), name=f"call-{self._spec.name}")
 
     async def _answer(self, msg: Msg) -> None:
+        began, outcome = time.perf_counter(), HANDLED
         try:
             async with self._slots:
                 raw = await self._run(msg)
@@ -84,9 +89,12 @@ class SkillServer:
         except TrunklineError as error:
             lines = message(msg.reply, msgspec.json.encode(error.to_problem()), headers=_ERROR)
             self.failed += 1
+            outcome = FAILED
         finally:
             self._running -= 1
         self._client.bus.write(lines)
+        if self._book is not None:
+            self._book.called(msg, began, outcome)
 
     async def _run(self, msg: Msg) -> bytes:
         request = ce.decode(msg.data)

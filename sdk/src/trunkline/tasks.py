@@ -22,6 +22,10 @@ class Tasks:
         task.add_done_callback(self._tasks.discard if awaited else self._ended)
         return task
 
+    def names(self) -> list[str]:
+        """Return the names of those that still run."""
+        return [task.get_name() for task in self._tasks]
+
     async def close(self, *, timeout_s: float = 5.0) -> None:
         """Cancel what still runs and wait for it, at most `timeout_s`."""
         running = [task for task in self._tasks if task is not asyncio.current_task()]

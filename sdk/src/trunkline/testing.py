@@ -21,8 +21,10 @@ import msgspec
 
 from trunkline import payloads
 from trunkline.agent import Agent
+from trunkline.claims import HandledBeforeError, Key
 from trunkline.context import Context, enter, link
 from trunkline.handlers import ReaderSpec, SkillSpec
+from trunkline.idempotency import MemoryStore, Once
 from trunkline.processing import describe
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.errors import (
@@ -80,6 +82,8 @@ class TestHub:
         self._agents = agents
         self._ids: set[str] = set()
         self._by_key: dict[tuple[str, str], Ack] = {}
+        self._store = MemoryStore()
+        self._delivered: dict[str, list[tuple[ReaderSpec, ce.Envelope]]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,7 +148,15 @@ class TestHub:
             raise CallFailedError(f"{type(error).__name__}: {error}") from error
         return payloads.Codec(options.get("result_type", Any)).decode(payloads.encode(output))
 
+    async def redeliver(self, message_id: str) -> None:
+        """Deliver a message again to whoever it went to, as a broker does that missed the acknowledgement."""
+        for spec, message in list(self._delivered[message_id]):
+            await self._process(spec, message)
+
     async def _process(self, spec: ReaderSpec, message: ce.Envelope) -> None:
+        deliveries = self._delivered.setdefault(message.id, [])
+        if (spec, message) not in deliveries:
+            deliveries.append((spec, message))
         policy = spec.retry or RetryPolicy()
         attempts = _Attempts()
         for number in range(1, most_attempts(policy) + 1):
@@ -163,7 +175,11 @@ class TestHub:
                 refuse_expired(message.expirytime)
             payload = spec.handler.codec.decode(ce.data_bytes(message))
             enter(message)
-            await spec.handler(payload, Context(self, message, attempt=number))
+            key = Key(reader=f"test/{spec.lane}/{spec.name}", sender=_PRINCIPAL, message_id=message.id, run="")
+            run = Once(self._store, spec.handler) if spec.once else spec.handler
+            await run(payload, Context(self, message, attempt=number, key=lambda: key))
+        except HandledBeforeError:
+            return True
         except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
             attempts.errors.append(describe(error))
             attempts.reason = decide(spec.retry or RetryPolicy(), error, number).reason

@@ -160,6 +160,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/dead-ends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDeadEnds
+         * @description List what led nowhere, the most frequent first; counted where a workspace has routes.
+         */
+        get: operations["routes.list_dead_ends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/dead-letters": {
         parameters: {
             query?: never;
@@ -284,6 +304,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListJobs
+         * @description List jobs, newest first.
+         */
+        get: operations["jobs.list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetJob
+         * @description Show a job and how far it is.
+         */
+        get: operations["jobs.get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description End a job; what it did stays done.
+         */
+        post: operations["jobs.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/jobs/{job_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Have a job stop where it is, until it is resumed.
+         */
+        post: operations["jobs.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/jobs/{job_id}/rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SetRate
+         * @description Change a job's pace; 0 lifts the limit.
+         */
+        post: operations["jobs.set_rate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/jobs/{job_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Have a paused or failed job go on from where it stopped.
+         */
+        post: operations["jobs.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/overview": {
         parameters: {
             query?: never;
@@ -402,6 +542,114 @@ export interface paths {
          * @description Put work into a queue. Answered when the broker has it on disk.
          */
         post: operations["queues.enqueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/route-explanations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain
+         * @description Tell where a message would go and why. Nothing is sent.
+         */
+        post: operations["routes.explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRoutes
+         * @description List routes and what they did.
+         */
+        get: operations["routes.list_routes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRoute
+         * @description Show one route and what it did.
+         */
+        get: operations["routes.get_route"];
+        /**
+         * Declare
+         * @description Create a route or change it. It holds for what is published after the answer.
+         */
+        put: operations["routes.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Take a route away; its history stays and can be gone back to.
+         */
+        delete: operations["routes.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes/{name}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description List what a route was, newest first.
+         */
+        get: operations["routes.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/routes/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rollback
+         * @description Declare again what a route was in an earlier revision.
+         */
+        post: operations["routes.rollback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -653,13 +901,41 @@ export interface components {
             ok: boolean;
             restarts: number;
         };
+        /** Condition */
+        Condition: {
+            /**
+             * @default =
+             * @enum {string}
+             */
+            op?: "=" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "contains" | "prefix" | "suffix" | "exists";
+            path: string;
+            value?: unknown;
+        };
         /** Connection */
         Connection: {
+            /** @default false */
+            governed_events?: boolean;
+            /** @default false */
+            governed_tasks?: boolean;
             heartbeat_s: number;
             inbox_prefix: string;
             principal: string;
             urls: string[];
             workspace: string;
+        };
+        /** DeadEnd */
+        DeadEnd: {
+            count: number;
+            last_at: string;
+            last_id: string;
+            reason: string;
+            route: string | null;
+            type: string;
+        };
+        /** DeadEndPage */
+        DeadEndPage: {
+            items: components["schemas"]["DeadEnd"][];
+            next?: string | null;
         };
         /** DeadLetter */
         DeadLetter: {
@@ -717,6 +993,19 @@ export interface components {
             items: components["schemas"]["Event"][];
             next?: string | null;
         };
+        /** ExplainRequest */
+        ExplainRequest: {
+            proposed?: {
+                [key: string]: components["schemas"]["RouteDeclaration"];
+            };
+            sample: components["schemas"]["RouteSample"];
+        };
+        /** Explanation */
+        Explanation: {
+            groups: string[];
+            leads_nowhere: boolean;
+            verdicts: components["schemas"]["RouteVerdict"][];
+        };
         /** FieldError */
         FieldError: {
             detail: string;
@@ -727,6 +1016,39 @@ export interface components {
             components: components["schemas"]["ComponentHealth"][];
             ok: boolean;
             version: string;
+        };
+        /** Job */
+        Job: {
+            by: string;
+            created_at: string;
+            done: number;
+            error: string | null;
+            failed: number;
+            finished_at: string | null;
+            id: string;
+            kind: string;
+            params: {
+                [key: string]: unknown;
+            };
+            rate_per_s: number | null;
+            result: {
+                [key: string]: unknown;
+            };
+            started_at: string | null;
+            /** @enum {string} */
+            state: "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+            title: string;
+            total: number | null;
+            updated_at: string;
+        };
+        /** JobChange */
+        JobChange: {
+            rate_per_s: number;
+        };
+        /** JobPage */
+        JobPage: {
+            items: components["schemas"]["Job"][];
+            next?: string | null;
         };
         /** Overview */
         Overview: {
@@ -847,6 +1169,114 @@ export interface components {
             max_attempts?: number;
             /** @default 300 */
             max_s?: number;
+        };
+        /** Revision */
+        Revision: {
+            /** @enum {string} */
+            action: "declared" | "removed" | "rolled_back";
+            at: string;
+            body: {
+                [key: string]: unknown;
+            } | null;
+            by: string;
+            note: string;
+            number: number;
+        };
+        /** RevisionPage */
+        RevisionPage: {
+            items: components["schemas"]["Revision"][];
+            next?: string | null;
+        };
+        /** Rollback */
+        Rollback: {
+            /** @default  */
+            note?: string;
+            revision: number;
+        };
+        /** Route */
+        Route: {
+            counts: components["schemas"]["RouteCounts"];
+            name: string;
+            revision: number;
+            route: components["schemas"]["RouteDeclaration"];
+            updated_at: string;
+            updated_by: string;
+        };
+        /** RouteCounts */
+        RouteCounts: {
+            dead_ends: number;
+            last_at: string | null;
+            last_error: string | null;
+            loops: number;
+            routed: number;
+        };
+        /** RouteDeclaration */
+        RouteDeclaration: {
+            /** @default  */
+            description?: string;
+            /** @default true */
+            enabled?: boolean;
+            match?: components["schemas"]["RouteMatch"];
+            /**
+             * @default all
+             * @enum {string}
+             */
+            mode?: "all" | "split";
+            /** @default 100 */
+            order?: number;
+            /** @default false */
+            stop?: boolean;
+            targets: components["schemas"]["RouteTarget"][];
+        };
+        /** RouteMatch */
+        RouteMatch: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            cel?: string | null;
+            data?: components["schemas"]["Condition"][];
+            senders?: string[];
+            sources?: string[];
+            subjects?: string[];
+            types?: string[];
+        };
+        /** RoutePage */
+        RoutePage: {
+            items: components["schemas"]["Route"][];
+            next?: string | null;
+        };
+        /** RouteSample */
+        RouteSample: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            data?: unknown;
+            /** @default sample */
+            id?: string;
+            /** @default sample */
+            sender?: string;
+            /** @default /sample */
+            source?: string;
+            subject?: string | null;
+            type: string;
+        };
+        /** RouteTarget */
+        RouteTarget: {
+            event?: string | null;
+            queue?: string | null;
+            skill?: string | null;
+            /** @default 1 */
+            weight?: number;
+            workspace?: string | null;
+        };
+        /** RouteVerdict */
+        RouteVerdict: {
+            dead_ends: string[];
+            matched: boolean;
+            order: number;
+            reason: string;
+            route: string;
+            targets: string[];
         };
         /** Sample */
         Sample: {
@@ -1292,6 +1722,42 @@ export interface operations {
             };
         };
     };
+    "routes.list_dead_ends": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadEndPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "dead_letters.list_dead_letters": {
         parameters: {
             query?: {
@@ -1555,6 +2021,209 @@ export interface operations {
             };
         };
     };
+    "jobs.list_jobs": {
+        parameters: {
+            query?: {
+                kind?: string | null;
+                /** @description Only jobs in this state. */
+                state?: "queued" | "running" | "paused" | "completed" | "failed" | "cancelled" | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.get_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.set_rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "admin.overview": {
         parameters: {
             query?: never;
@@ -1776,6 +2445,248 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.list_routes": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.get_route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.history": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "routes.rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

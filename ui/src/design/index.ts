@@ -16,6 +16,8 @@ export { Logo } from "./logo";
 export { PageHeader } from "./page-header";
 export { Panel } from "./panel";
 export { RelativeTime } from "./relative-time";
+export { ProgressBar } from "./progress-bar";
+export { PanelSection, SidePanel, SplitView } from "./split-view";
 export { StatTile } from "./stat-tile";
 export { StateBadge } from "./state-badge";
 export { theme, schemeManager } from "./theme";

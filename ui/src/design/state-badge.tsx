@@ -14,8 +14,13 @@ const TONES: Record<string, Tone> = {
   reconnecting: "warn",
   offline: "neutral",
   unknown: "neutral",
-  paused: "neutral",
+  paused: "warn",
   waiting: "danger",
+  queued: "accent",
+  running: "accent",
+  completed: "ok",
+  failed: "danger",
+  cancelled: "neutral",
 };
 
 interface StateBadgeProps {

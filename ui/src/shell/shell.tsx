@@ -1,9 +1,9 @@
-import { Activity, Inbox } from "lucide-react";
 import { useState } from "react";
 import { Outlet, useNavigate } from "react-router";
 
 import { AppShell, NavItem, ThemeToggle } from "~/design";
 import { LiveOverviewProvider, useLiveOverview } from "~/live/overview";
+import { PAGES } from "~/pages";
 
 import { ConnectionBanners, ConnectionState } from "./connection";
 import { useHotkeys } from "./hotkeys";
@@ -31,8 +31,7 @@ function Frame() {
     setHelp(true);
   };
   useHotkeys({
-    "g o": () => void navigate("/"),
-    "g d": () => void navigate("/dead-letters"),
+    ...Object.fromEntries(PAGES.map(({ keys, to }) => [keys, () => void navigate(to)])),
     "/": () => document.querySelector<HTMLElement>(FILTER)?.focus(),
     "?": showHelp,
   });
@@ -40,8 +39,9 @@ function Frame() {
     <AppShell
       nav={
         <>
-          <NavItem to="/" icon={Activity} label="Overview" keys="g o" />
-          <NavItem to="/dead-letters" icon={Inbox} label="Dead letters" keys="g d" count={overview?.dead_waiting} />
+          {PAGES.map(({ to, icon, label, keys, count }) => (
+            <NavItem key={to} to={to} icon={icon} label={label} keys={keys} count={overview ? count?.(overview) : undefined} />
+          ))}
         </>
       }
       foot={

@@ -1,10 +1,11 @@
 import { Kbd, Modal } from "@mantine/core";
 
+import { PAGES } from "~/pages";
+
 import css from "./shell.module.css";
 
 const SHORTCUTS: [keys: string[], what: string][] = [
-  [["g", "o"], "Go to the overview"],
-  [["g", "d"], "Go to dead letters"],
+  ...PAGES.map(({ keys, label }): [string[], string] => [keys.split(" "), `Go to ${label.toLowerCase()}`]),
   [["/"], "Focus the filter"],
   [["↑", "↓"], "Walk the rows of a table (also j and k)"],
   [["Enter"], "Open the row"],

@@ -1,4 +1,4 @@
-import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Overview } from "~/api/resources";
+import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview, Revision, Route, RouteDeclaration } from "~/api/resources";
 
 const AT = "2026-11-22T11:20:00.000000Z";
 
@@ -84,4 +84,50 @@ export function detail(more: Partial<DeadLetter> = {}): DeadLetterDetail {
     payload_truncated: false,
     history: [attempt(1), attempt(2)],
   };
+}
+
+export function job(more: Partial<Job> = {}): Job {
+  return {
+    id: "job-1",
+    kind: "dead_letters.redrive",
+    title: "Redrive 5,000 dead letters",
+    state: "running",
+    params: { reader: "invoices" },
+    total: 5000,
+    done: 1000,
+    failed: 0,
+    rate_per_s: null,
+    result: {},
+    error: null,
+    by: "admin",
+    created_at: AT,
+    started_at: AT,
+    updated_at: AT,
+    finished_at: null,
+    ...more,
+  };
+}
+
+export function route(more: Partial<Route> = {}, declared: Partial<RouteDeclaration> = {}): Route {
+  return {
+    name: "big",
+    route: {
+      targets: [
+        { queue: "review", weight: 9 },
+        { queue: "review-v2", weight: 1 },
+      ],
+      mode: "split",
+      match: { types: ["order.*"], data: [{ path: "/total", op: ">", value: 100 }] },
+      ...declared,
+    },
+    revision: 2,
+    counts: { routed: 12, dead_ends: 0, loops: 0, last_at: AT, last_error: null },
+    updated_at: AT,
+    updated_by: "admin",
+    ...more,
+  };
+}
+
+export function revision(number: number): Revision {
+  return { number, action: "declared", body: {}, by: "admin", at: AT, note: "" };
 }

@@ -1,8 +1,11 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
 
 import { FakeEventSource } from "./event-source";
+
+// A busy machine takes longer than the second that is the default.
+configure({ asyncUtilTimeout: 5000 });
 
 // What jsdom lacks and the dashboard needs.
 class NoResizeObserver implements ResizeObserver {
@@ -35,6 +38,7 @@ beforeEach(() => {
   vi.stubGlobal("ResizeObserver", NoResizeObserver);
   vi.stubGlobal("EventSource", FakeEventSource);
   window.matchMedia = noMatch;
+  Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
   Element.prototype.scrollIntoView = () => undefined;
   FakeEventSource.all = [];
   localStorage.clear();

@@ -44,7 +44,7 @@ async def register(
     async with db.write() as tx:
         tx.after_commit(partial(agents.converge, reconciler, workspace, data))
         readers = await agents.register(tx, request.user, workspace, name, data)
-    connection = bus_settings.connection_for(workspace, request.user.name)
+    connection = bus_settings.connection_for(workspace, request.user.name, governed=request.user.governed)
     return Registered(connection=connection, readers=readers)
 
 

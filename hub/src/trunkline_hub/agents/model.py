@@ -10,6 +10,7 @@ from trunkline.protocol.frames import Beat, Registration
 from trunkline.protocol.subjects import NAME_PATTERN, can_name_reader
 
 _NAME = re.compile(NAME_PATTERN)
+_PUBLISHED = re.compile(r"[^\s\0]{1,255}")
 _VERSION_CHARS = 63
 _NAMED = "letters, digits, '_', '.', '-'; at most 127"
 MAX_LEASE_S = 120.0
@@ -57,6 +58,9 @@ class Presence:
     def instances(self, workspace: str, agent: str, now: datetime) -> list[Instance]:
         """Return the instances whose lease holds; those long gone are forgotten."""
         known = self._instances.get((workspace, agent), {})
+        furthest = now + timedelta(seconds=MAX_LEASE_S)
+        for one in known.values():  # the clock was put back: nobody was promised so long a lease
+            one.lease_until = min(one.lease_until, furthest)
         for instance_id in [i for i, one in known.items() if now - one.lease_until > timedelta(seconds=FORGET_S)]:
             del known[instance_id]
         return sorted((one for one in known.values() if one.lease_until >= now), key=lambda one: one.since)
@@ -89,6 +93,11 @@ def check_registration(name: str, registration: Registration) -> None:
         problems.append(FieldError("/version", f"must be printable, at most {_VERSION_CHARS} characters"))
     if "\0" in registration.description:
         problems.append(FieldError("/description", "must not contain NUL"))
+    for index, published in enumerate(registration.publishes):
+        if not _PUBLISHED.fullmatch(published):
+            problems.append(
+                FieldError(f"/publishes/{index}", "must be an event type or pattern of at most 255 characters")
+            )
     problems += _wrong_names("skills", [skill.name for skill in registration.skills], _NAME.fullmatch)
     for lane in ("queue", "group"):
         names = [reader.name if reader.lane == lane else None for reader in registration.readers]

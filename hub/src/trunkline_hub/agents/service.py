@@ -34,6 +34,7 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import Events
 from trunkline_hub.queues import Queues, as_declared
+from trunkline_hub.schemas import Speaker
 from trunkline_hub.security import Grants
 from trunkline_hub.security.model import Grant
 
@@ -103,7 +104,7 @@ class Agents:
         row = {
             "workspace_id": workspace, "name": name, "owner": by.name, "version": wanted.version,
             "description": wanted.description, "skills": msgspec.to_builtins(wanted.skills),
-            "readers": msgspec.to_builtins(wanted.readers),
+            "readers": msgspec.to_builtins(wanted.readers), "publishes": wanted.publishes,
         }  # fmt: skip
         await store.put(tx, row, [skill.name for skill in wanted.skills])
         await self._grants.replace(tx, workspace, name, by.name, _grants(workspace, name, wanted))
@@ -152,11 +153,19 @@ class Agents:
         found = [self._agent(row) for row in kept]
         return AgentPage(items=[agent for agent in found if state in {None, agent.state}], next=after)
 
+    async def speakers(self, tx: Tx, workspace: str) -> list[Speaker]:
+        """Return what every agent says it publishes, and what it reads."""
+        return [_speaker(row) for row in await store.every(tx, workspace)]
+
     async def up_and_total(self, tx: Tx, workspace: str) -> tuple[int, int]:
         """Count the agents that are alive, and all in the catalogue."""
         names = await store.names(tx, workspace)
         now = self._clock.now()
         return sum(1 for name in names if self._presence.instances(workspace, name, now)), len(names)
+
+    async def skill_names(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the skills that agents of a workspace offer, connected or not."""
+        return await store.skill_names(tx, workspace)
 
     async def call(self, caller: Principal, workspace: str, skill: str, wanted: CallRequest) -> CallResult:
         """Call a skill and return what it answers.
@@ -252,6 +261,15 @@ def _refuse_reading(by: Principal, wanted: frames.ReaderDeclaration) -> None:
     scope = _READ_SCOPES[wanted.lane]
     if not allows(by.scopes, scope):
         raise PermissionDeniedError(f"Reading the {wanted.lane} {wanted.name!r} needs the scope {scope!r}")
+
+
+def _speaker(row: Any) -> Speaker:
+    readers = msgspec.convert(row.readers, list[frames.ReaderDeclaration])
+    return Speaker(
+        agent=row.name, principal=row.owner, publishes=row.publishes,
+        groups=[reader.name for reader in readers if reader.lane == "group"],
+        queues=[reader.name for reader in readers if reader.lane == "queue"],
+    )  # fmt: skip
 
 
 def _grants(workspace: str, agent: str, wanted: frames.Registration) -> list[Grant]:

@@ -16,6 +16,7 @@ agents = Table(
     Column("description", Text, nullable=False),
     Column("skills", JSON, nullable=False),
     Column("readers", JSON, nullable=False),
+    Column("publishes", JSON, nullable=False),
     Column("registered_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -73,8 +74,19 @@ async def readers(tx: Tx, workspace: str) -> list[tuple[str, list[dict[str, Any]
     return [(row.name, row.readers) for row in (await tx.execute(query)).all()]
 
 
+async def every(tx: Tx, workspace: str) -> list[Any]:
+    return list(
+        (await tx.execute(select(agents).where(agents.c.workspace_id == workspace).order_by(agents.c.name))).all()
+    )
+
+
 async def names(tx: Tx, workspace: str) -> list[str]:
     return list((await tx.execute(select(agents.c.name).where(agents.c.workspace_id == workspace))).scalars())
+
+
+async def skill_names(tx: Tx, workspace: str) -> set[str]:
+    query = select(agent_skills.c.skill).where(agent_skills.c.workspace_id == workspace).distinct()
+    return set((await tx.execute(query)).scalars())
 
 
 async def _drop_skills(tx: Tx, workspace: str, name: str) -> None:

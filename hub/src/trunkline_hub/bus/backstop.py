@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import Delivery
+from trunkline.delivery import Delivery, first_attempt, origin_seq
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.subjects import reader_of_consumer
 from trunkline.wire import header_lines
@@ -147,8 +147,8 @@ async def bury(bus: HubBus, stream: str, reader: str, message: Stored, death: De
     headers = {
         **{name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers},
         frames.HEADER_SUBJECT: message.subject,
-        frames.HEADER_STREAM_SEQ: str(message.seq),
-        frames.HEADER_DELIVERIES: str(death.deliveries),
+        frames.HEADER_STREAM_SEQ: str(origin_seq(message.headers, message.seq)),
+        frames.HEADER_DELIVERIES: str(first_attempt(message.headers) - 1 + death.deliveries),
         frames.HEADER_REASON: death.reason,
         frames.HEADER_ERROR: death.error,
     }

@@ -69,12 +69,10 @@ class HubBus(Component):
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
 
-    async def publish_task(
-        self, principal: str, place: tuple[str, str], message: ce.Envelope, *, msg_id: str | None = None
-    ) -> Ack:
-        """Store work in a queue on behalf of `principal`; `place` is (stream, subject)."""
+    async def publish_task(self, place: tuple[str, str], message: ce.Envelope, *, msg_id: str) -> Ack:
+        """Store work in a queue; `place` is (stream, subject)."""
         raw = ce.encode(message)
-        stored = await self.store(*place, raw, msg_id=msg_id or f"{principal}:{message.id}", key=message.partitionkey)
+        stored = await self.store(*place, raw, msg_id=msg_id, key=message.partitionkey)
         return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
     async def publish_fact(self, workspace: str, event_type: str, fact_id: str, raw: bytes) -> None:

@@ -4,18 +4,24 @@
 thousand consumers that alone takes a second. These structs take milliseconds.
 """
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+import nats.errors
+from nats.js.errors import ServiceUnavailableError
 
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.patience import patiently
 
 T = TypeVar("T", bound="_Answer")
 
 _STREAM_UNKNOWN = 10059
 _CONSUMER_UNKNOWN = 10014
 _UNKNOWN = frozenset({_STREAM_UNKNOWN, _CONSUMER_UNKNOWN})
+_AWAY = 503
 _TIMEOUT_S = 10.0
 NS = 1_000_000_000
 
@@ -60,6 +66,7 @@ class ConsumerFacts(_Answer, kw_only=True):
     """One consumer now."""
 
     name: str = ""
+    created: datetime = datetime.min.replace(tzinfo=UTC)
     config: ConsumerShape = msgspec.field(default_factory=ConsumerShape)
     delivered: Position = msgspec.field(default_factory=Position)
     ack_floor: Position = msgspec.field(default_factory=Position)
@@ -140,10 +147,21 @@ async def streams_on(bus: HubBus, subject: str) -> list[str]:
 async def _ask(bus: HubBus, call: str, body: dict[str, Any] | None, kind: type[T]) -> T | None:
     if not bus.bus.is_up:
         raise BusUnavailableError("The hub is not connected to the broker")
-    msg = await bus.bus.request(f"$JS.API.{call}", body, timeout_s=_TIMEOUT_S)
-    answer = msgspec.json.decode(msg.data, type=kind)
+    try:
+        answer = await patiently(partial(_answer, bus, call, body, kind))
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The broker did not answer {call}: {error}") from None
     if answer.error is None:
         return answer
     if answer.error.err_code in _UNKNOWN:
         return None
     raise BusUnavailableError(f"The broker did not answer {call}: {answer.error.description}")
+
+
+async def _answer(bus: HubBus, call: str, body: dict[str, Any] | None, kind: type[T]) -> T:
+    payload = b"" if body is None else msgspec.json.encode(body)
+    msg = await bus.bus.client.request(f"$JS.API.{call}", payload, timeout=_TIMEOUT_S)
+    answer = msgspec.json.decode(msg.data, type=kind)
+    if answer.error is not None and answer.error.code == _AWAY:
+        raise ServiceUnavailableError(code=_AWAY, description=answer.error.description)
+    return answer

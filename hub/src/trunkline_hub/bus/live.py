@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -13,6 +14,7 @@ from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored, stored
+from trunkline_hub.bus.patience import patiently
 
 HEARTBEAT_S = 5.0
 _INACTIVE_S = 30.0
@@ -42,7 +44,7 @@ async def deliver(
     elif since is not None:
         config.deliver_policy, config.opt_start_time = DeliverPolicy.BY_START_TIME, since
     try:
-        return (await bus.js().add_consumer(stream, config)).name
+        return (await patiently(partial(bus.js().add_consumer, stream, config))).name
     except (nats.errors.Error, TimeoutError, OSError) as error:
         raise BusUnavailableError(f"The log cannot be followed: {error}") from None
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import nats.errors
@@ -10,14 +11,16 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import ack_numbers
+from trunkline.delivery import ack_numbers, stored_us
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline.wire import message
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.patience import patiently
 
 _FETCH_TIMEOUT_S = 3.0
 _INACTIVE_S = 10.0
 _GROWTH = 4
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +53,13 @@ async def read_forward(
         config.opt_start_seq = None
     js = bus.js()
     try:
-        info = await js.add_consumer(stream, config)
+        info = await patiently(partial(js.add_consumer, stream, config))
         wanted = min(limit, info.num_pending or 0)
         found: list[Msg] = []
         if wanted:
             puller = await bus.bus.client.jetstream().pull_subscribe_bind(consumer=info.name, stream=stream)
             while len(found) < wanted:
-                found += await puller.fetch(wanted - len(found), timeout=_FETCH_TIMEOUT_S)
+                found += await patiently(partial(puller.fetch, wanted - len(found), timeout=_FETCH_TIMEOUT_S))
             await puller.unsubscribe()
         await js.delete_consumer(stream, info.name)
     except NotFoundError:
@@ -67,18 +70,21 @@ async def read_forward(
 
 
 async def read_backward(
-    bus: HubBus, stream: str, filters: list[str], *, before_seq: int | None, limit: int
+    bus: HubBus, stream: str, filters: list[str], *, before_seq: int | None, limit: int, after_seq: int = 0
 ) -> list[Stored]:
-    """Return up to `limit` messages before `before_seq`, newest first, in windows that grow."""
+    """Return up to `limit` messages before `before_seq` and after `after_seq`, newest first, in windows that grow."""
     try:
-        state = (await bus.js().stream_info(stream)).state
+        state = (await patiently(partial(bus.js().stream_info, stream))).state
     except NotFoundError:
         return []
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The log could not be read: {error}") from None
     end = (before_seq or state.last_seq + 1) - 1
     window = limit
     found: list[Stored] = []
-    while len(found) < limit and end >= state.first_seq and end > 0:
-        start = max(state.first_seq, end - window + 1)
+    first = max(state.first_seq, after_seq + 1)
+    while len(found) < limit and end >= first and end > 0:
+        start = max(first, end - window + 1)
         part = await read_forward(bus, stream, filters, after_seq=start - 1, limit=end - start + 1)
         found += [message for message in reversed(part) if message.seq <= end]
         end = start - 1
@@ -129,7 +135,8 @@ def _direct(answer: Msg) -> Stored:
 
 async def _get(bus: HubBus, stream: str, seq: int, filter_subject: str | None) -> Stored | None:
     try:
-        raw = await bus.js().get_msg(stream, seq, filter_subject, next=filter_subject is not None)
+        ask = partial(bus.js().get_msg, stream, seq, filter_subject, next=filter_subject is not None)
+        raw = await patiently(ask)
     except NotFoundError:
         return None
     except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -145,5 +152,5 @@ def stored(msg: Msg) -> Stored:
     _deliveries, seq = ack_numbers(msg.reply)
     return Stored(
         seq=seq, subject=msg.subject, payload=msg.data,
-        headers=dict(msg.headers or {}), stored_at=msg.metadata.timestamp,
+        headers=dict(msg.headers or {}), stored_at=_EPOCH + timedelta(microseconds=stored_us(msg.reply)),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import nats.errors
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import BadRequestError, NotFoundError
@@ -105,7 +106,7 @@ class Reconciler(Component):
                 await self.converge()
                 self._last_error = None
                 self.started.set()
-            except (BusUnavailableError, TimeoutError) as error:
+            except (BusUnavailableError, TimeoutError, nats.errors.Error) as error:
                 self._last_error = f"the broker is away: {error}"
             rest_s = max(_INTERVAL_S, (time.monotonic() - began) * _DUTY) if self._last_error is None else 0.5
             with contextlib.suppress(TimeoutError):

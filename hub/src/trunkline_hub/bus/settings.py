@@ -37,15 +37,28 @@ class BusSettings(BaseModel):
     attempts_max_age_s: int = Field(
         default=30 * 86400, ge=60, description="Age at which records of failed attempts are deleted, seconds."
     )
+    schedule_max_bytes: int = Field(
+        default=4 * 2**30,
+        ge=2**20,
+        description="Size of a workspace's delayed messages; beyond it, new ones are refused.",
+    )
+    receipts_max_bytes: int = Field(
+        default=256 * 2**20, ge=2**20, description="Size of a workspace's receipts of handled messages."
+    )
+    receipts_max_age_s: int = Field(
+        default=7 * 86400, ge=60, description="Age at which receipts of handled messages are deleted, seconds."
+    )
     max_consumers: int = Field(default=100_000, ge=1, description="Readers that one stream may have.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="Interval of agents' heartbeats, seconds.")
 
-    def connection_for(self, workspace: str, principal: str) -> Connection:
-        """Return what a client needs to reach the bus as `principal`."""
+    def connection_for(self, workspace: str, principal: str, *, governed: tuple[bool, bool]) -> Connection:
+        """Return what a client needs to reach the bus as `principal`; `governed` are its events and its tasks."""
         return Connection(
             urls=self.client_urls or self.urls,
             workspace=workspace,
             principal=principal,
             inbox_prefix=inbox_prefix(principal),
             heartbeat_s=self.heartbeat_s,
+            governed_events=governed[0],
+            governed_tasks=governed[1],
         )

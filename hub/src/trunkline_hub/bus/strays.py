@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Literal
 
-import msgspec
 import structlog
 
-from trunkline.protocol import frames, queueing, subjects
+from trunkline.protocol import queueing, subjects
 from trunkline.protocol.errors import QueueFullError
-from trunkline.protocol.queueing import NORMAL, Layout, Spot
+from trunkline.protocol.queueing import Layout, Spot
 from trunkline.wire import header_lines
 from trunkline_hub.bus import facts
+from trunkline_hub.bus.addressing import address
 from trunkline_hub.bus.backstop import Death, bury, take_off
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored, read_batch
@@ -30,19 +30,11 @@ _SCAN_S = 30.0
 _BATCH = 200
 _TURN_LIMIT = 2000
 _TASK_TOKENS = 7
-_KEPT_HEADERS = ("Content-Type", frames.HEADER_REDRIVE_OF)
+_BROKERS_OWN = "nats-"
 REASON = "unroutable"
 
 Layouts = Callable[[str], Awaitable[Mapping[str, Layout]]]
 """Workspace → the layout of each of its queues."""
-
-
-class _Addressed(msgspec.Struct):
-    """What of a message says where it belongs."""
-
-    id: str = ""
-    partitionkey: str | None = None
-    priority: str | None = None
 
 
 class StrayScan(Component):
@@ -97,18 +89,12 @@ class StrayScan(Component):
 
     async def _bring_home(self, stream: str, spot: Spot, layout: Layout, message: Stored) -> bool:
         """Store a stray where it belongs, then delete it; False when there is no room for it now."""
-        addressed = _addressed(message.payload)
-        wanted = addressed.priority or spot.priority
-        priority = wanted if wanted in layout.classes else NORMAL
-        key = addressed.partitionkey or addressed.id or str(message.seq)
-        place = queueing.place(layout, priority, key)
-        headers = {name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers}
+        where = address(spot, layout, message.payload, otherwise=str(message.seq))
+        headers = {name: value for name, value in message.headers.items() if not name.lower().startswith(_BROKERS_OWN)}
         try:
             await self._bus.store(
-                queueing.stream(spot.workspace, spot.queue, layout),
-                queueing.address(spot.workspace, spot.queue, place, spot.principal),
-                message.payload, msg_id=f"stray:{stream}:{message.seq}", headers=header_lines(headers),
-            )  # fmt: skip
+                *where, message.payload, msg_id=f"stray:{stream}:{message.seq}", headers=header_lines(headers)
+            )
         except QueueFullError:
             return False
         await take_off(self._bus, stream, message.seq)
@@ -132,10 +118,3 @@ def _reader(spot: Spot | None) -> str:
 
 def _homeless(subject: str) -> Death:
     return Death(reason=REASON, error=f"No queue takes what is sent to {subject}")
-
-
-def _addressed(payload: bytes) -> _Addressed:
-    try:
-        return msgspec.json.decode(payload, type=_Addressed)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Addressed()

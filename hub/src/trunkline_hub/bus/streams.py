@@ -8,6 +8,7 @@ from nats.js.manager import JetStreamManager
 
 from trunkline.protocol import subjects
 from trunkline.protocol.queueing import MAX_LANES
+from trunkline_hub.bus.schedule_streams import schedule_streams
 from trunkline_hub.bus.settings import BusSettings
 
 ADVISORIES = "ADVISORIES"
@@ -22,10 +23,10 @@ _COMPARED = (
 
 
 def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfig]:
-    """Return what a workspace needs: the log, the queues, the dead letters, the attempts.
+    """Return what a workspace needs: the log, the queues, what went wrong, what was handled, what waits for its time.
 
-    No rollup, no TTL, no schedules: with any of them a permitted publisher
-    could wipe a stream or write to subjects it has no right to.
+    No rollup, no TTL, no schedules where agents may write: with any of them a
+    permitted publisher could wipe a stream or write to subjects it has no right to.
     """
     root = f"{subjects.ROOT}.{workspace}"
     return [
@@ -67,6 +68,17 @@ def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfi
             discard=DiscardPolicy.OLD,
             max_bytes=settings.dead_max_bytes,
             max_age=settings.attempts_max_age_s,
+            **_common(settings),
+        ),
+        *schedule_streams(workspace, settings, _common(settings)),
+        StreamConfig(
+            name=subjects.receipts_stream(workspace),
+            description="What was handled, by whom, how long; batches of records, best effort.",
+            subjects=[f"{root}.receipts.>"],
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            max_bytes=settings.receipts_max_bytes,
+            max_age=settings.receipts_max_age_s,
             **_common(settings),
         ),
     ]

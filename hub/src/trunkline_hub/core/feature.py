@@ -14,5 +14,7 @@ class Feature:
     name: str
     routes: Sequence[Any] = ()
     components: Sequence[Component] = ()
+    jobs: Mapping[str, Any] = field(default_factory=dict)
+    """Kind of long job to the work it does (`jobs.Work`)."""
     permissions: Mapping[str, str] = field(default_factory=dict)
     """Permission `noun:verb` to one sentence on what it lets do."""

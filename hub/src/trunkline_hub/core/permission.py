@@ -2,11 +2,16 @@
 
 from collections.abc import Collection
 
+IMPLIED = {"events:submit": "events:publish", "queues:submit": "queues:enqueue"}
+"""Permission to the scope that gives it too: who may send directly may also have it checked first."""
+
 
 def allows(scopes: Collection[str], permission: str) -> bool:
     """Whether any of `scopes` covers `permission`."""
     noun = permission.split(":", 1)[0]
-    return permission in scopes or f"{noun}:*" in scopes or "*" in scopes
+    if permission in scopes or f"{noun}:*" in scopes or "*" in scopes:
+        return True
+    return permission in IMPLIED and IMPLIED[permission] in scopes
 
 
 def covers(scopes: Collection[str], wanted: str) -> bool:

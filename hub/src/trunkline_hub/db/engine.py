@@ -74,15 +74,20 @@ class Tx:
 
 
 class Database:
-    """One SQL database, SQLite or PostgreSQL."""
+    """One SQL database, SQLite or PostgreSQL; `schema` is where its tables are on the latter."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, *, schema: str | None = None) -> None:
         self.url = _with_driver(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self.on_outbox: Callable[[], None] = lambda: None
         """Called after each commit that may have written to the outbox."""
         self._clock = clock
-        self._engine = _engine(self.url, is_sqlite=self.is_sqlite)
+        self._engine = _engine(self.url, is_sqlite=self.is_sqlite, schema=schema)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that its transactions go by."""
+        return self._clock
 
     @property
     def engine(self) -> AsyncEngine:
@@ -128,8 +133,11 @@ def _with_driver(url: str) -> str:
     return parsed.set(drivername=driver.get(parsed.drivername, parsed.drivername)).render_as_string(hide_password=False)
 
 
-def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_pre_ping=not is_sqlite)
+def _engine(url: str, *, is_sqlite: bool, schema: str | None) -> AsyncEngine:
+    options = {} if is_sqlite or schema is None else {"schema_translate_map": {None: schema}}
+    engine = create_async_engine(
+        url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_pre_ping=not is_sqlite, execution_options=options
+    )
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -1,7 +1,6 @@
 """Reading a dead letter and the records of its attempts. Pure."""
 
 import base64
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import ConflictError, TrunklineError
+from trunkline.protocol.homes import home
 from trunkline.protocol.subjects import Lane
 from trunkline.protocol.trace import is_traceparent
 
@@ -17,7 +17,6 @@ SHOWN_BYTES = 64 * 1024
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
 _MAX_DIGITS = 18
-_SUBJECT = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,19 +78,10 @@ def redrive_subject(workspace: str, lane: Lane, reader: str, subject: str) -> st
     Raises:
         ConflictError: the letter does not say, or names a place that is not its reader's.
     """
-    place = f"{subjects.ROOT}.{workspace}"
-    again = f"{place}.redrive.{subjects.token(reader)}."
-    roots = [f"{place}.{root}.{subjects.token(reader)}." for root in ("tasks", "limited")]
-    homes = tuple(roots) if lane == "queue" else (f"{place}.events.", again)
-    if not subject.startswith(homes) or not _SUBJECT.fullmatch(subject):
+    found = home(workspace, lane, reader, subject)
+    if found is None:
         raise ConflictError(f"The letter says it came from {subject!r}, which is not where {lane} {reader!r} reads")
-    return subject if lane == "queue" or subject.startswith(again) else subjects.redrive_event(subject, reader)
-
-
-def home_stream(workspace: str, lane: Lane, reader: str, subject: str) -> str:
-    """Return the stream that takes `subject`."""
-    is_limited = lane == "queue" and subject.startswith(f"{subjects.ROOT}.{workspace}.limited.")
-    return subjects.limited_stream(workspace, reader) if is_limited else subjects.reader_stream(workspace, lane)
+    return found
 
 
 def show_headers(headers: dict[str, str]) -> dict[str, str]:

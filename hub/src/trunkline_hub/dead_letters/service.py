@@ -1,20 +1,24 @@
 """Listing, inspecting and redriving dead letters."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, queueing, subjects
 from trunkline.protocol.errors import DeadLetterRedrivenError, DeadLetterUnknownError
 from trunkline.protocol.frames import Attempt
+from trunkline.protocol.queueing import PLAIN, Layout
 from trunkline.protocol.resources import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 from trunkline.protocol.subjects import Lane
 from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus
+from trunkline_hub.bus.addressing import address
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
+from trunkline_hub.core.lookup import LetterFate
 from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -22,6 +26,10 @@ from trunkline_hub.dead_letters import model, store
 
 _MAX_LIVES = 20
 """How many redrives back a letter's history is followed."""
+
+
+Layouts = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Layout]]]
+"""(workspace, queues) → how each of them lies on the bus."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +49,8 @@ class DeadLetters:
         self._bus = bus
         self._db = db
         self._audit = audit
+        self.layouts: Layouts = _all_plain
+        """Tells how the queues of a workspace lie on the bus; filled by the composition root."""
 
     async def page(
         self, tx: Tx, workspace: str, filters: dict[str, Any], *, cursor: str | None, limit: int
@@ -81,8 +91,12 @@ class DeadLetters:
             if not await store.mark_redrive_began(tx, workspace, letter_id):
                 raise DeadLetterRedrivenError(f"Redriven at {rfc3339(row.redriven_at)} by {row.redriven_by}")
         stored = await self._stored(workspace, row)
+        stream = subjects.reader_stream(workspace, row.lane)
+        if row.lane == "queue":
+            layout = (await self.layouts(workspace, [row.reader])).get(row.reader, PLAIN)
+            stream, subject = address(queueing.spot(subject), layout, stored.payload, otherwise=row.id)
         ack = await self._bus.store(
-            model.home_stream(workspace, row.lane, row.reader, subject), subject, stored.payload, msg_id=f"redrive:{row.id}",
+            stream, subject, stored.payload, msg_id=f"redrive:{row.id}",
             headers=header_lines(
                 {
                     "Content-Type": stored.headers.get("Content-Type", "application/octet-stream"),
@@ -97,6 +111,15 @@ class DeadLetters:
                     reader=row.reader, message_id=row.message_id,
                 )  # fmt: skip
         return Redriven(id=letter_id, message_id=row.message_id, subject=subject, seq=ack.seq)
+
+    async def fates(self, workspace: str, seqs: list[int]) -> dict[int, LetterFate]:
+        """Return the ids of letters, and what became of them, by their places in the stream."""
+        async with self._db.read() as tx:
+            rows = await store.by_seq(tx, workspace, seqs)
+        return {
+            row.seq: LetterFate(row.id, row.redrive_began_at if row.redriven_at else None, row.redriven_by)
+            for row in rows
+        }
 
     async def counts(self, tx: Tx, workspace: str) -> list[Counts]:
         """Count dead letters by reader."""
@@ -145,3 +168,7 @@ def _letter(row: Any) -> DeadLetter:
         died_at=rfc3339(row.died_at), traceparent=row.traceparent, redriven_at=rfc3339_or_none(row.redriven_at),
         redriven_by=row.redriven_by
     )  # fmt: skip
+
+
+async def _all_plain(_workspace: str, _names: Sequence[str]) -> Mapping[str, Layout]:
+    return {}

@@ -79,6 +79,13 @@ async def get(tx: Tx, workspace: str, letter_id: str) -> Any:
     return (await tx.execute(select(table).where(mine))).first()
 
 
+async def by_seq(tx: Tx, workspace: str, seqs: list[int]) -> list[Any]:
+    table = dead_letters
+    mine = (table.c.workspace_id == workspace) & table.c.seq.in_(seqs)
+    columns = (table.c.seq, table.c.id, table.c.redrive_began_at, table.c.redriven_at, table.c.redriven_by)
+    return list(await tx.execute(select(*columns).where(mine)))
+
+
 async def history(tx: Tx, workspace: str, lane: str, reader: str, stream_seq: int) -> list[dict[str, Any]]:
     """Return the records of every attempt at one stored message, in order."""
     table = attempts

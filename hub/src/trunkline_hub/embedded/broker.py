@@ -7,35 +7,8 @@ from importlib.metadata import files
 from pathlib import Path
 
 from trunkline.protocol.errors import BrokerStartError
+from trunkline_hub.embedded.config import BrokerConfig, Passwords, write_config
 from trunkline_hub.embedded.place import Place, free_port, port_is_free
-
-_MAX_PAYLOAD = "8MB"
-
-_CONFIG = """\
-# Written by `trunkline serve` at each start; changes here are lost.
-server_name: {name}
-listen: 127.0.0.1:{port}
-max_payload: {max_payload}
-write_deadline: "10s"
-lame_duck_duration: "30s"
-feature_flags {{ js_ack_fc_v2: false }}
-jetstream {{
-  store_dir: {store}
-  sync_interval: {sync}
-  max_file_store: 1TB
-  limits {{ batch {{ max_inflight_per_stream: 500, max_inflight_total: 5000 }} }}
-}}
-accounts {{
-  SYS {{ users: [{{ user: sys, password: "{sys}" }}] }}
-  AUTH {{ users: [{{ user: auth, password: "{auth}" }}] }}
-  TRUNKLINE {{ jetstream: enabled, users: [{{ user: hub, password: "{hub}" }}] }}
-}}
-system_account: SYS
-authorization {{
-  timeout: 5
-  auth_callout {{ issuer: "{issuer}", account: AUTH, auth_users: [auth, hub, sys] }}
-}}
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +33,13 @@ def prepare_broker(place: Place, *, sync: str = "always") -> BrokerFiles:
     if not port_is_free(secrets.broker_port):
         secrets.broker_port = free_port()
         place.keep(secrets)
-    text = _CONFIG.format(
-        name=secrets.hub_id, port=secrets.broker_port, max_payload=_MAX_PAYLOAD, store=f'"{place.jetstream}"', sync=sync,
-        sys=secrets.sys_password, auth=secrets.auth_password, hub=secrets.hub_password, issuer=secrets.issuer,
+    settings = BrokerConfig(
+        name=secrets.hub_id, port=secrets.broker_port, store=place.jetstream, sync=sync,
+        passwords=Passwords(hub=secrets.hub_password, auth=secrets.auth_password, sys=secrets.sys_password),
+        issuer=secrets.issuer,
     )  # fmt: skip
     config = place.root / "nats.conf"
-    with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+    write_config(settings, config)
     return BrokerFiles(binary=find_binary(), config=config, url=f"nats://127.0.0.1:{secrets.broker_port}")
 
 

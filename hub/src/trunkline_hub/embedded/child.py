@@ -37,14 +37,16 @@ class Child:
     """One child process under the launcher's eyes."""
 
     def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], *, log: Path, say: Callable[[str], None]
-    ) -> None:
+        self, name: str, command: list[str], environment: dict[str, str], *, log: Path, say: Callable[[str], None],
+        backoff_max_s: float = _BACKOFF_MAX_S,
+    ) -> None:  # fmt: skip
         self.name = name
         self.gave_up = False
         self._command = command if sys.platform == "linux" else [sys.executable, "-c", _WATCHDOG, *command]
         self._environment = {**os.environ, **environment}
         self._log = log
         self._say = say
+        self._backoff_max_s = backoff_max_s
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._early_deaths = 0
@@ -58,7 +60,7 @@ class Child:
     async def start(self) -> None:
         """Start the process and watch over it."""
         self._log_began = self._log.stat().st_size if self._log.exists() else 0
-        await self._spawn()
+        self._process = await self.spawn()
         self._task = asyncio.get_running_loop().create_task(self._watch(), name=f"child-{self.name}")
 
     async def stop(self, *, timeout_s: float) -> None:
@@ -79,10 +81,11 @@ class Child:
             return f"There is no log at {self._log}"
         return "\n".join([*lines, f"(log: {self._log})"])
 
-    async def _spawn(self) -> None:
+    async def spawn(self) -> asyncio.subprocess.Process:
+        """Start the process and leave it to the caller; `start` is for those who want it watched."""
         self._rotate()
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *self._command,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL if sys.platform == "linux" else asyncio.subprocess.PIPE,
@@ -107,8 +110,8 @@ class Child:
                 return
             self._say(f"{self.name} ended ({_how(code)}); restarting in {delay:g} s")
             await asyncio.sleep(delay)
-            delay = min(delay * 2, _BACKOFF_MAX_S)
-            await self._spawn()
+            delay = min(delay * 2, self._backoff_max_s)
+            self._process = await self.spawn()
 
     def _rotate(self) -> None:
         """Keep one old log, so that neither grows without end."""

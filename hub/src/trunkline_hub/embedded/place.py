@@ -87,7 +87,7 @@ class Place:
         try:
             return msgspec.json.decode(file.read_bytes(), type=Secrets)
         except FileNotFoundError:
-            secrets = _make_secrets()
+            secrets = make_secrets()
             self.keep(secrets)
             return secrets
 
@@ -118,7 +118,8 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def _make_secrets() -> Secrets:
+def make_secrets() -> Secrets:
+    """Return fresh secrets: passwords, an administrator's token, an issuer's key."""
     seed = nkeys.encode_seed(os.urandom(32), _ACCOUNT_PREFIX)
     return Secrets(
         hub_id=f"hub-{new_token(3)}",

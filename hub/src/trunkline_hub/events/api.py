@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Router, get, post
+from litestar import Request, Router, delete, get, post
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from trunkline.protocol.frames import Ack, Subscribed, Subscription
-from trunkline.protocol.resources import Event, EventPage
+from trunkline.protocol.resources import Event, EventPage, Group, GroupPage
+from trunkline_hub.bus import Reconciler
+from trunkline_hub.bus.schedule import Later
 from trunkline_hub.core.principal import Principal
-from trunkline_hub.events.service import EventFilter, Events
+from trunkline_hub.db import Tx
+from trunkline_hub.events.service import EventFilter, Events, Groups
 from trunkline_hub.web import requires
 from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
@@ -20,12 +23,23 @@ from trunkline_hub.web.streams import Messages, stream
 _MAX_SEQ_DIGITS = 18
 AnyRequest = Request[Principal, Any, Any]
 TypePattern = Annotated[str | None, QueryParameter(name="type", description="Type or pattern, such as `order.*`.")]
+Delay = Annotated[float | None, QueryParameter(description="Seconds to wait before it is stored in the log.")]
+DeliverAt = Annotated[str | None, QueryParameter(description="RFC 3339: wait until then; not together with `delay_s`.")]
+
+EventId = Annotated[str | None, QueryParameter(name="id", description="The CloudEvent's id.")]
 
 
-@post("/events", opt=requires("events:publish", audited=False), operation_class=CloudEventOperation)
-async def publish(workspace: str, body: bytes, request: AnyRequest, events: Events) -> Ack:
-    """Store one CloudEvent (structured JSON). Answered when the broker has it on disk."""
-    return await events.publish(request.user, workspace, body)
+@post("/events", opt=requires("events:submit", audited=False), operation_class=CloudEventOperation)
+async def publish(
+    workspace: str,
+    body: bytes,
+    request: AnyRequest,
+    events: Events,
+    delay_s: Delay = None,
+    deliver_at: DeliverAt = None,
+) -> Ack:
+    """Store one CloudEvent (structured JSON), now or later. Answered when the broker has it on disk."""
+    return await events.publish(request.user, workspace, body, Later(delay_s=delay_s, deliver_at=deliver_at))
 
 
 @get("/events", opt=requires("events:read"))
@@ -36,12 +50,19 @@ async def query(
     subject: str | None = None,
     correlation_id: str | None = None,
     since: str | None = None,
+    until: str | None = None,
+    event_id: EventId = None,
+    sender: str | None = None,
+    trace_id: str | None = None,
     newest: bool = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> EventPage:
-    """Read the log, oldest first, or newest first with `newest=true`."""
-    wanted = EventFilter(type=event_type, subject=subject, correlation_id=correlation_id, since=since, newest=newest)
+    """Read the log, oldest first, or newest first with `newest=true`; times are those of storing."""
+    wanted = EventFilter(
+        type=event_type, subject=subject, correlation_id=correlation_id, since=since, until=until, id=event_id,
+        sender=sender, trace_id=trace_id, newest=newest,
+    )  # fmt: skip
     return await events.query(workspace, wanted, cursor=cursor, limit=limit)
 
 
@@ -60,6 +81,27 @@ async def subscribe(workspace: str, data: Subscription, request: AnyRequest, eve
     return await events.subscribe(request.user, workspace, data)
 
 
+@get("/groups", opt=requires("events:read"))
+async def list_groups(workspace: str, tx: Tx, groups: Groups, cursor: Cursor = None, limit: Limit = 50) -> GroupPage:
+    """List the groups that follow events, with how far behind each is."""
+    return await groups.page(tx, workspace, cursor=cursor, limit=limit)
+
+
+@get("/groups/{name:str}", opt=requires("events:read"))
+async def get_group(workspace: str, name: str, tx: Tx, groups: Groups) -> Group:
+    """Show one group with how far behind it is."""
+    return await groups.get(tx, workspace, name)
+
+
+@delete("/groups/{name:str}", opt=requires("groups:write"))
+async def remove_group(
+    workspace: str, name: str, request: AnyRequest, tx: Tx, groups: Groups, reconciler: Reconciler, force: bool = False
+) -> None:
+    """Remove a group with its cursor; with `force=true` also while workers read as it."""
+    await groups.remove(tx, request.user, workspace, name, force=force)
+    tx.after_commit(reconciler.converge)
+
+
 async def _messages(followed: AsyncIterator[Event | None]) -> Messages:
     yield ServerSentEventMessage(data=None, comment="following")
     async for event in followed:
@@ -70,4 +112,8 @@ async def _messages(followed: AsyncIterator[Event | None]) -> Messages:
             yield ServerSentEventMessage(data=text, event="event", id=str(event.seq))
 
 
-router = Router("/api/v1/w/{workspace:str}", route_handlers=[publish, query, tail, subscribe], tags=["events"])
+router = Router(
+    "/api/v1/w/{workspace:str}",
+    route_handlers=[publish, query, tail, subscribe, list_groups, get_group, remove_group],
+    tags=["events"],
+)

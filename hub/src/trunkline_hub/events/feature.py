@@ -2,14 +2,17 @@
 
 from trunkline_hub.core.feature import Feature
 from trunkline_hub.events.api import router
+from trunkline_hub.events.service import Groups
 
 
-def build() -> Feature:
+def build(groups: Groups) -> Feature:
     return Feature(
         name="events",
         routes=[router],
+        components=[groups],
         permissions={
             "events:publish": "Publish events, under one's own name.",
-            "events:read": "Query, tail and follow the event log.",
+            "events:read": "Query, tail and follow the event log; see its groups and their lag.",
+            "groups:write": "Remove groups that follow events, with their cursors.",
         },
     )

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from trunkline.protocol import rules
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.frames import RetryPolicy
+from trunkline.protocol.trace import trace_id
+from trunkline_hub.core.lookup import Lookup
 
 DEFAULT_ACK_WAIT_S = 30.0
 MAX_IN_FLIGHT = 10_000
@@ -89,6 +92,26 @@ def parse_time(text: str | None, pointer: str) -> datetime | None:
     except (ValueError, OverflowError):
         detail = "must be RFC 3339, such as 2026-11-22T10:00:00Z"
         raise RequestInvalidError(errors=[FieldError(pointer, detail)]) from None
+
+
+def names(pattern: str, event_type: str) -> bool:
+    """Whether `pattern` names `event_type`."""
+    return _covers(pattern, event_type)
+
+
+def matches(event: dict[str, Any], sender: str, stored_at: datetime, wanted: Lookup) -> bool:
+    """Whether an event passes the conditions that subjects cannot express."""
+    of_transaction = {event.get("correlationid"), event.get("id")}
+    trace = event.get("traceparent")
+    return (
+        (wanted.subject is None or event.get("subject") == wanted.subject)
+        and (wanted.id is None or event.get("id") == wanted.id)
+        and (wanted.sender is None or sender == wanted.sender)
+        and (wanted.correlation_id is None or wanted.correlation_id in of_transaction)
+        and (wanted.trace_id is None or trace_id(trace if isinstance(trace, str) else None) == wanted.trace_id)
+        and (wanted.since is None or stored_at >= wanted.since)
+        and (wanted.until is None or stored_at < wanted.until)
+    )
 
 
 def _covers(wide: str, narrow: str) -> bool:

@@ -54,7 +54,7 @@ async def get_queue(workspace: str, name: str, tx: Tx, queues: Queues) -> Queue:
     return await queues.get(tx, workspace, name)
 
 
-@get("/queues/{name:str}/declaration", opt=requires("queues:enqueue"))
+@get("/queues/{name:str}/declaration", opt=requires("queues:submit"))
 async def get_declaration(workspace: str, name: str, tx: Tx, queues: Queues) -> QueueDeclaration:
     """Show a queue's settings; senders ask it to know where the queue's messages go."""
     return await queues.declaration(tx, workspace, name)
@@ -66,7 +66,7 @@ async def preview(workspace: str, name: str, data: QueueDeclaration, queues: Que
     return (await queues.preview(workspace, name, data)).declaration()
 
 
-@post("/queues/{name:str}/messages", opt=requires("queues:enqueue", audited=False))
+@post("/queues/{name:str}/messages", opt=requires("queues:submit", audited=False))
 async def enqueue(workspace: str, name: str, data: EnqueueRequest, request: AnyRequest, queues: Queues) -> Ack:
     """Put work into a queue. Answered when the broker has it on disk."""
     return await queues.enqueue(request.user, workspace, name, data)

@@ -116,17 +116,24 @@ def dedupe_token(key: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
+def check_class(name: str, priority: str | None, settled: Settled) -> None:
+    """Refuse a class that the queue does not have.
+
+    Raises:
+        QueueClassUnknownError
+    """
+    classes = settled.layout.classes
+    if priority is not None and priority not in classes:
+        raise QueueClassUnknownError(f"The queue {name!r} has no class {priority!r}; it has {', '.join(classes)}")
+
+
 def check_enqueue(name: str, wanted: EnqueueRequest, settled: Settled) -> None:
     """Refuse what the queue does not know.
 
     Raises:
         QueueClassUnknownError, RequestInvalidError
     """
-    classes = settled.layout.classes
-    if wanted.priority is not None and wanted.priority not in classes:
-        raise QueueClassUnknownError(
-            f"The queue {name!r} has no class {wanted.priority!r}; it has {', '.join(classes)}"
-        )
+    check_class(name, wanted.priority, settled)
     problems: list[FieldError] = []
     if wanted.expires_in_s is not None and not 0 <= wanted.expires_in_s <= MAX_EXPIRY_S:
         problems.append(FieldError("/expires_in_s", f"must be 0 to {MAX_EXPIRY_S:.12g}"))
@@ -142,7 +149,7 @@ def check_enqueue(name: str, wanted: EnqueueRequest, settled: Settled) -> None:
 
 
 def expirytime_of(wanted: EnqueueRequest, settled: Settled, now: datetime) -> str | None:
-    """Return when a message that is sent now expires.
+    """Return when a message that enters its queue at `now` expires.
 
     Raises:
         RequestInvalidError: the time given is not one.

@@ -1,6 +1,8 @@
 """Declaring queues, looking into them, putting work in."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,8 +18,10 @@ from trunkline.protocol.queueing import NORMAL, Layout
 from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
 from trunkline.protocol.rules import most_attempts
 from trunkline.protocol.trace import current_traceparent
+from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
-from trunkline_hub.bus import ConsumerSpec, HubBus, LimitedQueue, Only, Reconciler
+from trunkline_hub.bus import ConsumerSpec, HubBus, LimitedQueue, Only, Reconciler, schedule
+from trunkline_hub.bus.addressing import address, new_spot, with_expiry
 from trunkline_hub.bus.depths import oldest, queue_consumers, stored_messages
 from trunkline_hub.bus.facts import ConsumerFacts
 from trunkline_hub.bus.signals import tell_changed
@@ -30,6 +34,9 @@ from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues import model, store
 from trunkline_hub.queues.model import Settled
 from trunkline_hub.queues.ports import DeadCounts, Workers
+
+_RECENT_S = 1.0
+"""What is forwarded comes in great numbers; it may go by settings this old. What that misplaces is brought home."""
 
 
 class Queues:
@@ -44,6 +51,8 @@ class Queues:
         self._dead = dead
         self._workers = workers
         self._trends = trends
+        self._recent: dict[tuple[str, str], tuple[Settled, float]] = {}
+        self._looking = asyncio.Lock()
 
     async def preview(self, workspace: str, name: str, wanted: QueueDeclaration) -> Settled:
         """Return the settings that `declare` would leave; asks the broker, so never call it in a transaction.
@@ -151,21 +160,84 @@ class Queues:
 
         Raises:
             QueueUnknownError, QueueClassUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
         """
         async with self._db.read() as tx:
             settled = store.settled(await self._row(tx, workspace, name))
             now = tx.clock.now()
+        due = schedule.Later(delay_s=wanted.delay_s, deliver_at=wanted.deliver_at).due(now)
         model.check_enqueue(name, wanted, settled)
         message = ce.new_envelope(
             type=wanted.type or f"task.{name}", source=f"/{workspace}/{principal.name}",
             data=msgspec.json.encode(wanted.data), id=wanted.id, partitionkey=wanted.key, priority=wanted.priority,
-            expirytime=model.expirytime_of(wanted, settled, now), correlationid=wanted.correlation_id,
+            expirytime=model.expirytime_of(wanted, settled, due or now), correlationid=wanted.correlation_id,
             causationid=wanted.causation_id, traceparent=current_traceparent.get(),
         )  # fmt: skip
+
+        async def put(msg_id: str) -> Ack:
+            if due is not None:
+                return await self._enqueue_later(principal.name, (workspace, name), message, due, msg_id)
+            return await self._publish(principal.name, workspace, name, settled.layout, message, msg_id=msg_id)
+
         if wanted.dedupe_key is not None:
             place = (workspace, name, model.dedupe_token(wanted.dedupe_key))
-            return await self._enqueue_once(principal, place, settled, message)
-        return await self._publish(principal, workspace, name, settled.layout, message)
+            return await self._enqueue_once(place, settled, message, put)
+        return await put(f"{principal.name}:{message.id}")
+
+    async def forward(
+        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+    ) -> Ack:
+        """Put a message as it is into a queue, under its sender's pinned name.
+
+        Its class and key say where; a class that the queue does not have is `normal`.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        settled, now = await self._recently(workspace, queue)
+        raw = with_expiry(raw, settled.expires_after_s, now)
+        stream, subject = address(new_spot(workspace, queue, principal), settled.layout, raw, otherwise=msg_id)
+        in_turn = subject if settled.layout.per_key else None
+        return await self._bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers), key=in_turn)
+
+    async def require(self, tx: Tx, workspace: str, name: str, priority: str | None = None) -> None:
+        """Refuse a queue that is not there, or a class that it does not have.
+
+        Raises:
+            QueueUnknownError, QueueClassUnknownError
+        """
+        model.check_class(name, priority, store.settled(await self._row(tx, workspace, name)))
+
+    async def names(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the names of a workspace's queues."""
+        return await store.names(tx, workspace)
+
+    async def send(self, workspace: str, sender: str, name: str, message: ce.Envelope) -> Ack:
+        """Put a ready message into a queue on behalf of `sender`.
+
+        Raises:
+            QueueUnknownError, QueueClassUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        async with self._db.read() as tx:
+            settled = store.settled(await self._row(tx, workspace, name))
+            now = tx.clock.now()
+        model.check_class(name, message.priority, settled)
+        if message.expirytime is None:
+            message.expirytime = model.expirytime_of(EnqueueRequest(), settled, now)
+        return await self._publish(sender, workspace, name, settled.layout, message, msg_id=f"{sender}:{message.id}")
+
+    async def carry(
+        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: bytes
+    ) -> None:
+        """Store in a queue what waited for its time: where the queue lies now, under the sender that `subject` names.
+
+        Raises:
+            QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+        """
+        async with self._db.read() as tx:
+            layout = store.settled(await self._row(tx, workspace, name)).layout
+        where = address(queueing.spot(subject), layout, raw, otherwise=store_id)
+        await self._bus.store(*where, raw, msg_id=store_id, headers=headers)
 
     async def desired_consumers(self, only: Only | None = None) -> list[ConsumerSpec]:
         """Return the consumers that should exist."""
@@ -226,27 +298,43 @@ class Queues:
         )  # fmt: skip
 
     async def _publish(
-        self, principal: Principal, workspace: str, name: str, layout: Layout, message: ce.Envelope, **options: str
+        self, sender: str, workspace: str, name: str, layout: Layout, message: ce.Envelope, *, msg_id: str
     ) -> Ack:
         place = queueing.place(layout, message.priority or NORMAL, message.partitionkey or message.id)
-        subject = queueing.address(workspace, name, place, principal.name)
+        subject = queueing.address(workspace, name, place, sender)
         where = queueing.stream(workspace, name, layout), subject
-        return await self._bus.publish_task(principal.name, where, message, **options)
+        return await self._bus.publish_task(where, message, msg_id=msg_id)
+
+    async def _enqueue_later(
+        self, sender: str, queue: tuple[str, str], message: ce.Envelope, due: datetime, msg_id: str
+    ) -> Ack:
+        """Have the broker keep it; where the queue lies is looked up when it falls due."""
+        workspace, name = queue
+        await schedule.check_room(self._bus, workspace)
+        plan = schedule.Plan(
+            kind="task", queue=name, target=name, subject=subjects.task(workspace, name, sender),
+            by=sender, message_id=message.id, store_id=msg_id, due_at=rfc3339(due),
+            headers={"Content-Type": ce.CONTENT_TYPE},
+        )  # fmt: skip
+        return await schedule.put(self._bus, workspace, plan, ce.encode(message))
 
     async def _enqueue_once(
-        self, principal: Principal, place: tuple[str, str, str], settled: Settled, message: ce.Envelope
+        self,
+        place: tuple[str, str, str],
+        settled: Settled,
+        message: ce.Envelope,
+        put: Callable[[str], Awaitable[Ack]],
     ) -> Ack:
         """Intent, deed, outcome. Whoever finds the intent alone does the deed under the same id.
 
         The broker knows that id for two minutes, so a deed whose outcome was
         lost is not done twice.
         """
-        workspace, name, _hash = place
         row = await self._claim(place, message.id, settled.dedupe_window_s)
         if row.seq is not None:
             return Ack(id=row.message_id, stream=row.stream, seq=row.seq, duplicate=True)
         message.id = row.message_id
-        ack = await self._publish(principal, workspace, name, settled.layout, message, msg_id=f"dedupe:{row.send_id}")
+        ack = await put(f"dedupe:{row.send_id}")
         async with self._db.write() as tx:
             await store.settle_send(tx, row.send_id, place, stream=ack.stream, seq=ack.seq)
         return ack
@@ -272,7 +360,18 @@ class Queues:
             async with self._db.read() as tx:
                 return await store.dedupe_row(tx, *place)
 
+    async def _recently(self, workspace: str, name: str) -> tuple[Settled, datetime]:
+        """Return a queue's settings as they are, or were a moment ago; those who ask are answered in turn."""
+        async with self._looking:
+            settled, until = self._recent.get((workspace, name), (None, 0.0))
+            if settled is None or until < time.monotonic():
+                async with self._db.read() as tx:
+                    settled = store.settled(await self._row(tx, workspace, name))
+                self._recent[(workspace, name)] = settled, time.monotonic() + _RECENT_S
+            return settled, self._db.clock.now()
+
     async def _tell(self, workspace: str, name: str) -> None:
+        self._recent.pop((workspace, name), None)
         tell_changed(self._bus, workspace, "queue", name)
 
     async def _row(self, tx: Tx, workspace: str, name: str) -> Any:

@@ -75,6 +75,11 @@ async def page(tx: Tx, workspace: str, *, after: str | None, limit: int) -> list
     return list((await tx.execute(query.order_by(queues.c.name).limit(limit + 1))).all())
 
 
+async def names(tx: Tx, workspace: str) -> set[str]:
+    query = select(queues.c.name).where(queues.c.workspace_id == workspace)
+    return set((await tx.execute(query)).scalars())
+
+
 async def some(tx: Tx, workspace: str | None = None, names: Sequence[str] | None = None) -> list[Any]:
     """Return all queues, those of one workspace, or some of them by name."""
     query = select(queues)

@@ -70,7 +70,7 @@ async def revoke_token(workspace: str, token_id: str, request: AnyRequest, tx: T
 @get("/connection", opt=requires(ANYONE))
 async def connection(workspace: str, request: AnyRequest, bus_settings: BusSettings) -> Connection:
     """Tell how to reach the bus: the same token opens it, with the same rights."""
-    return bus_settings.connection_for(workspace, request.user.name)
+    return bus_settings.connection_for(workspace, request.user.name, governed=request.user.governed)
 
 
 @get("/scopes", opt=requires(ANYONE))

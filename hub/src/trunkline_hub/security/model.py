@@ -153,11 +153,16 @@ def _base_rights(principal: Principal) -> Rights:
     everywhere = principal.workspace == EVERY_WORKSPACE
     workspace = "*" if everywhere else principal.workspace
     publish: list[str] = []
-    subscribe = [f"{subjects.inbox_prefix(name)}.>"]
+    rules = subjects.event_filter(workspace, "trunkline.event_type.changed", subjects.HUB)
+    subscribe = [f"{subjects.inbox_prefix(name)}.>", rules]  # who sends must know the rules it is held to
+    for lane, permission in (("events", "events:submit"), ("tasks", "queues:submit")):
+        if allows(scopes, permission):
+            publish.append(f"{subjects.ROOT}.{workspace}.gate.{subjects.token(name)}.{lane}.>")
     if allows(scopes, "events:publish"):
         publish.append(subjects.event_filter(workspace, ">", name))
     if allows(scopes, "queues:enqueue"):
         publish += [f"{subjects.ROOT}.{workspace}.{root}.*.*.*.{subjects.token(name)}" for root in ("tasks", "limited")]
+    if allows(scopes, "queues:submit"):
         subscribe.append(f"{subjects.ROOT}.{workspace}.changed.queue.*")
     if allows(scopes, "agents:call"):
         publish.append(f"{subjects.ROOT}.{workspace}.call.{subjects.token(name)}.>")
@@ -173,7 +178,10 @@ def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
         return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
     if grant.kind == "skill":
         return Rights(
-            publish=[f"{subjects.ROOT}.{grant.workspace}.reply.{subjects.token(grant.name)}.>"],
+            publish=[
+                f"{subjects.ROOT}.{grant.workspace}.reply.{subjects.token(grant.name)}.>",
+                subjects.receipts(grant.workspace, principal, "call", grant.name),
+            ],
             subscribe=[
                 subjects.call_filter(grant.workspace, grant.name, None, None),
                 f"{subjects.ROOT}.{grant.workspace}.call.*.{subjects.token(grant.name)}.{subjects.token(grant.agent)}.*",
@@ -184,6 +192,8 @@ def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
             *(subject for place in _consumers(grant, layout) for subject in _consumer_rights(*place)),
             subjects.attempts(grant.workspace, principal, grant.kind, grant.name),
             subjects.dead(grant.workspace, principal, grant.kind, grant.name),
+            subjects.deferred(grant.workspace, principal, grant.kind, grant.name),
+            subjects.receipts(grant.workspace, principal, grant.kind, grant.name),
         ],
         subscribe=[subjects.changed(grant.workspace, grant.kind, grant.name)],
     )

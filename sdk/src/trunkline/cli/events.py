@@ -1,16 +1,29 @@
-"""`trunkline publish`, `trunkline events` and `trunkline tail`."""
+"""`trunkline publish`, `trunkline events …` and `trunkline tail`."""
 
 from typing import Any
 
 import click
 import msgspec
 
+from trunkline.cli.later import later_options, told
+from trunkline.cli.lazy import LazyGroup
 from trunkline.cli.output import Screen, parse_data
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol import envelope as ce
 
 _SHOWN_CHARS = 100
+_COMMANDS = {
+    "codegen": "trunkline.cli.types:codegen",
+    "reindex": "trunkline.cli.index:rebuild_index",
+    "types": "trunkline.cli.types:types",
+    "list": "trunkline.cli.events:query",
+}
+
+
+@click.group(cls=LazyGroup, commands_at=_COMMANDS, default="list")
+def events() -> None:
+    """The event log; without a command it is read: `trunkline events --type 'order.*'`."""
 
 
 @click.command()
@@ -19,18 +32,24 @@ _SHOWN_CHARS = 100
 @click.option("--subject", help="What the event is about.")
 @click.option("--key", help="Events with the same key keep their order.")
 @click.option("--id", "event_id", help="Publish twice with one id and it is stored once.")
+@later_options
 @with_client
 async def publish(
     client: Client,
     screen: Screen,
+    /,
     event_type: str,
     data: str | None,
     subject: str | None,
     key: str | None,
     event_id: str | None,
+    **later: Any,
 ) -> None:
-    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input)."""
-    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id)
+    """Publish an event of TYPE with DATA (JSON, @file, or - for standard input), now or later."""
+    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id, **later)
+    if (sentence := told(f"{ack.id} enters the log", **later)) is not None:
+        screen.show(ack, sentence)
+        return
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} stored as number {ack.seq} of {ack.stream}{again}")
 
@@ -55,26 +74,20 @@ async def tail(client: Client, screen: Screen, types: tuple[str, ...], since: st
                 return
 
 
-@click.command("events")
-@click.option("--type", "event_type", help="Type or pattern, such as `order.*`.")
+@click.command("list")
+@click.option("--type", help="Type or pattern, such as `order.*`.")
 @click.option("--subject", help="Only events about this.")
 @click.option("--correlation", "correlation_id", help="Only events of this transaction.")
-@click.option("--since", help="Only events after this RFC 3339 time.")
+@click.option("--id", help="Only events with this id.")
+@click.option("--sender", help="Only events of this principal.")
+@click.option("--trace-id", help="Only events of this W3C trace.")
+@click.option("--since", help="Only events stored at or after this RFC 3339 time.")
+@click.option("--until", help="Only events stored before this RFC 3339 time.")
 @click.option("--limit", default=20, show_default=True, help="Most events to show.")
 @with_client
-async def query(
-    client: Client,
-    screen: Screen,
-    event_type: str | None,
-    subject: str | None,
-    correlation_id: str | None,
-    since: str | None,
-    limit: int,
-) -> None:
+async def query(client: Client, screen: Screen, /, since: str | None, limit: int, **filters: str | None) -> None:
     """Read the event log: the newest, or those after --since."""
-    page = await client.events.query(
-        type=event_type, subject=subject, correlation_id=correlation_id, since=since, newest=since is None, limit=limit
-    )
+    page = await client.events.query(since=since, newest=since is None, limit=limit, **filters)
     rows = [
         (item.seq, item.stored_at, item.event.get("type"), item.sender, item.event.get("subject"), _short(item.event))
         for item in page.items

@@ -16,6 +16,7 @@ from trunkline.protocol.errors import TrunklineError
 
 _STYLES = {
     "healthy": "green", "starting": "cyan", "draining": "yellow", "offline": "red", "unknown": "dim",
+    "running": "cyan", "paused": "yellow", "completed": "green", "failed": "red", "cancelled": "dim",
 }  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _PIPED_WIDTH = 200
@@ -29,6 +30,11 @@ class Screen:
         self.as_json = as_json
         self._out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person watches, so that a line may be redrawn."""
+        return self._out.is_terminal
 
     def say(self, sentence: str) -> None:
         """Tell a person something."""
@@ -65,6 +71,10 @@ class Screen:
         """Print a titled block for a person."""
         self._out.print(Text(title, style="bold"))
         self._out.print(escape(body), soft_wrap=True)
+
+    def text(self, line: Text) -> None:
+        """Print a styled line for a person, as wide as it is."""
+        self._out.print(line, soft_wrap=True)
 
     def fail(self, error: TrunklineError) -> None:
         """Print an error: as a problem in JSON, or what happened and what helps."""

@@ -6,6 +6,7 @@ from typing import Any, cast
 import click
 import msgspec
 
+from trunkline.cli.later import later_options, told
 from trunkline.cli.output import Screen, parse_data
 from trunkline.cli.queue_files import Change, read_file
 from trunkline.cli.session import with_client
@@ -134,14 +135,19 @@ async def remove_queue(client: Client, screen: Screen, name: str) -> None:
 @click.option("--dedupe-key", help="Stored once within the queue's window.")
 @click.option("--expires-in", "expires_in_s", type=float, help="Seconds it may wait.")
 @click.option("--wait", "wait_s", type=float, help="Seconds to wait for room while the queue is full.")
+@later_options
 @with_client
 async def put_message(
     client: Client, screen: Screen, /, name: str, data: str | None, message_id: str | None, key: str | None,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Put DATA (JSON, @file, or - for standard input) into a queue."""
+    """Put DATA (JSON, @file, or - for standard input) into a queue, now or later."""
     given = cast(EnqueueOptions, {option: value for option, value in options.items() if value is not None})
     ack = await client.enqueue(name, parse_data(data), id=message_id, key=key, **given)
+    later = {option: options.get(option) for option in ("delay_s", "at")}
+    if not ack.duplicate and (sentence := told(f"{ack.id} enters {name}", **later)) is not None:
+        screen.show(ack, sentence)
+        return
     again = " (it was there already)" if ack.duplicate else ""
     screen.show(ack, f"{ack.id} waits in {name}{again}")
 

@@ -1,17 +1,18 @@
 """The command tree, and the one place where errors become words and exit codes."""
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
 import click
 
 from trunkline import __version__
+from trunkline.cli.lazy import LazyGroup, as_command
 from trunkline.cli.output import Screen
 from trunkline.protocol.errors import TrunklineError
 
 _GROUP = "trunkline.commands"
-_OF_THE_HUB = frozenset({"serve", "demo", "doctor"})
+_OF_THE_HUB = frozenset({"serve", "chaos", "demo", "doctor"})
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -20,39 +21,42 @@ _OWN = {
     "agents": "trunkline.cli.agents:agents",
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
-    "events": "trunkline.cli.events:query",
+    "events": "trunkline.cli.events:events",
+    "groups": "trunkline.cli.groups:groups",
+    "index": "trunkline.cli.index:index",
+    "jobs": "trunkline.cli.jobs:jobs",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
+    "routes": "trunkline.cli.routes:routes",
+    "scheduled": "trunkline.cli.schedules:scheduled",
+    "schedules": "trunkline.cli.schedules:schedules",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tokens": "trunkline.cli.tokens:tokens",
+    "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",
 }
 
 
-class _Tree(click.Group):
-    """Commands are loaded when named, so that each is as quick as what it needs."""
+class _Tree(LazyGroup):
+    """Our own commands, and those that an installed hub adds."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_OWN, *(point.name for point in _added())})
+        return sorted({*super().list_commands(ctx), *(point.name for point in _added())})
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
-        own = _OWN.get(cmd_name)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
         if own is not None:
-            return _command(EntryPoint(cmd_name, own, _GROUP).load())
+            return own
         for point in _added():
             if point.name == cmd_name:
-                return _command(point.load())
+                return as_command(point.load())
         if cmd_name in _OF_THE_HUB:
             raise click.UsageError(f"`trunkline {cmd_name}` comes with the hub: pip install trunkline-hub")
         return None
 
 
-def _command(loaded: object) -> click.Command | None:
-    return loaded if isinstance(loaded, click.Command) else None
-
-
-@click.group(cls=_Tree, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Tree, commands_at=_OWN, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option("--workspace", "-w", envvar="TRUNKLINE_WORKSPACE", default=None, help="Workspace to work in.")
 @click.version_option(__version__, prog_name="trunkline")

@@ -19,6 +19,14 @@ HEADER_DELIVERIES = "Tl-Deliveries"
 HEADER_REASON = "Tl-Reason"
 HEADER_ERROR = "Tl-Error"
 HEADER_REDRIVE_OF = "Tl-Redrive-Of"
+HEADER_ATTEMPT = "Tl-Attempt"
+"""Number of the attempt that the first delivery of this stored copy is; 1 where it is absent."""
+HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
+"""Place of the first copy of a message that was put off: its attempts are one history."""
+HEADER_DUE = "Tl-Due"
+"""RFC 3339: when a deferred message is to be tried again."""
+HEADER_REPLAY = "Tl-Replay"
+"""Id of the replay that a message is delivered by."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
@@ -87,6 +95,8 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     description: str = ""
     skills: list[Skill] = []
     readers: list[ReaderDeclaration] = []
+    publishes: list[str] = []
+    """Event types or patterns it says it publishes."""
 
 
 class Reader(msgspec.Struct, kw_only=True):
@@ -110,6 +120,9 @@ class Connection(msgspec.Struct, kw_only=True):
     principal: str
     inbox_prefix: str
     heartbeat_s: float
+    governed_events: bool = False
+    """Whether events go through the hub's gate: the token may not publish them directly."""
+    governed_tasks: bool = False
 
 
 class Registered(msgspec.Struct, kw_only=True):

@@ -14,8 +14,15 @@ subjects it stands for "any instance".
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
     tl.<ws>.attempts.<principal>.<lane>.<reader>
     tl.<ws>.dead.<principal>.<lane>.<reader>
+    tl.<ws>.deferred.<principal>.<lane>.<reader>
+    tl.<ws>.schedule.<kind>.<target>.<id>.<message>        (hub only)
+    tl.<ws>.due.<kind>.<id>                                (hub only)
+    tl.<ws>.receipts.<principal>.<lane>.<reader>           (lane `call`: the reader is a skill)
     tl.<ws>.beat.<principal>.<agent>.<instance>
+    tl.<ws>.gate.<principal>.events.<type…>                (asked of a hub)
+    tl.<ws>.gate.<principal>.tasks.<queue>                 (asked of a hub)
     tl.rollcall                                            (hub only)
+    tl.hubs.<topic>                                        (hub only)
 """
 
 import re
@@ -43,6 +50,18 @@ _NAME = re.compile(NAME_PATTERN)
 _MAX_CONSUMER_CHARS = 255
 _DEFAULT_CLASS = "normal"
 _DEFAULT_PARTITION = "0"
+_SENDER_AT = {
+    "attempts": 3,
+    "call": 3,
+    "dead": 3,
+    "deferred": 3,
+    "events": 3,
+    "gate": 3,
+    "limited": 6,
+    "receipts": 3,
+    "redrive": 4,
+    "tasks": 6,
+}
 
 
 @lru_cache(maxsize=_CACHED)
@@ -143,8 +162,43 @@ def dead(workspace: str, principal: str, lane: Lane, reader: str) -> str:
     return f"{ROOT}.{workspace}.dead.{token(principal)}.{lane}.{token(reader)}"
 
 
+def deferred(workspace: str, principal: str, lane: Lane, reader: str) -> str:
+    return f"{ROOT}.{workspace}.deferred.{token(principal)}.{lane}.{token(reader)}"
+
+
+def receipts(workspace: str, principal: str, lane: str, reader: str) -> str:
+    return f"{ROOT}.{workspace}.receipts.{token(principal)}.{lane}.{token(reader)}"
+
+
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
+
+
+GateLane = Literal["events", "tasks"]
+
+
+def gate_event(workspace: str, principal: str, event_type: str) -> str:
+    return f"{ROOT}.{workspace}.gate.{token(principal)}.events.{type_tokens(event_type)}"
+
+
+def gate_task(workspace: str, principal: str, queue: str) -> str:
+    return f"{ROOT}.{workspace}.gate.{token(principal)}.tasks.{token(queue)}"
+
+
+def gate_filter(workspace: str, principal: str | None = None, lane: GateLane | None = None) -> str:
+    sender = "*" if principal is None else token(principal)
+    return f"{ROOT}.{workspace}.gate.{sender}.{lane or '*'}.>"
+
+
+def gate_parts(subject: str) -> tuple[str, str, str, str]:
+    """Return (workspace, principal, lane, type tokens or queue token) of a gate subject."""
+    _root, workspace, _gate, sender, lane, rest = subject.split(".", 5)
+    return workspace, untoken(sender), lane, rest
+
+
+def hub_news(topic: str) -> str:
+    """Return where hubs tell each other that `topic` changed."""
+    return f"{ROOT}.hubs.{topic}"
 
 
 def inbox_prefix(principal: str) -> str:
@@ -177,6 +231,18 @@ def attempts_stream(workspace: str) -> str:
     return f"ATTEMPTS_{workspace}"
 
 
+def deferred_stream(workspace: str) -> str:
+    return f"DEFERRED_{workspace}"
+
+
+def schedule_stream(workspace: str) -> str:
+    return f"SCHEDULE_{workspace}"
+
+
+def receipts_stream(workspace: str) -> str:
+    return f"RECEIPTS_{workspace}"
+
+
 def reader_stream(workspace: str, lane: Lane) -> str:
     return tasks_stream(workspace) if lane == "queue" else events_stream(workspace)
 
@@ -201,7 +267,6 @@ def workspace_of(subject: str) -> str:
 
 
 def sender_of(subject: str) -> str:
-    """Return the principal pinned into an event, redrive, task, attempt or dead-letter subject."""
+    """Return the principal pinned into a subject that carries one."""
     parts = subject.split(".")
-    position = {"events": 3, "attempts": 3, "dead": 3, "redrive": 4, "tasks": 6, "limited": 6, "call": 3}[parts[2]]
-    return untoken(parts[position])
+    return untoken(parts[_SENDER_AT[parts[2]]])

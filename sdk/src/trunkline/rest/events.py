@@ -13,5 +13,9 @@ class EventsApi:
         self._api = api
 
     async def query(self, **filters: Any) -> resources.EventPage:
-        """Read the log; filters: `type`, `subject`, `correlation_id`, `since`, `newest`, `limit`, `cursor`."""
+        """Read the log.
+
+        Filters: `type`, `subject`, `id`, `sender`, `correlation_id`, `trace_id`, `since`, `until` (of storing,
+        RFC 3339), `newest`, `limit`, `cursor`.
+        """
         return await self._api.get("/events", resources.EventPage, **filters)

@@ -31,7 +31,21 @@ from collections.abc import Sequence
 from itertools import chain
 from types import ModuleType
 
-from trunkline.protocol.errors import access, agents, base, message, queues, reach, request, setup
+from trunkline.protocol.errors import (
+    access,
+    agents,
+    base,
+    event_types,
+    jobs,
+    message,
+    queues,
+    reach,
+    request,
+    routes,
+    schedules,
+    setup,
+    traces,
+)
 from trunkline.protocol.errors.access import (
     AccessError,
     CrossSiteError,
@@ -50,6 +64,7 @@ from trunkline.protocol.errors.agents import (
     CallError,
     CallFailedError,
     CallTimeoutError,
+    ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
     SkillUnknownError,
@@ -67,6 +82,16 @@ from trunkline.protocol.errors.base import (
     UnavailableError,
     pointer,
 )
+from trunkline.protocol.errors.event_types import (
+    CodegenMissingError,
+    EventTypeInUseError,
+    EventTypeUnknownError,
+    EventTypeVersionUnknownError,
+    SchemaIncompatibleError,
+    SchemaInvalidError,
+    SchemaUnsupportedError,
+)
+from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
     EventUnknownError,
@@ -93,8 +118,11 @@ from trunkline.protocol.errors.request import (
     RequestTooLargeError,
     RouteUnknownError,
 )
+from trunkline.protocol.errors.routes import RouteLoopError, RouteRuleUnknownError
+from trunkline.protocol.errors.schedules import ScheduledUnknownError, ScheduleFullError, ScheduleUnknownError
 from trunkline.protocol.errors.setup import (
     BrokerStartError,
+    ChaosError,
     ContextMissingError,
     DataInUseError,
     DataNotWritableError,
@@ -104,6 +132,7 @@ from trunkline.protocol.errors.setup import (
     SettingInvalidError,
     SetupError,
 )
+from trunkline.protocol.errors.traces import GroupInUseError, GroupUnknownError, TraceUnknownError
 
 
 def _of(module: ModuleType) -> list[type[TrunklineError]]:
@@ -112,7 +141,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, reach, setup)
+_HOMES = (base, request, message, access, queues, agents, event_types, jobs, routes, schedules, traces, reach, setup)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -140,7 +169,10 @@ __all__ = [
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
+    "ChaosError",
+    "ClaimInvalidError",
     "ClientClosedError",
+    "CodegenMissingError",
     "ConflictError",
     "ContextMissingError",
     "CrossSiteError",
@@ -150,12 +182,20 @@ __all__ = [
     "DeadLetterRedrivenError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
+    "EventTypeInUseError",
+    "EventTypeUnknownError",
+    "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "GroupInUseError",
+    "GroupUnknownError",
     "HandlerInvalidError",
     "HubStartError",
     "HubUnreachableError",
     "InternalError",
+    "JobFailedError",
+    "JobStateError",
+    "JobUnknownError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageExpiredError",
@@ -175,7 +215,16 @@ __all__ = [
     "RequestInvalidError",
     "RequestMalformedError",
     "RequestTooLargeError",
+    "RevisionUnknownError",
+    "RouteLoopError",
+    "RouteRuleUnknownError",
     "RouteUnknownError",
+    "ScheduleFullError",
+    "ScheduleUnknownError",
+    "ScheduledUnknownError",
+    "SchemaIncompatibleError",
+    "SchemaInvalidError",
+    "SchemaUnsupportedError",
     "SettingInvalidError",
     "SetupError",
     "SigninLinkInvalidError",
@@ -185,6 +234,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",
     "WorkspaceUnknownError",

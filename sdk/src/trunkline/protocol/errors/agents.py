@@ -53,6 +53,12 @@ class CallTimeoutError(CallError):
     remedy = "Raise the timeout, or enqueue the work."
 
 
+class ClaimInvalidError(SetupError):
+    code = "setup.claim_invalid"
+    title = "The message cannot be claimed through this connection"
+    remedy = "Begin a transaction on a supported connection, claim first, then write the effect, then commit."
+
+
 class HandlerInvalidError(SetupError):
     code = "setup.handler_invalid"
     title = "A handler's signature or name cannot be used"

@@ -18,7 +18,7 @@ class EnvelopeInvalidError(MessageError):
 class PayloadInvalidError(MessageError):
     code, status = "message.payload_invalid", 422
     title = "The payload does not match the declared schema"
-    remedy = "Correct the fields listed under `errors`; the agent's skill or queue states the schema."
+    remedy = "Correct the fields listed under `errors`; the skill, queue or event type states the schema."
 
 
 class MessageTooLargeError(MessageError):

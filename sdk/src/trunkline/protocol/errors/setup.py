@@ -45,6 +45,12 @@ class HubStartError(SetupError):
     remedy = "The last lines of its log are in `detail`; the whole log is in the data directory."
 
 
+class ChaosError(SetupError):
+    code = "setup.chaos"
+    title = "The storm could not be brought to its end"
+    remedy = "Look into the logs in the directory that `detail` names, then remove it."
+
+
 class ContextMissingError(SetupError):
     code = "setup.context_missing"
     title = "No hub is configured and no local one was found"

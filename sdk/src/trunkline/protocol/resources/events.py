@@ -17,3 +17,7 @@ class Event(msgspec.Struct, kw_only=True):
 class EventPage(msgspec.Struct, kw_only=True):
     items: list[Event]
     next: str | None = None
+    indexed_up_to: int | None = None
+    """Up to here the index answered, beyond it the log itself; None where no index was asked."""
+    last_seq: int | None = None
+    """The log's newest place at the time of the query."""

@@ -82,6 +82,12 @@ class EnqueueRequest(msgspec.Struct, kw_only=True):
     dedupe_key: str | None = None
     """Stored once within the queue's window, whatever its id."""
     expires_in_s: float | None = None
+    """Seconds that it may wait in the queue; a delayed message's begin when it enters."""
     expires_at: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
+    """Id of the message whose handling sent this one."""
+    delay_s: float | None = None
+    """Wait this long before any worker gets it."""
+    deliver_at: str | None = None
+    """RFC 3339: wait until then; not together with `delay_s`."""

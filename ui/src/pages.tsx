@@ -1,0 +1,39 @@
+import { Activity, Inbox, ListChecks, Split } from "lucide-react";
+import type { LucideIcon } from "lucide-react";
+import type { ReactNode } from "react";
+
+import type { Overview } from "./api/resources";
+import { DeadLettersPage } from "./pages/dead-letters/page";
+import { JobsPage } from "./pages/jobs/page";
+import { RoutesPage } from "./pages/routes/page";
+import { OverviewPage } from "./pages/overview/page";
+
+export interface Page {
+  /** Its address; what follows is the page's own. */
+  to: string;
+  /** The pattern of its addresses. */
+  path: string;
+  label: string;
+  icon: LucideIcon;
+  /** Pressed one after the other, these lead there. */
+  keys: string;
+  element: ReactNode;
+  /** What waits there, shown beside its name. */
+  count?: (overview: Overview) => number;
+}
+
+/** Every page behind the sign-in, in the order of the side bar. */
+export const PAGES: Page[] = [
+  { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
+  {
+    to: "/dead-letters",
+    path: "/dead-letters/:id?",
+    label: "Dead letters",
+    icon: Inbox,
+    keys: "g d",
+    element: <DeadLettersPage />,
+    count: (overview) => overview.dead_waiting,
+  },
+  { to: "/routes", path: "/routes/:id?", label: "Routes", icon: Split, keys: "g r", element: <RoutesPage /> },
+  { to: "/jobs", path: "/jobs/:id?", label: "Jobs", icon: ListChecks, keys: "g j", element: <JobsPage /> },
+];
