@@ -21,11 +21,17 @@ def event(n: int, **attributes) -> bytes:
 async def publish(hub, principal: str, *messages: tuple[str, bytes]) -> None:
     """Send as a plain NATS client that knows nothing of classes and partitions."""
     token = await hub.token("queues:enqueue", principal=principal)
+    js = hub.component("bus").js()
+    wanted = (await js.stream_info("TASKS_default")).state.last_seq + len(messages)
     async with raw_client(hub, token) as client:
         for subject, payload in messages:
             await client.publish(subject, payload, headers={"Content-Type": ce.CONTENT_TYPE})
         await client.flush()
-        await client.flush()
+
+    async def are_stored():
+        return (await js.stream_info("TASKS_default")).state.last_seq >= wanted
+
+    await eventually(are_stored)
 
 
 async def handled_by(hub, name: str, count: int, **settings) -> list:
