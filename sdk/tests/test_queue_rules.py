@@ -2,7 +2,7 @@
 
 import pytest
 import trunkline as tl
-from trunkline.protocol import rules
+from trunkline.protocol import error_rules
 from trunkline.protocol.errors import (
     CallTimeoutError,
     EnvelopeInvalidError,
@@ -78,8 +78,8 @@ def test_a_rule_may_speak_of_anything_but_expiry():
 
 def test_the_broker_must_allow_what_the_most_patient_rule_does():
     policy = tl.Retry(max_attempts=3, rules=[tl.OnError("A", max_attempts=8), tl.OnError("B", max_attempts=1)])
-    assert rules.most_attempts(policy) == 8
-    assert rules.problems(policy, "/retry") == []
+    assert error_rules.most_attempts(policy) == 8
+    assert error_rules.problems(policy, "/retry") == []
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,18 @@ function worthRetrying(failures: number, error: Error): boolean {
   return failures < RETRIES && mayPass(problemOf(error));
 }
 
-export function App() {
+interface AppProps {
+  /** In tests nothing moves: what opens is open at once. */
+  env?: "default" | "test";
+}
+
+export function App({ env = "default" }: AppProps) {
   const [queries] = useState(
     () => new QueryClient({ defaultOptions: { queries: { retry: worthRetrying, staleTime: 1000 } } }),
   );
   const [router] = useState(createRouter);
   return (
-    <MantineProvider theme={theme} colorSchemeManager={schemeManager} defaultColorScheme="auto">
+    <MantineProvider theme={theme} colorSchemeManager={schemeManager} defaultColorScheme="auto" env={env}>
       <QueryClientProvider client={queries}>
         <RouterProvider router={router} />
         <Toasts />

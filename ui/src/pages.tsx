@@ -1,12 +1,15 @@
-import { Activity, Inbox, ListChecks, Split } from "lucide-react";
+import { Activity, BookType, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
 import type { Overview } from "./api/resources";
 import { DeadLettersPage } from "./pages/dead-letters/page";
+import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
+import { TracePage } from "./pages/trace/page";
+import { TypesPage } from "./pages/types/page";
 
 export interface Page {
   /** Its address; what follows is the page's own. */
@@ -25,6 +28,9 @@ export interface Page {
 /** Every page behind the sign-in, in the order of the side bar. */
 export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
+  { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
+  { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
+  { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
   {
     to: "/dead-letters",
     path: "/dead-letters/:id?",

@@ -6,6 +6,7 @@ the launcher. Nothing here is needed on a cluster that brings its own NATS.
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -80,7 +81,8 @@ class Launcher:
 
     def _environment(self, files: BrokerFiles) -> dict[str, str]:
         database = self.options.database_url or f"sqlite:///{self._place.database}"
-        return hub_environment(
+        replays = os.environ.get("TRUNKLINE_REPLAYS__DIRECTORY", str(self._place.replays))
+        return {"TRUNKLINE_REPLAYS__DIRECTORY": replays} | hub_environment(
             self._place.secrets, [files.url], host=self.options.host, port=self.options.port, database=database
         )
 

@@ -11,10 +11,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
+from trunkline_hub.archive.settings import ArchiveSettings
+from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
+from trunkline_hub.dead_letters.settings import DeadLetterSettings
 from trunkline_hub.index.settings import IndexSettings
+from trunkline_hub.integrity.settings import IntegritySettings
 from trunkline_hub.queues.settings import QueuesSettings
+from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.schemas.settings import SchemasSettings
 from trunkline_hub.security.settings import SecuritySettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
@@ -30,9 +35,14 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     db: DbSettings = Field(default_factory=DbSettings)
     bus: BusSettings = Field(default_factory=BusSettings)
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     queues: QueuesSettings = Field(default_factory=QueuesSettings)
+    dead_letters: DeadLetterSettings = Field(default_factory=DeadLetterSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    replays: ReplaySettings = Field(default_factory=ReplaySettings)
+    integrity: IntegritySettings = Field(default_factory=IntegritySettings)
     index: IndexSettings = Field(default_factory=IndexSettings)
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)

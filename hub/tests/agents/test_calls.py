@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trunkline as tl
 from trunkline.protocol import frames
-from trunkline.protocol.errors import MessageTooLargeError, SkillSchemaInvalidError
+from trunkline.protocol.errors import SkillSchemaInvalidError
 
 
 @dataclass
@@ -161,20 +161,47 @@ async def test_calls_are_shared_among_instances_and_one_can_be_named(sqlite_hub,
             assert await client.call(name, agent=name, instance=agent.instance) == agent.instance
 
 
-async def test_a_result_too_large_for_the_broker_is_an_error_not_a_silence(sqlite_hub, name):
+async def test_what_is_too_large_for_the_broker_is_called_with_and_answered_all_the_same(sqlite_hub, name):
+    agent = tl.Agent(name)
+
+    @agent.skill(name)
+    async def big(text: str) -> str:
+        return text + "!"
+
+    async with sqlite_hub.serving(agent), sqlite_hub.connected() as client:
+        text = "x" * 9 * 2**20
+        assert await client.call(name, text, timeout_s=20) == text + "!"
+        assert await client.call(name, "a", timeout_s=20) == "a!"
+        answer = await sqlite_hub.admin("POST", f"skills/{name}/call", raw=json.dumps({"input": "b"}).encode())
+        assert answer.json == {"output": "b!"}
+
+
+async def test_a_large_result_is_told_by_reference_over_http(sqlite_hub, name):
     agent = tl.Agent(name)
 
     @agent.skill(name)
     async def big(n: int) -> str:
         return "x" * n
 
-    async with sqlite_hub.serving(agent), sqlite_hub.connected() as client:
-        with pytest.raises(tl.TrunklineError) as caught:
-            await client.call(name, 9 * 2**20, timeout_s=20)
-        assert caught.value.code == "message.too_large"
-        with pytest.raises(MessageTooLargeError):
+    async with sqlite_hub.serving(agent):
+        answer = await sqlite_hub.admin("POST", f"skills/{name}/call", raw=json.dumps({"input": 9 * 2**20}).encode())
+        assert answer.json["output"] is None
+        blob = await sqlite_hub.admin("GET", answer.json["dataref"])
+    assert blob.json == "x" * 9 * 2**20
+
+
+async def test_whoever_may_not_store_blobs_is_told_so_when_a_payload_is_too_large(sqlite_hub, name):
+    agent = tl.Agent(name)
+
+    @agent.skill(name)
+    async def big(text: str) -> str:
+        return text
+
+    token = await sqlite_hub.token("agents:call")
+    async with sqlite_hub.serving(agent), sqlite_hub.connected(token) as client:
+        with pytest.raises(tl.PermissionDeniedError, match="blobs:write"):
             await client.call(name, "x" * 9 * 2**20, timeout_s=20)
-        assert await client.call(name, 3, timeout_s=20) == "xxx", "the agent's connection has survived it"
+        assert await client.call(name, "a", timeout_s=20) == "a"
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, 301, 1e300])

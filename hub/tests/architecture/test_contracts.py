@@ -36,7 +36,7 @@ TABLES_WITHOUT_WORKSPACE = {
     "leases": "they elect one hub of a cluster, above workspaces",
 }
 PUBLIC_NAMES = """
-Ack Agent AgentOfflineError BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
+Ack Agent AgentOfflineError Blob BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
 OnError PayloadInvalidError PermanentError PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry
 RetryAfterError SkillUnknownError SqliteStore TrunklineError __version__
 """.split()

@@ -14,20 +14,28 @@ FEATURES = (
     "jobs",
     "events",
     "queues",
+    "queue_control",
     "dead_letters",
     "schedules",
     "agents",
     "routes",
     "gate",
+    "archive",
+    "retention",
+    "replays",
+    "integrity",
+    "handlers",
     "admin",
     "index",
     "schemas",
+    "blobs",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {
     "*": {"providers", "__pycache__"},
     "admin": {"providers", "dashboard", "__pycache__"},
     "schemas": {"model", "__pycache__"},
+    "events": {"service", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {
@@ -44,6 +52,7 @@ BROAD_EXCEPTS = {
     ("hub/src/trunkline_hub/bus/requests.py", "_respond"): "an unanswered request would stall its sender",
     ("hub/src/trunkline_hub/bus/carrier.py", "_handle"): "one message must not stop those behind it",
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
+    ("sdk/src/trunkline/http.py", "read"): "a user's own stream may raise anything; it is raised again",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
     ("sdk/src/trunkline/fleet.py", "_fork"): "the edge of a forked process: it must end here, not run on as its parent",

@@ -64,7 +64,7 @@ async def settled(client, name):
 
 
 async def test_a_rate_is_known_after_two_samples(own_hub, name, monkeypatch):
-    monkeypatch.setattr("trunkline_hub.events.service._SAMPLE_S", 0.2)
+    monkeypatch.setattr("trunkline_hub.events.service.groups._SAMPLE_S", 0.2)
     hub = await own_hub()
     going, held = asyncio.Event(), asyncio.Event()
     going.set()

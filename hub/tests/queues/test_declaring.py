@@ -9,9 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 import trunkline as tl
-from trunkline.protocol.errors import HandlerInvalidError, QueueInUseError, QueueUnknownError, RequestInvalidError
+from trunkline.protocol.errors import (
+    HandlerInvalidError,
+    QueueDrainingError,
+    QueueInUseError,
+    QueueUnknownError,
+    RequestInvalidError,
+)
 from trunkline.protocol.frames import ErrorRule, RetryPolicy
-from trunkline.protocol.resources import QueueDeclaration
+from trunkline.protocol.resources import EnqueueRequest, QueueDeclaration
 
 from support.hub import eventually
 
@@ -152,40 +158,29 @@ async def test_an_agent_changes_only_what_it_names(hub, name):
     assert (queue.max_in_flight, queue.expires_after_s, queue.classes) == (77, 50, {"normal": 1, "high": 2})
 
 
-async def test_a_removed_queue_is_gone_for_senders_and_workers(hub, name):
+async def test_a_deleted_queue_is_gone_for_senders_and_workers(hub, name):
     async with hub.connected() as client:
-        await client.queues.declare(tl.Queue(name))
-        await client.enqueue(name, 1)
+        await client.queues.declare(tl.Queue(name, dedupe_window_s=60))
+        await client.enqueue(name, 1, dedupe_key="d")
         with pytest.raises(QueueInUseError):
-            await client.queues.remove(name)
-        agent = tl.Agent(name)
+            await client.queues.delete(name)
+        await client.queues.delete(name, force=True)
 
-        @agent.task(name)
-        async def work(n: int) -> None: ...
-
-        async with hub.serving(agent):
-
-            async def gone():
-                try:
-                    await client.queues.remove(name)
-                except QueueInUseError:
-                    return False
-                return True
-
-            await eventually(gone)
-        with pytest.raises(QueueUnknownError):
-            await client.queues.get(name)
-
-        async def forgotten():
+        async def gone():
             try:
                 await client.enqueue(name, 2)
             except QueueUnknownError:
                 return True
+            except QueueDrainingError:
+                return False
             return False
 
-        await eventually(forgotten)
+        await eventually(gone)
         with pytest.raises(QueueUnknownError):
-            await client.queues.remove(name)
+            await client.queues.get(name)
+        await client.queues.declare(tl.Queue(name, dedupe_window_s=60))
+        again = await client.queues.enqueue(name, EnqueueRequest(data=1, dedupe_key="d"))
+        assert not again.duplicate, "a queue of the same name remembers nothing of the one before"
 
 
 def test_a_setting_that_does_not_exist_is_told_where_it_is_written():
@@ -278,7 +273,7 @@ async def test_the_command_line_declares_shows_and_fills(sqlite_hub, name):
     assert "dedupe_window_s: 60" in shown.output
     listed = await run(sqlite_hub, "queues", "list")
     assert name in listed.output
-    refused = await run(sqlite_hub, "queues", "remove", name)
+    refused = await run(sqlite_hub, "queues", "delete", name, "--yes")
     assert refused.exit_code == 1
     wrong = await run(sqlite_hub, "queues", "declare", name, "--rule", "ValueError=explode")
     assert wrong.exit_code == 2

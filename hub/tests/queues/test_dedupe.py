@@ -59,7 +59,7 @@ async def test_a_queue_that_remembers_nothing_says_so(hub, name):
         for key in ("k", ""):
             with pytest.raises(RequestInvalidError) as refused:
                 await client.enqueue(name, 1, dedupe_key=key)
-            assert refused.value.errors[0].pointer == "/dedupe_key"
+            assert refused.value.errors[0].pointer == "header:Tl-Dedupe-Key"
 
 
 async def test_many_at_once_through_two_hubs_store_one(broker, own_hub, postgres, tmp_path, request, name):

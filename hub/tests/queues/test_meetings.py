@@ -211,7 +211,7 @@ async def test_the_gate_places_work_by_class_and_refuses_one_that_is_not_there(h
             await client.enqueue(name, 2, priority="none")
         raw = ce.new_envelope(type="t", source="/x", data=b"1", priority="none")
         with pytest.raises(QueueClassUnknownError):
-            await client._submit(subjects.gate_task("default", f"{name}-s", name), raw)
+            await client._submit(subjects.gate_task("default", f"{name}-s", name), raw, 1, None)
         ((spot, message),) = await lying(hub, limited(name), name)
         assert (spot.priority, spot.principal) == ("high", f"{name}-s")
         assert message.expirytime is not None

@@ -160,7 +160,7 @@ async def test_a_delay_for_an_unknown_queue_is_refused_at_once(hub, name):
             await client.publish("x", 1, delay_s=1, at="2026-11-22T10:00:00Z")
 
 
-@pytest.mark.parametrize("odd", ["a.b c*>", "ü" * 300, "x" * 5000, "line\nbreak", "=", "_"], ids=range(6))
+@pytest.mark.parametrize("odd", ["a.b c*>", "ü" * 300, "x" * 5000, "=", "_"], ids=range(5))
 async def test_ids_of_every_kind_wait_and_come(sqlite_hub, name, odd):
     done: asyncio.Queue = asyncio.Queue()
     async with sqlite_hub.serving(taking(name, done)), sqlite_hub.connected() as client:

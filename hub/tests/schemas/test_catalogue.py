@@ -211,7 +211,7 @@ async def test_the_list_is_filtered_and_paged(hub, name):
     assert await found(deprecated="true") == ["k2"]
     assert await found(deprecated="false") == ["k0", "k1"]
     assert await found(text=f"red one OF {name}") == ["k0", "k1"]
-    assert await found(text="%") == []
+    assert await found(text=f"{name}%0") == []
     seen, cursor = [], None
     for _ in range(3):
         page = (await hub.admin("GET", "event-types", params={"text": name, "limit": 1} | ({"cursor": cursor} if cursor else {}))).json  # fmt: skip

@@ -9,6 +9,7 @@ from trunkline.connection import Bus, Dial
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.frames import RetryPolicy
 from trunkline_hub.bus import streams
+from trunkline_hub.bus.patience import patiently
 from trunkline_hub.bus.settings import BusSettings
 
 from support.broker import Broker
@@ -41,11 +42,12 @@ async def stored_ids(bus: Bus, stream: str) -> list[str]:
         seqs = range(info.state.first_seq, info.state.last_seq + 1)
         return [str(((await js.get_msg(stream, seq)).headers or {})["Nats-Msg-Id"]) for seq in seqs]
     config = ConsumerConfig(ack_policy=AckPolicy.NONE, mem_storage=True, inactive_threshold=30, headers_only=True)
-    made = await js.add_consumer(stream, config)
+    made = await patiently(lambda: js.add_consumer(stream, config))
     puller = await js.pull_subscribe_bind(consumer=made.name, stream=stream)
     found: list[str] = []
     while len(found) < info.state.messages:
-        found += [str((message.headers or {})["Nats-Msg-Id"]) for message in await puller.fetch(500, timeout=10)]
+        batch = await patiently(lambda: puller.fetch(500, timeout=10))  # a node may not know the new consumer yet
+        found += [str((message.headers or {})["Nats-Msg-Id"]) for message in batch]
     await puller.unsubscribe()
     return found
 

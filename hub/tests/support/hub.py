@@ -202,7 +202,7 @@ async def with_second_workspace(database_url: str, clock: Clock) -> None:
     await db.close()
 
 
-async def eventually(check: Any, *, timeout_s: float = 20.0, every_s: float = 0.02) -> Any:
+async def eventually(check: Any, *, timeout_s: float = 60.0, every_s: float = 0.02) -> Any:
     """Wait until `check` (plain or async) returns something true, and return it; for what tells nobody when it happens."""
     last: Any = None
     try:

@@ -92,6 +92,15 @@ async def test_unknown_places_are_told_as_such(hub, path):
             assert json.loads(body)["code"] in CODES
 
 
+async def test_an_address_of_the_dashboard_may_end_in_a_dotted_name(sqlite_hub):
+    named, plain = [await sqlite_hub.admin("GET", path) for path in ("/types/order.created", "/types")]
+    assert (named.status, named.headers["Content-Type"]) == (plain.status, plain.headers["Content-Type"])
+    for missing in ("/nope.png", "/assets/nope.js"):
+        answer = await sqlite_hub.admin("GET", missing)
+        assert (answer.status, answer.json["code"]) == (404, "not_found.route")
+        assert missing in answer.json["detail"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("DELETE", "events"), ("PATCH", "queues/x"), ("POST", "queues"), ("PUT", "/livez"), ("POST", "/")],

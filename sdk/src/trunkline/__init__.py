@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trunkline.agent import Agent
+    from trunkline.blobs import Blob
     from trunkline.client import Client
     from trunkline.context import Context
     from trunkline.declaring import Queue
@@ -42,6 +43,7 @@ __all__ = [
     "Ack",
     "Agent",
     "AgentOfflineError",
+    "Blob",
     "BusUnavailableError",
     "CallFailedError",
     "CallTimeoutError",
@@ -69,6 +71,7 @@ _HOMES = {
     "Ack": "trunkline.protocol.frames",
     "Agent": "trunkline.agent",
     "AgentOfflineError": "trunkline.protocol.errors",
+    "Blob": "trunkline.blobs",
     "BusUnavailableError": "trunkline.protocol.errors",
     "CallFailedError": "trunkline.protocol.errors",
     "CallTimeoutError": "trunkline.protocol.errors",

@@ -23,6 +23,7 @@ from trunkline.following import Following
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
 from trunkline.idempotency import Store, check_once, make_store
 from trunkline.local import find_context, state_dir
+from trunkline.packing import MAX_PAYLOAD_BYTES
 from trunkline.processing import Identity
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
@@ -53,6 +54,8 @@ class Agent:
             again when it is delivered again: the path of a SQLite file, or a store.
         publishes: event types (or patterns) that it publishes, for the catalogue; it binds nobody.
         receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
+        max_payload_bytes: largest payload fetched from the object store into memory; a handler that takes a
+            `Blob` has no such limit.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Agent:
         once: str | Path | Store | None = None,
         publishes: Sequence[str] = (),
         receipts: float = 1.0,
+        max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     ) -> None:
         self.name = check_name("an agent", name)
+        self.max_payload_bytes = max_payload_bytes
         self.version = version
         self.description = description
         self.receipts = receipts
@@ -241,7 +246,10 @@ class Agent:
         """
         stop = stop or asyncio.Event()
         found = find_context(url, token, workspace)
-        client = Client(found.url, found.token, workspace=found.workspace, name=f"agent {self.name} {self.instance}")
+        client = Client(
+            found.url, found.token, workspace=found.workspace, name=f"agent {self.name} {self.instance}",
+            max_payload_bytes=self.max_payload_bytes,
+        )  # fmt: skip
         service = _Service(self, client)
         try:
             await service.start(stop)

@@ -30,7 +30,7 @@ class NobodyThereError(Exception):
 class _Waiting:
     __slots__ = ("future", "on_progress", "subject")
 
-    def __init__(self, future: "asyncio.Future[bytes]", subject: str, on_progress: OnProgress | None) -> None:
+    def __init__(self, future: "asyncio.Future[Msg]", subject: str, on_progress: OnProgress | None) -> None:
         self.future = future
         self.subject = subject
         self.on_progress = on_progress
@@ -64,8 +64,8 @@ class Calls:
         *,
         timeout_s: float,
         on_progress: OnProgress | None = None,
-    ) -> bytes:
-        """Send one call and return the result's envelope bytes.
+    ) -> Msg:
+        """Send one call and return the result's message.
 
         Raises:
             NobodyThereError: at once, when no instance listens.
@@ -81,7 +81,7 @@ class Calls:
         self._next += 1
         number = self._next
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[bytes] = loop.create_future()
+        future: asyncio.Future[Msg] = loop.create_future()
         self._waiting[number] = _Waiting(future, subject, on_progress)
         reply = subjects.reply(self._workspace, skill, self._principal, self._bus.mark, number)
         self._bus.write(message(subject, payload, reply=reply, headers=header_lines(headers)))
@@ -106,7 +106,7 @@ class Calls:
         elif kind == frames.KIND_ERROR:
             waiting.future.set_exception(_error(msg.data))
         else:
-            waiting.future.set_result(msg.data)
+            waiting.future.set_result(msg)
 
     def _interrupt(self) -> None:
         for waiting in self._waiting.values():
@@ -119,7 +119,7 @@ class Calls:
                 waiting.future.set_exception(denied(kind, subject))
 
 
-def _give_up(future: "asyncio.Future[bytes]", sentence: str) -> None:
+def _give_up(future: "asyncio.Future[Msg]", sentence: str) -> None:
     if not future.done():
         future.set_exception(CallTimeoutError(sentence))
 

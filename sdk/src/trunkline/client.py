@@ -1,12 +1,14 @@
 """`Client`: publish, enqueue, call and subscribe from asynchronous code."""
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 import msgspec
 
 from trunkline import payloads
+from trunkline.admission import Admission
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
@@ -14,7 +16,7 @@ from trunkline.enqueuing import (
     EnqueueOptions,
     Target,
     Targets,
-    as_request,
+    enqueue_by_hub,
     is_for_the_hub,
     patiently,
     prepare,
@@ -24,8 +26,9 @@ from trunkline.governed import Governed
 from trunkline.http import HttpApi
 from trunkline.later import Later, is_later, publish_later
 from trunkline.local import find_context
+from trunkline.packing import HEADER_ROOM, MAX_PAYLOAD_BYTES, Packing
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, resources, subjects
+from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     ClientClosedError,
@@ -36,15 +39,20 @@ from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
+from trunkline.replay import Replay
 from trunkline.rest import (
     AgentsApi,
+    BlobsApi,
     DeadLettersApi,
     EventsApi,
     EventTypesApi,
     GroupsApi,
+    HandlersApi,
     IndexApi,
     JobsApi,
     QueuesApi,
+    ReplaysApi,
+    RetentionApi,
     RoutesApi,
     ScheduledApi,
     SchedulesApi,
@@ -56,6 +64,8 @@ from trunkline.wire import header_lines
 
 CALL_TIMEOUT_S = 30.0
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
+_FITS_BYTES = 32 * 1024
+"""A message of this size fits any broker: its limit need not be asked for."""
 
 
 class Client:
@@ -70,6 +80,7 @@ class Client:
         token: an API key.
         workspace: slug of the workspace; `default` exists everywhere.
         name: shown to operators as the connection's name.
+        max_payload_bytes: largest payload fetched from the object store into memory; larger ones are streams (`Blob`).
     """
 
     def __init__(
@@ -79,6 +90,7 @@ class Client:
         *,
         workspace: str | None = None,
         name: str = "client",
+        max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     ) -> None:
         self._found = find_context(url, token, workspace)
         self._name = name
@@ -94,9 +106,13 @@ class Client:
         self.agents = AgentsApi(self.api)
         self.queues = QueuesApi(self.api)
         self._targets = Targets(self.queues, self._found.workspace)
+        self._admission = Admission(self.queues.admits)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
+        self.handlers = HandlersApi(self.api)
         self.jobs = JobsApi(self.api)
+        self.replays = ReplaysApi(self.api)
+        self.retention = RetentionApi(self.api)
         self.routes = RoutesApi(self.api)
         self.groups = GroupsApi(self.api)
         self.index = IndexApi(self.api)
@@ -105,6 +121,8 @@ class Client:
         self.scheduled = ScheduledApi(self.api)
         self.event_types = EventTypesApi(self.api)
         self.rules = Rules(self.api)
+        self.blobs = BlobsApi(self.api)
+        self._packing = Packing(self.api, self.blobs, max_payload_bytes=max_payload_bytes)
 
     @property
     def workspace(self) -> str:
@@ -153,6 +171,7 @@ class Client:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
         await self._targets.close()
+        await self._admission.close()
         await self.rules.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
@@ -171,37 +190,41 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        content_type: str | None = None,
         **later: Unpack[Later],
     ) -> Ack:
         """Publish an event and wait until the broker has stored it.
 
         Args:
             event_type: dotted name such as `order.created`.
-            data: any value with a JSON form: Pydantic, msgspec, dataclass, dict …
+            data: any value with a JSON form (Pydantic, msgspec, dataclass, dict …), bytes, or a `Blob` of any size.
             subject: what the event is about (CloudEvents `subject`).
             key: events with the same key keep their order (`partitionkey`).
             id: publish twice with one id and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            content_type: format of the payload, such as `application/msgpack`; JSON unless `data` is bytes or a `Blob`.
             later: `delay_s=…` or `at=…`: the event enters the log then, up to a year ahead.
                 The same id again before that replaces it; `scheduled.cancel(id)` takes it back.
 
+        What the broker's limit would refuse goes through the hub's object store, and comes to handlers all the same.
+
         Raises:
-            PayloadInvalidError, MessageTooLargeError, PermissionDeniedError,
+            PayloadInvalidError, BlobTooLargeError, PermissionDeniedError,
+            HubUnreachableError, BlobStoreFullError: the payload is large and cannot be stored.
             BusUnavailableError (nothing acknowledged: sending the same id again is safe).
         """
         if self._bus is None:
             await self.connect()
-        message = self._message(event_type, data, id, correlation_id)
+        message = self._message(event_type, id, correlation_id)
         message.subject = subject
         message.partitionkey = key
-        self.rules.check_sent(message)
         if is_later(later):
-            return await publish_later(self.api, message, later)
+            return await publish_later(self.api, *await self._checked(message, data, content_type), later)
         if self._connected.governed_events:
             target = subjects.gate_event(self.workspace, self.principal, event_type)
-            return await self._submit(target, message)
+            return await self._submit(target, message, data, content_type)
         target = subjects.event(self.workspace, self.principal, event_type)
-        return await self._send(subjects.events_stream(self.workspace), target, message)
+        return await self._send(subjects.events_stream(self.workspace), target, message, data, content_type)
 
     async def enqueue(
         self,
@@ -212,35 +235,40 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
+        content_type: str | None = None,
         **options: Unpack[EnqueueOptions],
     ) -> Ack:
-        """Put work into a queue and wait until the broker has stored it.
+        """Put work into a queue and wait until the broker has stored it; for `data` and `content_type` see `publish`.
 
         Args:
             queue: name of a declared queue.
-            data: any value with a JSON form.
+            data: any value with a JSON form, bytes, or a `Blob` of any size.
             type: CloudEvents `type`; `task.<queue>` unless given.
             key: messages with the same key keep their order, where the queue says so.
             id: enqueue twice with one id (within two minutes) and it is stored once.
             correlation_id: defaults to that of the message being handled.
+            content_type: format of the payload; JSON unless `data` is bytes or a `Blob`.
             options: `priority`, `dedupe_key`, `expires_in_s`, `expires_at`, `wait_s`; see `EnqueueOptions`.
                 `delay_s=…` or `at=…`: it enters the queue then, up to a year ahead. The same id again
                 before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
+            QueueDrainingError: an operator lets the queue run empty; it takes nothing in.
             QueueClassUnknownError: it has no such priority class.
             QueueFullError: no room (within `wait_s`); nothing was accepted.
-            PayloadInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError
+            PayloadInvalidError, BlobTooLargeError, PermissionDeniedError, BusUnavailableError, HubUnreachableError
         """
         if self._bus is None:
             await self.connect()
+        if not self._admission.is_fresh(queue):
+            await self._admission.check(queue)
         target = self._targets.get(queue) or await self._targets.find(queue, self.bus, self.principal)
-        message = self._message(type or f"task.{queue}", data, id, correlation_id)
+        message = self._message(type or f"task.{queue}", id, correlation_id)
         message.partitionkey = key
         if not options and target.is_plain and not self._connected.governed_tasks:
-            return await self._send(target.stream, target.subject, message)
-        return await self._enqueue(target, message, options)
+            return await self._send(target.stream, target.subject, message, data, content_type)
+        return await self._enqueue(target, message, (data, content_type), options)
 
     async def call(
         self,
@@ -252,16 +280,18 @@ class Client:
         result_type: Any = Any,
         timeout_s: float = CALL_TIMEOUT_S,
         on_progress: OnProgress | None = None,
+        content_type: str | None = None,
     ) -> Any:
         """Call a skill and return its output, decoded as `result_type`.
 
         Args:
             skill: name of the skill; any healthy instance that offers it may answer.
-            input: any value with a JSON form.
+            input: any value with a JSON form, bytes, or a `Blob`.
             agent: only an instance of this agent.
             instance: only this instance of `agent`.
             timeout_s: how long to wait for the result; carried to the callee.
             on_progress: called with each `Progress` the callee reports.
+            content_type: format of the input, such as `application/msgpack`; the output comes in it too if it can.
 
         Raises:
             SkillUnknownError: no registered agent has the skill.
@@ -271,17 +301,35 @@ class Client:
             PayloadInvalidError: the input does not fit the skill's schema.
         """
         await self.connect()
-        message = self._message(f"call.{skill}", input)
+        message = self._message(f"call.{skill}")
         target = subjects.call(self.workspace, self.principal, skill, agent, instance)
-        headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
+        payload, headers = await self.pack(message, input, content_type)
+        headers |= {frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
         assert self._calls is not None
         try:
-            raw = await self._calls.send(
-                target, skill, ce.encode(message), headers, timeout_s=timeout_s, on_progress=on_progress
+            answer = await self._calls.send(
+                target, skill, payload, headers, timeout_s=timeout_s, on_progress=on_progress
             )
         except NobodyThereError:
             raise await self._why_nobody(skill, agent) from None
-        return payloads.Codec(result_type).decode(ce.data_bytes(ce.decode(raw)))
+        return await self.payload(modes.read(answer.data, answer.headers), result_type)
+
+    async def payload(self, message: ce.Envelope, kind: Any = Any, *, patience_s: float = 0.0) -> Any:
+        """Return a message's payload as `kind`, in whatever format it came, from the object store if it lies there.
+
+        While the hub is away it is tried again for `patience_s`.
+
+        Raises:
+            PayloadInvalidError, PayloadGoneError, PayloadTooLargeError, HubUnreachableError
+        """
+        codec = kind if isinstance(kind, payloads.Codec) else payloads.Codec(kind)
+        return await self._packing.payload(message, codec, patience_s=patience_s)
+
+    async def pack(
+        self, message: ce.Envelope, data: Any, content_type: str | None = None
+    ) -> tuple[bytes, dict[str, str]]:
+        """Return (payload, headers) as they go to the bus: `data` in its format, or a reference to it where it is large."""
+        return await self._packing.pack(message, data, content_type, self.bus.max_payload)
 
     def subscribe(self, *types: str, after_seq: int | None = None, since: str | None = None) -> EventStream:
         """Follow events live: `async with client.subscribe("order.*") as events: async for event in events: …`.
@@ -294,6 +342,19 @@ class Client:
         if self._bus is None:
             raise ClientClosedError("Call `await client.connect()` before `subscribe`")
         return EventStream(self._bus, self.api, list(types) or [">"], after_seq=after_seq, since=since)
+
+    def replay(self, *types: str, speed: float | None = None, **selection: Any) -> Replay:
+        """Read a part of the past, once: `async for event in client.replay("order.*", since=…)`. It ends by itself.
+
+        Args:
+            types: event type patterns; `*` is one segment, a final `>` the rest. None means all.
+            speed: 1.0 is the original pace, 2.0 twice as fast; None is as fast as it goes.
+            selection: `since`, `until` (RFC 3339), `after_seq`, `until_seq`, `subject`, `correlation_id`;
+                without an end it ends at what is the newest event now.
+        """
+        if self._bus is None:
+            raise ClientClosedError("Call `await client.connect()` before `replay`")
+        return Replay(self._bus, self.api, resources.Selection(types=list(types), **selection), speed=speed)
 
     async def overview(self) -> resources.Overview:
         """Return the workspace's state at a glance."""
@@ -341,7 +402,7 @@ class Client:
         self._bus = bus
 
     def _message(
-        self, event_type: str, data: Any, message_id: str | None = None, correlation_id: str | None = None
+        self, event_type: str, message_id: str | None = None, correlation_id: str | None = None
     ) -> ce.Envelope:
         """Make the envelope; what is sent while a message is handled is linked to it."""
         message = ce.Envelope(
@@ -350,45 +411,80 @@ class Client:
             source=self._source,
             type=event_type,
             time=ce.now_rfc3339(),
-            datacontenttype=ce.JSON_DATA,
-            data=msgspec.Raw(payloads.encode(data)),
             traceparent=next_traceparent(),
         )
         return link(message, correlation_id)
 
-    def _send(self, stream: str, target: str, message: ce.Envelope) -> "asyncio.Future[Ack]":
+    def _send(
+        self, stream: str, target: str, message: ce.Envelope, data: Any, content_type: str | None
+    ) -> "Awaitable[Ack]":
+        """Send JSON that fits at once; anything else takes the longer way."""
+        if content_type is not None or isinstance(data, payloads.RAW) or hasattr(data, "__aiter__"):
+            return self._send_packed(stream, target, message, data, content_type)
+        message.datacontenttype = ce.JSON_DATA
+        message.data = msgspec.Raw(payloads.encode(data))
+        self.rules.check_sent(message)
+        payload = ce.encode(message)
+        if len(payload) > _FITS_BYTES and len(payload) + HEADER_ROOM > self.bus.max_payload:
+            return self._send_packed(stream, target, message, data, content_type)
+        return self._store(stream, target, message, payload, _CE_HEADERS)
+
+    async def _send_packed(
+        self, stream: str, target: str, message: ce.Envelope, data: Any, content_type: str | None
+    ) -> Ack:
+        payload, headers = await self._checked(message, data, content_type)
+        return await self._store(stream, target, message, payload, header_lines(headers))
+
+    def _store(
+        self, stream: str, target: str, message: ce.Envelope, payload: bytes, headers: bytes
+    ) -> "asyncio.Future[Ack]":
         if self._publisher is None:
             raise ClientClosedError
         return self._publisher.publish(
             stream,
             target,
-            ce.encode(message),
+            payload,
             msg_id=f"{self.principal}:{message.id}",
             ack_id=message.id,
-            headers=_CE_HEADERS,
+            headers=headers,
             key=message.partitionkey,
         )
 
-    async def _enqueue(self, target: Target, message: ce.Envelope, options: EnqueueOptions) -> Ack:
+    async def _enqueue(
+        self, target: Target, message: ce.Envelope, body: tuple[Any, str | None], options: EnqueueOptions
+    ) -> Ack:
         if options.get("priority") not in {None, *target.layout.classes}:  # it may have been declared just now
             target = await self._targets.find(target.queue, self.bus, self.principal)
         prepare(message, target, options)
+        subject, wait_s = subject_of(message, target, self.workspace, self.principal), options.get("wait_s")
+        governed = self._connected.governed_tasks
+        if not (wait_s or governed or is_for_the_hub(options)):
+            return await self._send(target.stream, subject, message, *body)
+        packed = await self._checked(message, *body)  # once: a stream cannot be read again
 
         async def send() -> Ack:
             if is_for_the_hub(options):
-                return await self.queues.enqueue(target.queue, as_request(message, options))
-            if self._connected.governed_tasks:
-                return await self._submit(subjects.gate_task(self.workspace, self.principal, target.queue), message)
-            subject = subject_of(message, target, self.workspace, self.principal)
-            return await self._send(target.stream, subject, message)
+                return await enqueue_by_hub(self.api, target.queue, message, packed, options)
+            if governed:
+                return await self._govern(subjects.gate_task(self.workspace, self.principal, target.queue), packed)
+            return await self._store(target.stream, subject, message, packed[0], header_lines(packed[1]))
 
-        wait_s = options.get("wait_s")
         return await (patiently(send, wait_s) if wait_s else send())
 
-    async def _submit(self, target: str, message: ce.Envelope) -> Ack:
+    async def _submit(self, target: str, message: ce.Envelope, data: Any, content_type: str | None) -> Ack:
+        return await self._govern(target, await self._checked(message, data, content_type))
+
+    async def _govern(self, target: str, packed: tuple[bytes, dict[str, str]]) -> Ack:
         if self._governed is None:
             raise ClientClosedError
-        return await self._governed.send(target, ce.encode(message), {"Content-Type": ce.CONTENT_TYPE})
+        return await self._governed.send(target, *packed)
+
+    async def _checked(self, message: ce.Envelope, data: Any, content_type: str | None) -> tuple[bytes, dict[str, str]]:
+        """Return (payload, headers) of a message that fits its type."""
+        if content_type is None and not isinstance(data, payloads.RAW) and not hasattr(data, "__aiter__"):
+            message.datacontenttype, message.data = ce.JSON_DATA, msgspec.Raw(payloads.encode(data))
+            self.rules.check_sent(message)
+        return await self.pack(message, data, content_type)
 
     async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
         """Tell an unknown skill from an agent that is merely away."""

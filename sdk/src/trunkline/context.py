@@ -1,12 +1,13 @@
 """What a handler knows about the message in its hands."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from trunkline import claims
 from trunkline.protocol import envelope as ce
+from trunkline.protocol import modes
 from trunkline.protocol.frames import Ack, Progress
 from trunkline.protocol.trace import current_traceparent
 
@@ -35,9 +36,10 @@ class Context:
             and trace are carried over.
         attempt: number of this attempt, from 1. Always 1 for calls.
         message: the CloudEvent being handled.
+        replay_id: id of the replay that sent this event once more; None for the original.
     """
 
-    __slots__ = ("_deadline", "_key", "_raw", "_report", "attempt", "client", "message")
+    __slots__ = ("_deadline", "_headers", "_key", "_raw", "_report", "attempt", "client", "message", "replay_id")
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Context:
         *,
         attempt: int = 1,
         raw: bytes = b"",
+        headers: Mapping[str, str] | None = None,
         report: Report | None = None,
         deadline: float | None = None,
         key: Callable[[], claims.Key] | None = None,
@@ -53,7 +56,9 @@ class Context:
         self.client = client
         self.message = message
         self.attempt = attempt
+        self.replay_id: str | None = None
         self._raw = raw
+        self._headers = headers
         self._report = report
         self._deadline = deadline
         self._key = key
@@ -62,6 +67,11 @@ class Context:
     def id(self) -> str:
         """Id of the message: the key for doing its effects once."""
         return self.message.id
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this is the past played again, and not what happens now."""
+        return self.replay_id is not None
 
     @property
     def correlation_id(self) -> str:
@@ -76,7 +86,7 @@ class Context:
     @property
     def extensions(self) -> dict[str, Any]:
         """CloudEvents extension attributes that Trunkline itself does not use."""
-        return ce.extensions(self._raw) if self._raw else {}
+        return modes.extensions(self._raw, self._headers) if self._raw or self._headers else {}
 
     @property
     def remaining_s(self) -> float | None:

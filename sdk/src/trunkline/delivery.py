@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nats.aio.msg import Msg
 
@@ -91,6 +92,24 @@ def ack_numbers(reply: str) -> tuple[int, int]:
     tokens = reply.split(".")
     offset = 2 if len(tokens) >= _V2_TOKENS else 0
     return int(tokens[4 + offset]), int(tokens[5 + offset])
+
+
+class Place(NamedTuple):
+    """Where a delivered message lies in its stream, and how its consumer stands."""
+
+    stream_seq: int
+    consumer_seq: int
+    stored_ns: int
+    """When the broker stored it, nanoseconds since 1970."""
+    pending: int
+    """Messages that the consumer has still to deliver behind this one."""
+
+
+def place_of(reply: str) -> Place:
+    """Return where a message lies, out of its `$JS.ACK` reply subject, version 1 or 2."""
+    tokens = reply.split(".")
+    first = 7 if len(tokens) >= _V2_TOKENS else 5
+    return Place(*map(int, tokens[first : first + 4]))
 
 
 def consumer_seq(reply: str) -> int:

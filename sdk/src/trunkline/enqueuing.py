@@ -12,18 +12,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus
+from trunkline.http import HttpApi, segment
 from trunkline.later import Later, is_later, moment
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import queueing, subjects
+from trunkline.protocol.binary import quote
 from trunkline.protocol.errors import NotFoundError, QueueClassUnknownError, QueueFullError, UnavailableError
 from trunkline.protocol.expiry import expirytime
-from trunkline.protocol.frames import Ack
+from trunkline.protocol.frames import HEADER_DEDUPE_KEY, Ack
 from trunkline.protocol.queueing import NORMAL, Layout
-from trunkline.protocol.resources import EnqueueRequest
 from trunkline.rest import QueuesApi
 from trunkline.tasks import Tasks
 
@@ -166,22 +166,27 @@ def is_for_the_hub(options: EnqueueOptions) -> bool:
     return options.get("dedupe_key") is not None or is_later(options)
 
 
-def as_request(message: ce.Envelope, options: EnqueueOptions) -> EnqueueRequest:
-    """Return a prepared message as the hub takes it over HTTP."""
-    return EnqueueRequest(
-        data=msgspec.Raw(ce.data_bytes(message)),
-        type=message.type,
-        id=message.id,
-        key=message.partitionkey,
-        priority=message.priority,
-        dedupe_key=options.get("dedupe_key"),
-        expires_in_s=options.get("expires_in_s") if message.expirytime is None else None,
-        expires_at=message.expirytime,
-        correlation_id=message.correlationid,
-        causation_id=message.causationid,
-        delay_s=options.get("delay_s"),
-        deliver_at=moment(options),
-    )
+async def enqueue_by_hub(
+    api: HttpApi, queue: str, message: ce.Envelope, packed: tuple[bytes, dict[str, str]], options: EnqueueOptions
+) -> Ack:
+    """Have the hub put a prepared message into its queue, in whichever mode it is packed.
+
+    Raises:
+        RequestInvalidError: the time is none or more than a year ahead, or the queue remembers no keys.
+        QueueUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError, PermissionDeniedError,
+        BusUnavailableError, ScheduleFullError
+    """
+    payload, headers = packed
+    query = {
+        "delay_s": options.get("delay_s"),
+        "deliver_at": moment(options),
+        "expires_in_s": options.get("expires_in_s") if message.expirytime is None else None,
+    }
+    dedupe_key = options.get("dedupe_key")
+    if dedupe_key is not None:
+        headers = headers | {HEADER_DEDUPE_KEY: quote(dedupe_key)}
+    path = api.scoped(f"/queues/{segment(queue)}/messages")
+    return await api.request("POST", path, Ack, query=query, body=payload, headers=headers)
 
 
 async def patiently(send: Callable[[], Awaitable[Ack]], wait_s: float) -> Ack:

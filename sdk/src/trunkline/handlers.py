@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trunkline.context import Context
-from trunkline.payloads import Codec
+from trunkline.payloads import Codec, Nothing
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import HandlerInvalidError
 from trunkline.protocol.queueing import QueueOptions
@@ -27,7 +27,7 @@ class Handler:
         self._wants = _parameters(function, hints)
         payload = next((hints.get(name, Any) for name, is_context in self._wants if not is_context), None)
         self.takes_payload = payload is not None
-        self.codec = Codec(payload if payload is not None else Any)
+        self.codec = Codec(payload if payload is not None else Nothing)
         returns = hints.get("return", Any)
         self.returns = Codec(Any if returns is type(None) else returns)
         self._is_async = inspect.iscoroutinefunction(function)

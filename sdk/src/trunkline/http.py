@@ -1,5 +1,7 @@
 """The REST door of the SDK: JSON in, typed structs out, problems as exceptions."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -10,7 +12,10 @@ import msgspec
 from trunkline.protocol.errors import (
     HubUnreachableError,
     InternalError,
+    NotFoundError,
+    PermissionDeniedError,
     Problem,
+    TokenInvalidError,
     TrunklineError,
     UnavailableError,
     from_problem,
@@ -18,8 +23,13 @@ from trunkline.protocol.errors import (
 from trunkline.protocol.trace import next_traceparent
 
 T = TypeVar("T")
+_WITHOUT_BODY: dict[int, type[TrunklineError]] = {
+    error.status: error for error in (TokenInvalidError, PermissionDeniedError, NotFoundError, UnavailableError)
+}
 _TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5.0
+_SILENCE_S = 60.0
+"""A stream may last as long as it likes, but not fall silent for so long."""
 
 
 class HttpApi:
@@ -60,7 +70,7 @@ class HttpApi:
         query: dict[str, Any] | None = None,
         body: Any = None,
         timeout_s: float = _TIMEOUT_S,
-        media_type: str = "application/json",
+        headers: dict[str, str] | None = None,
     ) -> T:
         """Send one request and decode the answer.
 
@@ -68,24 +78,41 @@ class HttpApi:
             TrunklineError: the class that the hub's problem code names.
             HubUnreachableError: nothing answers, or not in `timeout_s`.
         """
-        raw = None if body is None else msgspec.json.encode(body)
+        raw = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        sent = headers or {"Content-Type": "application/json"}
+        answer = self._answer(method, path, timeout_s=timeout_s, headers=sent, params=_query(query or {}), data=raw)
+        async with answer as response:
+            return _decode(await response.read(), kind)
+
+    async def upload(self, path: str, kind: type[T], chunks: AsyncIterator[bytes], headers: dict[str, str]) -> T:
+        """POST a stream to `path` below the workspace; an error of the stream itself is raised as it is."""
+        source = _Source(chunks)
         try:
-            async with self._open().request(
-                method,
-                self.url + path,
-                params=_query(query or {}),
-                data=raw,
-                headers={"Content-Type": media_type, "traceparent": next_traceparent()},
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
-            ) as response:
-                payload = await response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise HubUnreachableError(f"No hub answers at {self.url}: {error}") from None
-        except TimeoutError:
-            raise HubUnreachableError(f"The hub at {self.url} did not answer within {timeout_s:g} s") from None
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _problem(response.status, payload)
-        return _decode(payload, kind)
+            async with self._answer("POST", self.scoped(path), data=source.read(), headers=headers) as response:
+                return _decode(await response.read(), kind)
+        except HubUnreachableError:
+            if source.error is not None:
+                raise source.error from None
+            raise
+
+    @asynccontextmanager
+    async def open(
+        self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for the full `path` and hand over the answer before its body is read."""
+        async with self._answer(method, path, headers=headers or {}) as response:
+            yield response
+
+    async def stream(self, path: str, query: list[tuple[str, str]] | None = None) -> AsyncGenerator[bytes, None]:
+        """GET `path` below the workspace and yield the body as it comes, however long that takes.
+
+        Raises:
+            TrunklineError: the class that the hub's problem code names.
+            HubUnreachableError: nothing answers, or the body broke off.
+        """
+        async with self._answer("GET", self.scoped(path), headers={}, params=query or []) as response:
+            async for piece in response.content.iter_any():
+                yield piece
 
     async def close(self) -> None:
         """Close the connections."""
@@ -93,10 +120,49 @@ class HttpApi:
             await self._session.close()
             self._session = None
 
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, *, timeout_s: float | None = None, headers: dict[str, str], **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and hand over its answer, once it is known to be no problem; without a limit, it is a stream."""
+        limit = aiohttp.ClientTimeout(
+            total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S, sock_read=_SILENCE_S if timeout_s is None else None
+        )
+        sent = headers | {"traceparent": next_traceparent()}
+        try:
+            async with self._open().request(
+                method, self.url + path, headers=sent, timeout=limit, **options
+            ) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise _problem(response.status, await response.read())
+                yield response
+        except (aiohttp.ClientError, OSError) as error:
+            raise HubUnreachableError(f"No hub answers at {self.url}: {error}") from None
+        except TimeoutError:
+            raise HubUnreachableError(
+                f"The hub at {self.url} did not answer within {timeout_s or _SILENCE_S:g} s"
+            ) from None
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"})
         return self._session
+
+
+class _Source:
+    """A stream on its way out, and what broke it."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self.error: Exception | None = None
+        self._chunks = chunks
+
+    async def read(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._chunks:
+                yield chunk
+        except Exception as error:  # noqa: BLE001 -- the user's own iterator; told after the request has failed for it
+            self.error = error
+            raise
 
 
 def segment(name: str) -> str:
@@ -122,6 +188,8 @@ def _decode(payload: bytes, kind: type[T]) -> T:
 
 
 def _problem(status: int, payload: bytes) -> TrunklineError:
+    if not payload and status in _WITHOUT_BODY:  # the answer to a HEAD
+        return _WITHOUT_BODY[status]()
     try:
         return from_problem(msgspec.json.decode(payload, type=Problem))
     except msgspec.DecodeError:

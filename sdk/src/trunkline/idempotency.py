@@ -29,7 +29,7 @@ from trunkline.claims import TABLE, HandledBeforeError, Key
 from trunkline.context import Context
 from trunkline.delivery import Delivery
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import HandlerInvalidError, MessageError
 
 _log = logging.getLogger("trunkline.once")
@@ -260,7 +260,7 @@ def was_handled(once: Once | None, place: Place, delivery: Delivery) -> bool:
     if once is None:
         return False
     try:
-        return once.was_handled(key_of(place, delivery, ce.decode(delivery.payload)))
+        return once.was_handled(key_of(place, delivery, modes.read(delivery.payload, delivery.headers)))
     except MessageError:
         return False
 

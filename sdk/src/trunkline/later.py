@@ -3,10 +3,7 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-import msgspec
-
 from trunkline.http import HttpApi
-from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack
 
 
@@ -24,16 +21,15 @@ def is_later(later: Later) -> bool:
     return later.get("delay_s") is not None or later.get("at") is not None
 
 
-async def publish_later(api: HttpApi, message: ce.Envelope, later: Later) -> Ack:
+async def publish_later(api: HttpApi, payload: bytes, headers: dict[str, str], later: Later) -> Ack:
     """Have an event enter the log when its time comes.
 
     Raises:
         RequestInvalidError: the time is none, or more than a year ahead.
         EnvelopeInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError, ScheduleFullError
     """
-    body = msgspec.Raw(ce.encode(message))
     query = {"delay_s": later.get("delay_s"), "deliver_at": moment(later)}
-    return await api.request("POST", api.scoped("/events"), Ack, query=query, body=body, media_type=ce.CONTENT_TYPE)
+    return await api.request("POST", api.scoped("/events"), Ack, query=query, body=payload, headers=headers)
 
 
 def moment(later: Later) -> str | None:

@@ -1,20 +1,26 @@
-"""Typed payloads: Pydantic models, msgspec structs, dataclasses, TypedDicts, builtins.
+"""Typed payloads: Pydantic models, msgspec structs, dataclasses, TypedDicts, builtins, in JSON, MessagePack or text.
 
 A `Codec` is made once per handler; decoding then costs one call. Pydantic is
 recognised without being imported, so it stays optional.
 """
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
 
+from trunkline.blobs import Blob
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import media
 from trunkline.protocol.errors import FieldError, HandlerInvalidError, PayloadInvalidError, pointer
+from trunkline.protocol.validation import field_error
 
-_PATH = re.compile(r"^(.*) - at `(.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+RAW = (bytes, bytearray, memoryview)
+
+
+class Nothing:
+    """The payload type of a handler that takes none."""
 
 
 def is_pydantic(kind: Any) -> bool:
@@ -25,10 +31,11 @@ def is_pydantic(kind: Any) -> bool:
 def _encode_unknown(value: Any) -> Any:
     if is_pydantic(type(value)):
         return value.model_dump(mode="json")
-    raise NotImplementedError(f"Objects of type {type(value).__name__} cannot be sent as JSON")
+    raise NotImplementedError(f"Objects of type {type(value).__name__} cannot be sent")
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_unknown)
+_packer = msgspec.msgpack.Encoder(enc_hook=_encode_unknown)
 
 
 def encode(value: Any) -> bytes:
@@ -45,15 +52,73 @@ def encode(value: Any) -> bytes:
         raise PayloadInvalidError(f"The payload cannot be encoded as JSON: {error}") from None
 
 
+def encode_as(value: Any, content_type: str) -> bytes:
+    """Return `value` in the format of a media type; bytes are taken as being in it already.
+
+    Raises:
+        PayloadInvalidError: the value has no such form, or the media type is none.
+    """
+    if not media.is_media_type(content_type):
+        raise PayloadInvalidError(f"{content_type!r} is not a media type such as {media.JSON}")
+    form = media.format_of(content_type)
+    if isinstance(value, RAW):
+        return _ready(bytes(value), form)
+    if form == "json":
+        return encode(value)
+    try:
+        if form == "msgpack":
+            return _pack(value)
+        if form == "text" and isinstance(value, str):
+            return value.encode(media.charset(content_type))
+    except (TypeError, ValueError, LookupError, NotImplementedError) as error:
+        raise PayloadInvalidError(f"The payload cannot be encoded as {content_type}: {error}") from None
+    wanted = "text" if form == "text" else "bytes"
+    raise PayloadInvalidError(f"A payload of {content_type} is given as {wanted}, not as {type(value).__name__}")
+
+
+def _pack(value: Any) -> bytes:
+    if not is_pydantic(type(value)):
+        return _packer.encode(value)
+    try:
+        return _packer.encode(value.model_dump())  # keeps bytes and times, which JSON has not
+    except NotImplementedError:
+        return _packer.encode(value.model_dump(mode="json"))
+
+
+def reply_type(output: Any, asked_in: str | None) -> str | None:
+    """Return the format of an answer: the question's where the output has a form in it, else its own."""
+    form = "json" if asked_in is None else media.format_of(asked_in)
+    fits = {
+        "json": False, "msgpack": not isinstance(output, (*RAW, Blob)), "text": isinstance(output, str),
+        "bytes": isinstance(output, RAW),
+    }  # fmt: skip
+    return asked_in if fits[form] else None
+
+
 class Codec:
-    """Decodes JSON into one type, and describes that type as JSON Schema 2020-12."""
+    """Decodes payloads into one type, and describes that type as JSON Schema 2020-12."""
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
         self._decode: Callable[[bytes], Any] = self._choose(kind)
+        self._absent = b"" if kind is bytes or kind is Blob else b"null"
+
+    def read(self, message: ce.Envelope) -> Any:
+        """Return the payload that a message carries, as its `datacontenttype` says.
+
+        Raises:
+            PayloadInvalidError: it is not of this type, or in a format that cannot become it.
+        """
+        content_type = message.datacontenttype
+        if message.data_base64 is None and (content_type == ce.JSON_DATA or content_type is None):
+            return self.decode(bytes(message.data) or self._absent)
+        raw = ce.data_bytes(message)
+        if not raw and message.data_base64 is None:
+            return self.decode(self._absent)
+        return self.decode_as(raw, content_type or media.OCTETS)
 
     def decode(self, raw: bytes) -> Any:
-        """Parse and validate `raw`.
+        """Parse and validate JSON.
 
         Raises:
             PayloadInvalidError: with a JSON pointer for each wrong value.
@@ -61,15 +126,42 @@ class Codec:
         try:
             return self._decode(raw)
         except msgspec.ValidationError as error:
-            raise PayloadInvalidError(errors=[_field_error(str(error))]) from None
+            raise PayloadInvalidError(errors=[field_error(str(error))]) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PayloadInvalidError(f"The payload is not valid JSON: {error}") from None
         except ValueError as error:
             raise _from_pydantic(error) from None
 
+    def decode_as(self, raw: bytes, content_type: str) -> Any:
+        """Parse and validate bytes of any media type.
+
+        Raises:
+            PayloadInvalidError
+        """
+        form = media.format_of(content_type)
+        if self.kind is Blob:
+            return Blob.from_bytes(raw, content_type=content_type)
+        if form == "json" or self.kind is bytes or self.kind is Nothing:
+            return self.decode(raw)
+        try:
+            if form == "msgpack":
+                return self._convert(msgspec.msgpack.decode(raw)) if is_pydantic(self.kind) else self._unpack(raw)
+            if form == "text":
+                return self._convert(raw.decode(media.charset(content_type)))
+        except msgspec.ValidationError as error:
+            raise PayloadInvalidError(errors=[field_error(str(error))]) from None
+        except (msgspec.DecodeError, LookupError, UnicodeDecodeError) as error:
+            raise PayloadInvalidError(f"The payload is not valid {content_type}: {error}") from None
+        except ValueError as error:
+            raise _from_pydantic(error) from None
+        if self.kind is Any:
+            return raw
+        known = f"a payload of {content_type} can only be taken as `bytes` or `tl.Blob`"
+        raise PayloadInvalidError(f"The handler takes {_name(self.kind)}; {known}")
+
     def schema(self) -> dict[str, Any] | None:
         """Return the JSON Schema of the type, or None where anything goes."""
-        if self.kind is Any or self.kind is bytes:
+        if self.kind in (Any, bytes, Blob, Nothing):  # noqa: PLR6201 -- a kind need not be hashable
             return None
         if is_pydantic(self.kind):
             return cast("dict[str, Any]", self.kind.model_json_schema())
@@ -84,12 +176,22 @@ class Codec:
     def _choose(self, kind: Any) -> Callable[[bytes], Any]:
         if kind is bytes:
             return bytes
+        if kind is Nothing:
+            return _ignore
+        if kind is Blob:
+            return _json_blob
         if is_pydantic(kind):
             return cast("Callable[[bytes], Any]", kind.model_validate_json)
         try:
             return (_shared_decoder if isinstance(kind, type) else msgspec.json.Decoder)(kind).decode
         except TypeError as error:
             raise HandlerInvalidError(f"{kind!r} cannot be decoded from JSON: {error}") from None
+
+    def _unpack(self, raw: bytes) -> Any:
+        return (_shared_unpacker if isinstance(self.kind, type) else msgspec.msgpack.Decoder)(self.kind).decode(raw)
+
+    def _convert(self, value: Any) -> Any:
+        return self.kind.model_validate(value) if is_pydantic(self.kind) else msgspec.convert(value, self.kind)
 
 
 @lru_cache(maxsize=256)
@@ -98,12 +200,31 @@ def _shared_decoder(kind: type) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def _field_error(text: str) -> FieldError:
-    match = _PATH.match(text)
-    if match is None:
-        return FieldError("", text)
-    steps = [name or index for name, index in _STEP.findall(match[2].removeprefix("$"))]
-    return FieldError(pointer(steps), match[1])
+@lru_cache(maxsize=256)
+def _shared_unpacker(kind: type) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(kind)
+
+
+def _ready(raw: bytes, form: media.Format) -> bytes:
+    """Return bytes that are said to be in a format already; JSON is looked through, for others would trip over it."""
+    if form == "json":
+        try:
+            msgspec.json.decode(raw, type=msgspec.Raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise PayloadInvalidError(f"The bytes given as JSON are none: {error}") from None
+    return raw
+
+
+def _ignore(_raw: bytes) -> None:
+    return None
+
+
+def _json_blob(raw: bytes) -> Blob:
+    return Blob.from_bytes(raw, content_type=media.JSON)
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))
 
 
 def _from_pydantic(error: ValueError) -> PayloadInvalidError:

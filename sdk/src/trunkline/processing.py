@@ -22,13 +22,14 @@ from trunkline.context import Context, enter
 from trunkline.deferral import put_off
 from trunkline.delivery import Delivery
 from trunkline.idempotency import Once, Place, Store, key_of, was_handled
+from trunkline.packing import PATIENCE_S
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol import receipts as told
+from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import MessageError, MessageExpiredError, TrunklineError
 from trunkline.protocol.expiry import refuse_expired
-from trunkline.protocol.rules import most_attempts
 from trunkline.receipts import Book
 from trunkline.retry import (
     DROPPED,
@@ -52,7 +53,7 @@ _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
 _OUTCOMES = {None: told.FAILED, DROPPED: told.DROPPED, REASON_EXPIRED: told.EXPIRED}
 """What a receipt calls a failed attempt, by why the message dies; any other death is one."""
-_KEPT_HEADERS = frozenset({"Content-Type", "traceparent", frames.HEADER_REDRIVE_OF})
+_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY})
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 
@@ -92,6 +93,7 @@ class Processor:
         self._codec = codec
         self._once = Once(store, run) if store is not None else None
         self._run = self._once or run
+        self._handler = getattr(run, "name", "")
         self._place = Place(client.workspace, frame.lane, frame.name)
         self._identity = identity
         self.refit(frame)
@@ -109,15 +111,23 @@ class Processor:
             await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
-            message = ce.decode(delivery.payload)
-            if self._frame.lane == "group":
-                self._client.rules.check_received(message)
-            elif message.expirytime is not None:
-                self._refuse_expired(delivery, message.expirytime)
-            payload = self._codec.decode(ce.data_bytes(message))
+            message = modes.read(delivery.payload, delivery.headers)
+            self._check(delivery, message)
+            if message.dataref is None:
+                payload = self._codec.read(message)
+            else:
+                payload = await self._client.payload(message, self._codec, patience_s=PATIENCE_S)
             enter(message)
             key = partial(key_of, self._place, delivery, message)
-            context = Context(self._client, message, attempt=delivery.attempt, raw=delivery.payload, key=key)
+            context = Context(
+                self._client,
+                message,
+                attempt=delivery.attempt,
+                raw=delivery.payload,
+                headers=delivery.headers,
+                key=key,
+            )
+            context.replay_id = delivery.headers.get(frames.HEADER_REPLAY)
             await self._run(payload, context)
         except HandledBeforeError:
             delivery.ack()
@@ -132,6 +142,13 @@ class Processor:
             delivery.ack()
             if self._book is not None:
                 self._book.settled(delivery, message, started, told.HANDLED, attempt=delivery.deliveries)
+
+    def _check(self, delivery: Delivery, message: ce.Envelope) -> None:
+        """Refuse an event that does not fit its type, and work that came too late."""
+        if self._frame.lane == "group":
+            self._client.rules.check_received(message)
+        elif message.expirytime is not None:
+            self._refuse_expired(delivery, message.expirytime)
 
     def _refuse_expired(self, delivery: Delivery, expirytime: str) -> None:
         """Refuse what came too late; unless it was done in time, and only its acknowledgement was lost."""
@@ -184,6 +201,7 @@ class Processor:
             error=failure.error,
             final=reason is not None,
             outcome=outcome,
+            handler=self._handler,
         )
 
     async def _record(self, delivery: Delivery, attempt: frames.Attempt) -> None:
@@ -203,7 +221,9 @@ class Processor:
             subjects.dead(client.workspace, client.principal, frame.lane, frame.name),
             delivery.payload,
             msg_id=f"{frame.stream}:{frame.consumer}:{delivery.stream_seq}",
-            headers=header_lines(dead_headers(delivery, reason, error.message)),
+            headers=header_lines(
+                dead_headers(delivery, reason, error.message) | {frames.HEADER_AGENT: self._identity.agent}
+            ),
         )
         delivery.term(reason)
 
@@ -211,13 +231,14 @@ class Processor:
 def dead_headers(delivery: Delivery, reason: str, error: str) -> dict[str, str]:
     """Return the headers of a dead letter: where it came from and why it died."""
     kept = {name: value for name, value in delivery.headers.items() if name in _KEPT_HEADERS}
-    return kept | {
+    return {
+        **kept, **modes.kept(delivery.headers),
         frames.HEADER_SUBJECT: delivery.subject,
         frames.HEADER_STREAM_SEQ: str(delivery.origin_seq),
         frames.HEADER_DELIVERIES: str(delivery.attempt),
         frames.HEADER_REASON: reason,
         frames.HEADER_ERROR: error[:_ERROR_CHARS],
-    }
+    }  # fmt: skip
 
 
 def describe(error: BaseException) -> frames.AttemptError:
@@ -262,6 +283,6 @@ def _lost(delivery: Delivery) -> _Failure:
 
 def _message_id(delivery: Delivery) -> str:
     try:
-        return ce.decode(delivery.payload).id
+        return modes.read(delivery.payload, delivery.headers).id
     except MessageError:
         return delivery.headers.get(frames.HEADER_MSG_ID, f"seq-{delivery.stream_seq}")

@@ -162,6 +162,8 @@ class Reader:
         if deliveries == 1 or self._box is None or not self._suspect(delivery, self._box):
             self._buffer.append(delivery)
         self._work.set()
+        if self._pulls.asked and self._mean_s > PREFETCH_S and len(self._held) >= self._concurrency:
+            self._ask()  # that is, take back what is still asked for: it belongs to those who are free
 
     def _suspect(self, delivery: Delivery, box: BlackBox) -> bool:
         """Whether the message had been begun by a process that died; then it waits until all else is done."""

@@ -9,6 +9,7 @@ what retry and dead-lettering rely on.
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from zlib import crc32
 
@@ -18,7 +19,7 @@ from nats.aio.msg import Msg
 from trunkline.client import Client
 from trunkline.delivery import Delivery, stored_us
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import MessageError, PermissionDeniedError, TrunklineError
 from trunkline.protocol.receipts import HANDLED, Receipt, ReceiptBatch
 from trunkline.protocol.trace import trace_id
@@ -34,7 +35,6 @@ _KEPT = 10_000
 """Receipts that wait for a broker that is away; beyond them they are only counted."""
 _PER_TURN = round(RATE * EVERY_S)
 _SHARES = 2**32
-_HEADER_REPLAY = "Tl-Replay"
 
 
 class Receipts:
@@ -130,7 +130,7 @@ class Book:
         if len(self._noted) >= _KEPT:
             self._skipped += 1
             return
-        message = message or _decoded(delivery.payload)
+        message = message or _decoded(delivery.payload, delivery.headers)
         receipt = _receipt(message, began, outcome, delivery.payload)
         receipt.seq, receipt.attempt, receipt.stored_us = delivery.stream_seq, attempt, stored_us(delivery.reply)
         if message is None:
@@ -138,7 +138,7 @@ class Book:
         if not self._is_group:
             _describe(receipt, message, delivery.subject)
         receipt.redrive_of = delivery.headers.get(frames.HEADER_REDRIVE_OF)
-        receipt.replay = delivery.headers.get(_HEADER_REPLAY)
+        receipt.replay = delivery.headers.get(frames.HEADER_REPLAY)
         self._noted.append(receipt)
 
     def called(self, msg: Msg, began: float, outcome: str) -> None:
@@ -146,7 +146,7 @@ class Book:
         if self._room <= 0 or len(self._noted) >= _KEPT:
             self._skipped += 1
             return
-        message = _decoded(msg.data)
+        message = _decoded(msg.data, msg.headers)
         if message is None or not self._is_chosen(message):
             self._skipped += 1
             return
@@ -197,9 +197,9 @@ def _describe(receipt: Receipt, message: ce.Envelope | None, subject: str) -> No
         receipt.source, receipt.subject, receipt.sent_at = message.source, message.subject, message.time
 
 
-def _decoded(payload: bytes) -> ce.Envelope | None:
+def _decoded(payload: bytes, headers: Mapping[str, str] | None) -> ce.Envelope | None:
     try:
-        return ce.decode(payload)
+        return modes.read(payload, headers)
     except MessageError:
         return None
 

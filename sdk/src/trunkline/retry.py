@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from trunkline.protocol.error_rules import find
 from trunkline.protocol.errors import MessageError, MessageExpiredError
 from trunkline.protocol.frames import ErrorRule, RetryPolicy
-from trunkline.protocol.rules import find
 
 REASON_EXHAUSTED = "attempts_exhausted"
 REASON_REJECTED = "rejected"

@@ -11,11 +11,11 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus
 from trunkline.http import HttpApi
+from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.dataschema import urn, version_named
@@ -33,6 +33,7 @@ _FIRST_LOAD_S = 2.0
 _SHOWN_PROBLEMS = 20
 _DETAIL_CHARS = 300
 _BACKTRACKS = 100_000
+_ANY = Codec(Any)
 
 
 class TypeCheck:
@@ -50,11 +51,14 @@ class TypeCheck:
         Raises:
             PayloadInvalidError: with a JSON pointer into the event for each wrong value.
         """
-        raw = ce.data_bytes(message)
-        if not raw and getattr(message, "dataref", None) is not None:
+        if message.dataref is not None and not bytes(message.data) and message.data_base64 is None:
             return None
         candidates = self._candidates(message.dataschema, sending=sending)
-        number, problems = self.judge(_value(raw), candidates)
+        value = _ANY.read(message)
+        if isinstance(value, bytes):
+            detail = f"is {message.datacontenttype}, which no schema can describe; send JSON or MessagePack"
+            raise PayloadInvalidError(f"{self.rule.name!r} has a schema", errors=[FieldError("/data", detail)])
+        number, problems = self.judge(value, candidates)
         if problems:
             raise PayloadInvalidError(
                 f"The payload does not fit version {number} of {self.rule.name!r}",
@@ -169,12 +173,3 @@ class Rules:
 
     async def _on_changed(self, _msg: Msg) -> None:
         self._wake.set()
-
-
-def _value(raw: bytes) -> Any:
-    if not raw:
-        return None
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise PayloadInvalidError(errors=[FieldError("/data", "must be JSON, as its event type demands")]) from None

@@ -15,8 +15,8 @@ from trunkline.context import Context, enter
 from trunkline.handlers import SkillSpec
 from trunkline.processing import Identity, is_cancelled, words_of
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import CallFailedError, CallTimeoutError, MessageTooLargeError, TrunklineError
+from trunkline.protocol import frames, modes, subjects
+from trunkline.protocol.errors import CallFailedError, CallTimeoutError, TrunklineError
 from trunkline.protocol.receipts import FAILED, HANDLED
 from trunkline.receipts import Book
 from trunkline.tasks import Tasks
@@ -24,11 +24,10 @@ from trunkline.wire import header_lines, message
 
 _log = logging.getLogger("trunkline.agent")
 
-_RESULT = header_lines({"Content-Type": ce.CONTENT_TYPE, frames.HEADER_KIND: frames.KIND_RESULT})
+_RESULT = {frames.HEADER_KIND: frames.KIND_RESULT}
 _ERROR = header_lines({"Content-Type": "application/problem+json", frames.HEADER_KIND: frames.KIND_ERROR})
 _PROGRESS = header_lines({"Content-Type": "application/json", frames.HEADER_KIND: frames.KIND_PROGRESS})
 _DEFAULT_TIMEOUT_S = 300.0
-_HEADER_RESERVE = 512
 
 
 class SkillServer:
@@ -81,10 +80,8 @@ class SkillServer:
         began, outcome = time.perf_counter(), HANDLED
         try:
             async with self._slots:
-                raw = await self._run(msg)
-            if len(raw) + _HEADER_RESERVE > self._client.bus.max_payload:
-                raise MessageTooLargeError(f"The answer has {len(raw):,} bytes")  # the broker would end the connection
-            lines = message(msg.reply, raw, headers=_RESULT)
+                raw, headers = await self._run(msg)
+            lines = message(msg.reply, raw, headers=header_lines(headers | _RESULT))
             self.handled += 1
         except TrunklineError as error:
             lines = message(msg.reply, msgspec.json.encode(error.to_problem()), headers=_ERROR)
@@ -96,26 +93,27 @@ class SkillServer:
         if self._book is not None:
             self._book.called(msg, began, outcome)
 
-    async def _run(self, msg: Msg) -> bytes:
-        request = ce.decode(msg.data)
+    async def _run(self, msg: Msg) -> tuple[bytes, dict[str, str]]:
+        """Run the handler and return its answer as it goes to the bus, in the format of the question if it can."""
+        request = modes.read(msg.data, msg.headers)
         handler = self._spec.handler
-        payload = handler.codec.decode(ce.data_bytes(request)) if handler.takes_payload else None
+        payload = await self._client.payload(request, handler.codec)
         enter(request)
         timeout_s = _timeout(msg)
         context = Context(
-            self._client, request, raw=msg.data, report=self._reporter(msg.reply),
+            self._client, request, raw=msg.data, headers=msg.headers, report=self._reporter(msg.reply),
             deadline=asyncio.get_running_loop().time() + timeout_s,
         )  # fmt: skip
         output = await self._guarded(handler(payload, context), timeout_s)
         answer = ce.new_envelope(
             type=f"reply.{self._spec.name}",
             source=f"/{self._client.workspace}/agents/{self._identity.agent}",
-            data=payloads.encode(output),
+            data=None,
             correlationid=request.correlationid or request.id,
             causationid=request.id,
             traceparent=request.traceparent,
         )
-        return ce.encode(answer)
+        return await self._client.pack(answer, output, payloads.reply_type(output, request.datacontenttype))
 
     async def _guarded(self, work: Awaitable[object], timeout_s: float) -> object:
         """Await the handler; nobody waits longer than the caller, and every error becomes a problem."""

@@ -11,7 +11,7 @@ from trunkline.connection import Bus, Listener
 from trunkline.delivery import ack_numbers, answer_heartbeat
 from trunkline.http import HttpApi
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import TrunklineError, UnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.tasks import Tasks
@@ -25,7 +25,7 @@ class ReceivedEvent:
     Attributes:
         seq: its place in the log.
         sender: the principal that the broker vouches for.
-        message: the CloudEvent; `message.data` holds the payload as JSON bytes.
+        message: the CloudEvent; `await client.payload(event.message, Order)` gives its payload.
     """
 
     __slots__ = ("message", "sender", "seq")
@@ -109,5 +109,5 @@ class EventStream:
             return
         self._after_seq = seq
         with contextlib.suppress(TrunklineError):
-            event = ReceivedEvent(seq, subjects.sender_of(msg.subject), ce.decode(msg.data))
+            event = ReceivedEvent(seq, subjects.sender_of(msg.subject), modes.read(msg.data, msg.headers))
             self._queue.put_nowait(event)

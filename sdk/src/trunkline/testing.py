@@ -5,7 +5,7 @@
         await hub.enqueue("invoices", {"id": 7})
         assert hub.dead_letters[0].reason == "attempts_exhausted"
 
-Payloads make the whole way through JSON, schemas are enforced, failed messages
+Payloads make the whole way through their format, schemas are enforced, failed messages
 are tried again by their policy (without waiting), and what is hopeless lands in
 `dead_letters` (what a rule drops in `dropped`), as it would in a hub; a queue
 knows the classes that `@agent.task` declares. Messages for nobody here are kept in
@@ -21,14 +21,19 @@ import msgspec
 
 from trunkline import payloads
 from trunkline.agent import Agent
+from trunkline.blobs import blob_of
 from trunkline.claims import HandledBeforeError, Key
 from trunkline.context import Context, enter, link
 from trunkline.handlers import ReaderSpec, SkillSpec
 from trunkline.idempotency import MemoryStore, Once
+from trunkline.packing import type_of
 from trunkline.processing import describe
+from trunkline.protocol import binary, media
 from trunkline.protocol import envelope as ce
+from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import (
     CallFailedError,
+    PayloadGoneError,
     QueueClassUnknownError,
     QueueUnknownError,
     SkillUnknownError,
@@ -37,7 +42,6 @@ from trunkline.protocol.errors import (
 from trunkline.protocol.expiry import expirytime, refuse_expired
 from trunkline.protocol.frames import Ack, AttemptError, Progress, RetryPolicy
 from trunkline.protocol.queueing import NORMAL, QueueOptions
-from trunkline.protocol.rules import most_attempts
 from trunkline.protocol.trace import next_traceparent
 from trunkline.retry import DROPPED, REASON_EXHAUSTED, decide
 
@@ -79,6 +83,8 @@ class TestHub:
         """What a rule of a retry policy dropped."""
         self.progress: list[Progress] = []
         """Every progress report of every call, in order."""
+        self.blobs: dict[str, bytes] = {}
+        """Every payload sent as a `Blob`, by its reference."""
         self._agents = agents
         self._ids: set[str] = set()
         self._by_key: dict[tuple[str, str], Ack] = {}
@@ -95,7 +101,7 @@ class TestHub:
 
     async def publish(self, event_type: str, data: Any = None, **options: Any) -> Ack:
         """Publish an event and run every handler that follows its type, one after the other."""
-        message = _message(event_type, data, options)
+        message = await self._message(event_type, data, options)
         duplicate = self._is_duplicate(message)
         if not duplicate:
             self.events.append(message)
@@ -117,7 +123,7 @@ class TestHub:
         key = (queue, options.get("dedupe_key") or "")
         if key[1] and key in self._by_key:
             return msgspec.structs.replace(self._by_key[key], duplicate=True)
-        message = _message(options.pop("type", None) or f"task.{queue}", data, options)
+        message = await self._message(options.pop("type", None) or f"task.{queue}", data, options)
         _address(message, specs[0].options or QueueOptions(), options)
         duplicate = self._is_duplicate(message)
         waiting = self.tasks.setdefault(queue, [])
@@ -136,8 +142,8 @@ class TestHub:
             SkillUnknownError, PayloadInvalidError, CallFailedError
         """
         spec = self._skill(skill, options.get("agent"))
-        request = _message(f"call.{skill}", input, {})
-        payload = spec.handler.codec.decode(ce.data_bytes(request)) if spec.handler.takes_payload else None
+        request = await self._message(f"call.{skill}", input, {"content_type": options.get("content_type")})
+        payload = await self.payload(request, spec.handler.codec)
         enter(request)
         context = Context(self, request, report=self._reporter(options.get("on_progress")))
         try:
@@ -146,7 +152,23 @@ class TestHub:
             raise
         except Exception as error:
             raise CallFailedError(f"{type(error).__name__}: {error}") from error
-        return payloads.Codec(options.get("result_type", Any)).decode(payloads.encode(output))
+        kind = payloads.reply_type(output, request.datacontenttype)
+        answer = await self._message(f"reply.{skill}", output, {"content_type": kind})
+        return await self.payload(answer, payloads.Codec(options.get("result_type", Any)))
+
+    async def payload(self, message: ce.Envelope, kind: Any = Any) -> Any:
+        """Return a message's payload as `kind`; see `Client.payload`.
+
+        Raises:
+            PayloadInvalidError, PayloadGoneError
+        """
+        codec = kind if isinstance(kind, payloads.Codec) else payloads.Codec(kind)
+        if message.dataref is None or codec.kind is payloads.Nothing:
+            return codec.read(message)
+        found = self.blobs.get(message.dataref)
+        if found is None:
+            raise PayloadGoneError(f"There is no blob {message.dataref!r} in this TestHub")
+        return codec.decode_as(found, message.datacontenttype or media.OCTETS)
 
     async def redeliver(self, message_id: str) -> None:
         """Deliver a message again to whoever it went to, as a broker does that missed the acknowledgement."""
@@ -173,7 +195,7 @@ class TestHub:
         try:
             if message.expirytime is not None and spec.lane == "queue":
                 refuse_expired(message.expirytime)
-            payload = spec.handler.codec.decode(ce.data_bytes(message))
+            payload = await self.payload(message, spec.handler.codec)
             enter(message)
             key = Key(reader=f"test/{spec.lane}/{spec.name}", sender=_PRINCIPAL, message_id=message.id, run="")
             run = Once(self._store, spec.handler) if spec.once else spec.handler
@@ -185,6 +207,27 @@ class TestHub:
             attempts.reason = decide(spec.retry or RetryPolicy(), error, number).reason
             return False
         return True
+
+    async def _message(self, event_type: str, data: Any, options: dict[str, Any]) -> ce.Envelope:
+        content_type = options.get("content_type")
+        message = ce.new_envelope(
+            type=event_type,
+            source=f"/test/{_PRINCIPAL}",
+            data=None,
+            id=options.get("id"),
+            subject=options.get("subject"),
+            partitionkey=options.get("key"),
+            traceparent=next_traceparent(),
+        )
+        blob = blob_of(data, content_type)
+        if blob is not None:
+            message.dataref = f"/test/blobs/{len(self.blobs) + 1}"
+            message.datacontenttype = blob.content_type
+            self.blobs[message.dataref] = await blob.read()
+        else:
+            kind = content_type or type_of(data)
+            binary.carry(message, kind, payloads.encode_as(data, kind))
+        return link(message, options.get("correlation_id"))
 
     def _readers(self, lane: str) -> list[ReaderSpec]:
         return [spec for agent in self._agents for spec in agent.readers if spec.lane == lane]
@@ -207,19 +250,6 @@ class TestHub:
                 on_progress(progress)
 
         return report
-
-
-def _message(event_type: str, data: Any, options: dict[str, Any]) -> ce.Envelope:
-    message = ce.new_envelope(
-        type=event_type,
-        source=f"/test/{_PRINCIPAL}",
-        data=payloads.encode(data),
-        id=options.get("id"),
-        subject=options.get("subject"),
-        partitionkey=options.get("key"),
-        traceparent=next_traceparent(),
-    )
-    return link(message, options.get("correlation_id"))
 
 
 def _address(message: ce.Envelope, declared: QueueOptions, options: dict[str, Any]) -> None:

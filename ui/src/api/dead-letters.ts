@@ -62,6 +62,7 @@ export function useRedrive(id: string) {
       unwrap(
         client.POST("/api/v1/w/{workspace}/dead-letters/{letter_id}/redrive", {
           params: { path: { workspace, letter_id: id } },
+          body: {},
         }),
       ),
     onSettled: async () => {

@@ -120,6 +120,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/agents/{name}/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readers
+         * @description Show the queues that one's own agent takes work from, as they are set now.
+         */
+        get: operations["agents.readers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/audit": {
         parameters: {
             query?: never;
@@ -137,6 +157,54 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/blobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PutBlob
+         * @description Store the body, of any type, up to `blobs.max_blob_bytes`. Nothing is kept of an upload that breaks off.
+         */
+        post: operations["blobs.put_blob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/blobs/{blob_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetBlob
+         * @description Send a blob, or the part of it that a `Range` header asks for. `Repr-Digest` is that of the whole.
+         */
+        get: operations["blobs.get_blob"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteBlob
+         * @description Delete a blob. Messages that refer to it lose their payload.
+         */
+        delete: operations["blobs.delete_blob"];
+        options?: never;
+        /**
+         * GetBlobHead
+         * @description Tell size, type and digest of a blob.
+         */
+        head: operations["blobs.get_blob_head"];
         patch?: never;
         trace?: never;
     };
@@ -189,9 +257,69 @@ export interface paths {
         };
         /**
          * ListDeadLetters
-         * @description List dead letters, newest first. `waiting=true` leaves out those redriven already.
+         * @description Search dead letters, newest first.
          */
         get: operations["dead_letters.list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/dead-letters/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DiscardAll
+         * @description Count the waiting letters that match, or discard exactly these in a job.
+         */
+        post: operations["dead_letters.discard_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RedriveAll
+         * @description Count the waiting letters that match, or redrive exactly these in a job.
+         */
+        post: operations["dead_letters.redrive_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/dead-letters/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summarize
+         * @description Count dead letters by reader, reason and type.
+         */
+        get: operations["dead_letters.summarize"];
         put?: never;
         post?: never;
         delete?: never;
@@ -220,6 +348,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/dead-letters/{letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard
+         * @description Put a dead letter aside for good, with a reason.
+         */
+        post: operations["dead_letters.discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/dead-letters/{letter_id}/redrive": {
         parameters: {
             query?: never;
@@ -231,9 +379,193 @@ export interface paths {
         put?: never;
         /**
          * Redrive
-         * @description Send a dead letter back to its queue, or to the one group that could not process it.
+         * @description Send a dead letter back to its queue, or to the one group that could not process it; edited or elsewhere if asked.
          */
         post: operations["dead_letters.redrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-type-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRules
+         * @description Show what senders are held to: the enforced types with their schemas, and what becomes of unknown ones.
+         */
+        get: operations["schemas.get_rules"];
+        /**
+         * SetRules
+         * @description Say what becomes of events of undeclared types that come through the hub.
+         */
+        put: operations["schemas.set_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListEventTypes
+         * @description List event types, also those that were seen and never declared.
+         */
+        get: operations["schemas.list_event_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEventType
+         * @description Show an event type: its newest schema, who publishes and who consumes it.
+         */
+        get: operations["schemas.get_event_type"];
+        /**
+         * Declare
+         * @description Declare an event type or change what is declared; a schema that is new becomes its next version.
+         */
+        put: operations["schemas.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Delete an event type that nobody uses; events in the log stay.
+         */
+        delete: operations["schemas.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check
+         * @description Tell whether a schema could become the next version, and if not, why; nothing is stored.
+         */
+        post: operations["schemas.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate
+         * @description Tell whether a payload fits an event type; nothing is published.
+         */
+        post: operations["schemas.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListVersions
+         * @description List the versions of an event type, newest first.
+         */
+        get: operations["schemas.list_versions"];
+        put?: never;
+        /**
+         * AddVersion
+         * @description Add a version that is compatible with those before it; one that is there already is returned.
+         */
+        post: operations["schemas.add_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/versions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetVersion
+         * @description Show one version of an event type.
+         */
+        get: operations["schemas.get_version"];
+        /**
+         * DeprecateVersion
+         * @description Let senders no longer use a version, or let them again.
+         */
+        put: operations["schemas.deprecate_version"];
+        post?: never;
+        /**
+         * RemoveVersion
+         * @description Delete a deprecated version; its number is not given again.
+         */
+        delete: operations["schemas.remove_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/event-types/{name}/versions/{number}/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSchema
+         * @description Return the JSON Schema of a version by itself; events may name this address as their `dataschema`.
+         */
+        get: operations["schemas.get_schema"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -249,15 +581,145 @@ export interface paths {
         };
         /**
          * Query
-         * @description Read the log, oldest first, or newest first with `newest=true`.
+         * @description Read the log, oldest first, or newest first with `newest=true`; times are those of storing.
          */
         get: operations["events.query"];
         put?: never;
         /**
          * Publish
-         * @description Store one CloudEvent (structured JSON). Answered when the broker has it on disk.
+         * @description Store one CloudEvent (structured or binary), now or later, or a batch. Answered when it is on disk.
+         *
+         *     A batch is answered item by item: 201 when all are stored, 207 when some are not.
          */
         post: operations["events.publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Show what is archived, and how far that is behind the log.
+         */
+        get: operations["archive.show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/archive/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Segments
+         * @description List the archive's files, newest first.
+         */
+        get: operations["archive.segments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description Stream a part of the past, one event a line, from the log and from what is kept or archived of it.
+         */
+        get: operations["replays.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/keeps/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * DeclareKeep
+         * @description Keep some types longer than the log.
+         */
+        put: operations["retention.declare_keep"];
+        post?: never;
+        /**
+         * DropKeep
+         * @description Keep these types no longer than the others; what only their stream held is deleted.
+         */
+        delete: operations["retention.drop_keep"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read
+         * @description Have a part of the past delivered to the caller's own inbox on the bus, once.
+         */
+        post: operations["replays.read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Show how long the log lasts, what it holds, and which types are kept longer.
+         */
+        get: operations["retention.show"];
+        /**
+         * SetLimits
+         * @description Give the log limits of its own; what lies outside of them leaves at once.
+         */
+        put: operations["retention.set_limits"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -298,6 +760,221 @@ export interface paths {
         get: operations["events.tail"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify
+         * @description Read everything in the log, what is kept longer and the archive; the verdict is the job's result.
+         */
+        post: operations["integrity.verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/events/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEvent
+         * @description Show one event by its place in the log.
+         *
+         *     As a resource of ours; with `Accept: application/cloudevents+json` the CloudEvent alone, the very bytes where it was
+         *     stored so; with `mode=binary` its payload, attributes in `ce-` headers.
+         */
+        get: operations["events.get_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListGroups
+         * @description List the groups that follow events, with how far behind each is.
+         */
+        get: operations["events.list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetGroup
+         * @description Show one group with how far behind it is.
+         */
+        get: operations["events.get_group"];
+        put?: never;
+        post?: never;
+        /**
+         * RemoveGroup
+         * @description Remove a group with its cursor; with `force=true` also while workers read as it.
+         */
+        delete: operations["events.remove_group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListHandlers
+         * @description List declared handlers and how far they are.
+         */
+        get: operations["handlers.list_handlers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetHandler
+         * @description Show one handler and how far it is.
+         */
+        get: operations["handlers.get_handler"];
+        /**
+         * Declare
+         * @description Create a handler or change it; answered when its place in the log is made.
+         */
+        put: operations["handlers.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Take a handler away, and its place in the log with it.
+         */
+        delete: operations["handlers.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Have a handler stop; events wait for it.
+         */
+        post: operations["handlers.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/handlers/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Have a paused handler go on from where it stopped.
+         */
+        post: operations["handlers.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status
+         * @description Show how far the index over the log is, and how a rebuild gets on.
+         */
+        get: operations["index.status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/index/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rebuild
+         * @description Make the workspace's index anew from the log; queries are answered meanwhile.
+         */
+        post: operations["index.rebuild"];
         delete?: never;
         options?: never;
         head?: never;
@@ -464,6 +1141,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListQuarantine
+         * @description List events in the log that do not fit their type, newest first, each with the reasons.
+         */
+        get: operations["schemas.list_quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/queues": {
         parameters: {
             query?: never;
@@ -473,7 +1170,7 @@ export interface paths {
         };
         /**
          * ListQueues
-         * @description List queues with depth and messages in flight.
+         * @description List queues with depth, rates, age and workers.
          */
         get: operations["queues.list_queues"];
         put?: never;
@@ -493,7 +1190,7 @@ export interface paths {
         };
         /**
          * GetQueue
-         * @description Show one queue with depth and messages in flight.
+         * @description Show one queue with what is in it, by class and partition where it has any.
          */
         get: operations["queues.get_queue"];
         /**
@@ -501,6 +1198,26 @@ export interface paths {
          * @description Create a queue or change its settings; answered when the broker knows it.
          */
         put: operations["queues.declare"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/admission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Admission
+         * @description Answer whether the queue takes work in; a problem says why not.
+         */
+        get: operations["queue_control.admission"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -517,11 +1234,71 @@ export interface paths {
         };
         /**
          * GetDeclaration
-         * @description Show a queue's settings; senders ask it to know that the queue exists.
+         * @description Show a queue's settings; senders ask it to know where the queue's messages go.
          */
         get: operations["queues.get_declaration"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/declaration/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description Show the settings that declaring would leave, and refuse what it would refuse; changes nothing.
+         */
+        post: operations["queues.preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DeleteQueue
+         * @description Delete a queue in a job. With `force` what it holds goes to the dead letters; without, it must be unused.
+         */
+        post: operations["queue_control.delete_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drain
+         * @description Take nothing in from now on; workers finish what is there.
+         */
+        post: operations["queue_control.drain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -539,9 +1316,231 @@ export interface paths {
         put?: never;
         /**
          * Enqueue
-         * @description Put work into a queue. Answered when the broker has it on disk.
+         * @description Put work into a queue, now or later: a payload with its options, or a CloudEvent as it is.
+         *
+         *     Answered when it is on disk.
          */
         post: operations["queues.enqueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/messages/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetMessage
+         * @description Look at one message, whole.
+         */
+        get: operations["queue_control.get_message"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/messages/{seq}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Take a waiting message out for good; its discarded dead letter keeps it.
+         */
+        post: operations["queue_control.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move
+         * @description Count what waits and matches, or move it to another queue in a job.
+         */
+        post: operations["queue_control.move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Hand out nothing from now on. Senders go on; messages in flight end normally.
+         */
+        post: operations["queue_control.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/peek": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Peek
+         * @description Look at messages without taking them, oldest first.
+         */
+        get: operations["queue_control.peek"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Purge
+         * @description Count what a queue holds, or empty it of that in a job.
+         */
+        post: operations["queue_control.purge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description End a pause or a drain.
+         */
+        post: operations["queue_control.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRevisions
+         * @description Show what the queue's settings were, newest first.
+         */
+        get: operations["queue_control.list_revisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rollback
+         * @description Give the queue the settings of an earlier revision again.
+         */
+        post: operations["queue_control.rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description Play the past again: to a group, to a new group, into a file, or only count it. Answers with a job.
+         */
+        post: operations["replays.start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/replays/{replay_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetFile
+         * @description Download the file that a replay wrote.
+         */
+        get: operations["replays.get_file"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -656,6 +1655,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListScheduled
+         * @description List messages that wait for their time, in the order in which they were sent.
+         */
+        get: operations["schedules.list_scheduled"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/scheduled/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetScheduled
+         * @description Show a message that waits for its time, by its id here or its own.
+         */
+        get: operations["schedules.get_scheduled"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel
+         * @description Take a message back before its time. It is gone for good.
+         */
+        delete: operations["schedules.cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/scheduled/{message_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RunScheduled
+         * @description Let a message go out now instead of at its time.
+         */
+        post: operations["schedules.run_scheduled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSchedules
+         * @description List cron schedules by name, each with its next firings.
+         */
+        get: operations["schedules.list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSchedule
+         * @description Show a schedule with its next firings.
+         */
+        get: operations["schedules.get_schedule"];
+        /**
+         * Declare
+         * @description Create a schedule or change it. What it sends carries the name of who declared it last.
+         */
+        put: operations["schedules.declare"];
+        post?: never;
+        /**
+         * Remove
+         * @description Remove a schedule and the record of its firings; what it sent stays.
+         */
+        delete: operations["schedules.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/firings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListFirings
+         * @description List how a schedule fired, newest first, with the ids of the messages.
+         */
+        get: operations["schedules.list_firings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Let a schedule fire no more until it is resumed.
+         */
+        post: operations["schedules.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Let a schedule fire again, from now on.
+         */
+        post: operations["schedules.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run
+         * @description Fire a schedule now, beside its plan.
+         */
+        post: operations["schedules.run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/skills/{skill}/call": {
         parameters: {
             query?: never;
@@ -715,6 +1906,46 @@ export interface paths {
          * @description Revoke a token at once, with the sessions that stand on it.
          */
         delete: operations["security.revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/trace/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Trace
+         * @description Follow a message: what led to it, who handled it and how long, what it caused. No payloads.
+         */
+        get: operations["index.trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/traces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Traces
+         * @description Show everything of one transaction as trees; with `message_id` the same as `/trace/{message_id}`.
+         */
+        get: operations["index.traces"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -842,6 +2073,19 @@ export interface components {
             items: components["schemas"]["Agent"][];
             next?: string | null;
         };
+        /** Archive */
+        Archive: {
+            enabled: boolean;
+            events: number;
+            first_seq: number;
+            lag_events: number;
+            last_seq: number;
+            last_stored_at: string | null;
+            missed_events: number;
+            segments: number;
+            size_bytes: number;
+            warning: string | null;
+        };
         /** Attempt */
         Attempt: {
             agent: string;
@@ -849,9 +2093,13 @@ export interface components {
             error: components["schemas"]["AttemptError"];
             /** @default false */
             final?: boolean;
+            /** @default  */
+            handler?: string;
             instance: string;
             message_id: string;
             number: number;
+            /** @default  */
+            outcome?: string;
             started_at: string;
             stream_seq: number;
             version: string;
@@ -883,6 +2131,36 @@ export interface components {
             items: components["schemas"]["AuditEntry"][];
             next?: string | null;
         };
+        /** BatchItem */
+        BatchItem: {
+            ack?: components["schemas"]["Ack"] | null;
+            problem?: components["schemas"]["Problem"] | null;
+        };
+        /** BatchResult */
+        BatchResult: {
+            failed: number;
+            items: components["schemas"]["BatchItem"][];
+            stored: number;
+        };
+        /** BulkDiscardRequest */
+        BulkDiscardRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            filter?: components["schemas"]["LetterFilter"];
+            reason: string;
+            up_to?: number | null;
+        };
+        /** BulkRedriveRequest */
+        BulkRedriveRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            filter?: components["schemas"]["LetterFilter"];
+            queue?: string | null;
+            rate_per_s?: number | null;
+            up_to?: number | null;
+        };
         /** CallRequest */
         CallRequest: {
             agent?: string | null;
@@ -892,7 +2170,34 @@ export interface components {
         };
         /** CallResult */
         CallResult: {
+            dataref?: string | null;
             output: unknown;
+        };
+        /** Cancelled */
+        Cancelled: {
+            id: string;
+            seq: number;
+            type: string;
+        };
+        /** CompatibilityCheck */
+        CompatibilityCheck: {
+            /** @enum {null|string} */
+            compatibility?: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none" | null;
+            /** @enum {null|string} */
+            reading?: "strict" | "lenient" | null;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        /** CompatibilityReport */
+        CompatibilityReport: {
+            /** @enum {string} */
+            compatibility: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none";
+            compatible: boolean;
+            equals?: number | null;
+            problems?: components["schemas"]["Incompatibility"][];
+            /** @enum {string} */
+            reading: "strict" | "lenient";
         };
         /** ComponentHealth */
         ComponentHealth: {
@@ -923,6 +2228,27 @@ export interface components {
             urls: string[];
             workspace: string;
         };
+        /** Consumer */
+        Consumer: {
+            agents?: string[];
+            /** @enum {string} */
+            lane: "queue" | "group";
+            name: string;
+            patterns?: string[];
+        };
+        /** Copy */
+        Copy: {
+            group?: string | null;
+            redrive_of?: string | null;
+            replay?: string | null;
+            seq: number;
+            stored_at: string;
+        };
+        /** DayCount */
+        DayCount: {
+            count: number;
+            day: string;
+        };
         /** DeadEnd */
         DeadEnd: {
             count: number;
@@ -939,10 +2265,17 @@ export interface components {
         };
         /** DeadLetter */
         DeadLetter: {
+            agent: string | null;
             attempts: number;
+            correlation_id: string | null;
             died_at: string;
+            discard_reason: string | null;
+            discarded_at: string | null;
+            discarded_by: string | null;
+            edited_by: string | null;
             error: string;
             id: string;
+            job_id: string | null;
             /** @enum {string} */
             lane: "queue" | "group";
             message_id: string;
@@ -950,7 +2283,9 @@ export interface components {
             reason: string;
             redriven_at: string | null;
             redriven_by: string | null;
+            redriven_to: string | null;
             sender: string;
+            sender_verified: boolean;
             size_bytes: number;
             traceparent: string | null;
             type: string;
@@ -962,6 +2297,7 @@ export interface components {
             };
             history: components["schemas"]["Attempt"][];
             letter: components["schemas"]["DeadLetter"];
+            lives: components["schemas"]["Life"][];
             payload: unknown;
             payload_encoding: string;
             payload_truncated: boolean;
@@ -972,12 +2308,43 @@ export interface components {
             items: components["schemas"]["DeadLetter"][];
             next?: string | null;
         };
-        /** EnqueueRequest */
-        EnqueueRequest: {
-            data?: unknown;
-            id?: string | null;
-            key?: string | null;
-            type?: string | null;
+        /** DeadLetterSummary */
+        DeadLetterSummary: {
+            discarded: number;
+            expired: number;
+            readers: components["schemas"]["Facet"][];
+            reasons: components["schemas"]["Facet"][];
+            redriven: number;
+            total: number;
+            types: components["schemas"]["Facet"][];
+            waiting: number;
+        };
+        /** DeleteRequest */
+        DeleteRequest: {
+            /** @default false */
+            force?: boolean;
+            /** @default  */
+            reason?: string;
+        };
+        /** DiscardRequest */
+        DiscardRequest: {
+            reason: string;
+        };
+        /** EditedPayload */
+        EditedPayload: {
+            data: unknown;
+        };
+        /** ErrorRule */
+        ErrorRule: {
+            base_s?: number | null;
+            errors: string[];
+            max_attempts?: number | null;
+            max_s?: number | null;
+            /**
+             * @default retry
+             * @enum {string}
+             */
+            then?: "retry" | "dead_letter" | "drop";
         };
         /** Event */
         Event: {
@@ -990,7 +2357,116 @@ export interface components {
         };
         /** EventPage */
         EventPage: {
+            indexed_up_to?: number | null;
             items: components["schemas"]["Event"][];
+            last_seq?: number | null;
+            next?: string | null;
+        };
+        /** EventType */
+        EventType: {
+            /**
+             * @default backward
+             * @enum {string}
+             */
+            compatibility?: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none";
+            /** @default 0 */
+            count?: number;
+            created_at?: string | null;
+            declared: boolean;
+            deprecated_at?: string | null;
+            /** @default  */
+            description?: string;
+            first_seen_at?: string | null;
+            last_seen_at?: string | null;
+            name: string;
+            newest?: number | null;
+            /** @default  */
+            owner?: string;
+            /**
+             * @default open
+             * @enum {string}
+             */
+            policy?: "open" | "warn" | "enforce";
+            /** @default 0 */
+            quarantined?: number;
+            /**
+             * @default lenient
+             * @enum {string}
+             */
+            reading?: "strict" | "lenient";
+            samples?: unknown[];
+            tags?: string[];
+            updated_at?: string | null;
+            /** @default 0 */
+            versions?: number;
+        };
+        /** EventTypeDeclaration */
+        EventTypeDeclaration: {
+            /** @enum {null|string} */
+            compatibility?: "backward" | "backward_transitive" | "forward" | "forward_transitive" | "full" | "full_transitive" | "none" | null;
+            deprecated?: boolean | null;
+            description?: string | null;
+            /** @default  */
+            note?: string;
+            owner?: string | null;
+            /** @enum {null|string} */
+            policy?: "open" | "warn" | "enforce" | null;
+            /** @enum {null|string} */
+            reading?: "strict" | "lenient" | null;
+            samples?: unknown[] | null;
+            schema?: {
+                [key: string]: unknown;
+            } | null;
+            tags?: string[] | null;
+        };
+        /** EventTypeDetail */
+        EventTypeDetail: {
+            consumers?: components["schemas"]["Consumer"][];
+            days?: components["schemas"]["DayCount"][];
+            producers?: components["schemas"]["Producer"][];
+            schema?: {
+                [key: string]: unknown;
+            } | null;
+            type: components["schemas"]["EventType"];
+        };
+        /** EventTypePage */
+        EventTypePage: {
+            items: components["schemas"]["EventType"][];
+            next?: string | null;
+        };
+        /** EventTypeRules */
+        EventTypeRules: {
+            revision: number;
+            types?: components["schemas"]["TypeRule"][];
+            /** @enum {string} */
+            unknown: "allow" | "refuse";
+        };
+        /** EventTypeRulesChange */
+        EventTypeRulesChange: {
+            /** @enum {string} */
+            unknown: "allow" | "refuse";
+        };
+        /** EventTypeVersion */
+        EventTypeVersion: {
+            author: string;
+            created_at: string;
+            dataschema: string;
+            deprecated_at?: string | null;
+            fingerprint: string;
+            note: string;
+            number: number;
+            schema: {
+                [key: string]: unknown;
+            };
+            type: string;
+        };
+        /** EventTypeVersionChange */
+        EventTypeVersionChange: {
+            deprecated: boolean;
+        };
+        /** EventTypeVersionPage */
+        EventTypeVersionPage: {
+            items: components["schemas"]["EventTypeVersion"][];
             next?: string | null;
         };
         /** ExplainRequest */
@@ -1006,16 +2482,133 @@ export interface components {
             leads_nowhere: boolean;
             verdicts: components["schemas"]["RouteVerdict"][];
         };
+        /** Facet */
+        Facet: {
+            /** @enum {null|string} */
+            lane?: "queue" | "group" | null;
+            total: number;
+            value: string;
+            waiting: number;
+        };
         /** FieldError */
         FieldError: {
             detail: string;
             pointer: string;
+        };
+        /** Firing */
+        Firing: {
+            at: string;
+            detail: string;
+            message_id: string | null;
+            /** @enum {string} */
+            outcome: "fired" | "manual" | "missed" | "failed";
+            planned_at: string;
+            schedule: string;
+        };
+        /** FiringPage */
+        FiringPage: {
+            items: components["schemas"]["Firing"][];
+            next?: string | null;
+        };
+        /** Group */
+        Group: {
+            ack_wait_s: number;
+            created_at: string;
+            in_flight: number;
+            name: string;
+            oldest_unhandled_at: string | null;
+            oldest_unhandled_s: number | null;
+            rate_per_s: number | null;
+            redelivered: number;
+            retry: components["schemas"]["RetryPolicy"];
+            types: string[];
+            waiting: number;
+            workers_waiting: number;
+        };
+        /** GroupPage */
+        GroupPage: {
+            items: components["schemas"]["Group"][];
+            next?: string | null;
+        };
+        /** Handler */
+        Handler: {
+            declaration: components["schemas"]["HandlerDeclaration"];
+            group: string;
+            in_flight: number;
+            name: string;
+            paused: boolean;
+            redelivered: number;
+            revision: number;
+            updated_at: string;
+            updated_by: string;
+            waiting: number;
+        };
+        /** HandlerDeclaration */
+        HandlerDeclaration: {
+            /** @enum {string} */
+            action: "call" | "enqueue" | "publish";
+            agent?: string | null;
+            /** @default 8 */
+            concurrency?: number;
+            /** @default  */
+            description?: string;
+            match?: components["schemas"]["RouteMatch"];
+            retry?: components["schemas"]["RetryPolicy"] | null;
+            target: string;
+            /** @default 30 */
+            timeout_s?: number;
+        };
+        /** HandlerPage */
+        HandlerPage: {
+            items: components["schemas"]["Handler"][];
+            next?: string | null;
+        };
+        /** Handling */
+        Handling: {
+            agent: string;
+            attempt: number;
+            duration_ms: number;
+            error?: string | null;
+            instance: string;
+            /** @enum {string} */
+            lane: "queue" | "group" | "call";
+            outcome: string;
+            reader: string;
+            redrive_of?: string | null;
+            replay?: string | null;
+            started_at: string;
+            version: string;
+            waited_ms: number | null;
         };
         /** Health */
         Health: {
             components: components["schemas"]["ComponentHealth"][];
             ok: boolean;
             version: string;
+        };
+        /** Incompatibility */
+        Incompatibility: {
+            detail: string;
+            /** @enum {string} */
+            direction: "backward" | "forward";
+            pointer: string;
+            version: number;
+        };
+        /** IndexStatus */
+        IndexStatus: {
+            progress?: number | null;
+            rebuild_began_at?: string | null;
+            /** @enum {string} */
+            state: "following" | "rebuilding" | "starting";
+            streams: components["schemas"]["IndexedStream"][];
+        };
+        /** IndexedStream */
+        IndexedStream: {
+            behind: number;
+            indexed_up_to: number;
+            last_seq: number;
+            /** @enum {string} */
+            name: "events" | "receipts" | "attempts" | "dead";
         };
         /** Job */
         Job: {
@@ -1050,6 +2643,104 @@ export interface components {
             items: components["schemas"]["Job"][];
             next?: string | null;
         };
+        /** Keep */
+        Keep: {
+            declared_at: string;
+            first_seq: number;
+            former: number;
+            lag: number;
+            last_seq: number;
+            made: boolean;
+            max_age_s: number;
+            max_bytes: number;
+            messages: number;
+            name: string;
+            size_bytes: number;
+            types: string[];
+        };
+        /** KeepDeclaration */
+        KeepDeclaration: {
+            max_age_s: number;
+            /** @default 1073741824 */
+            max_bytes?: number;
+            types: string[];
+        };
+        /** LetterFilter */
+        LetterFilter: {
+            agent?: string | null;
+            correlation_id?: string | null;
+            died_before?: string | null;
+            died_since?: string | null;
+            error?: string | null;
+            /** @enum {null|string} */
+            lane?: "queue" | "group" | null;
+            message_id?: string | null;
+            reader?: string | null;
+            reason?: string | null;
+            sender?: string | null;
+            type?: string | null;
+        };
+        /** LetterWork */
+        LetterWork: {
+            count: number;
+            job?: components["schemas"]["Job"] | null;
+            sample: components["schemas"]["DeadLetter"][];
+            up_to: number;
+        };
+        /** Life */
+        Life: {
+            died_at: string;
+            edited_by: string | null;
+            error: string;
+            /** @enum {string} */
+            lane: "queue" | "group";
+            letter_id: string;
+            reader: string;
+            reason: string;
+            redriven_at: string | null;
+            redriven_by: string | null;
+        };
+        /** LogReading */
+        LogReading: {
+            /** @default  */
+            consumer?: string;
+            /** @default 5 */
+            heartbeat_s?: number;
+            older_until: number | null;
+            /** @default 0 */
+            pending?: number;
+            /** @default  */
+            stream?: string;
+            until_seq: number;
+        };
+        /** MessageFilter */
+        MessageFilter: {
+            key?: string | null;
+            older_than_s?: number | null;
+            sender?: string | null;
+            type?: string | null;
+        };
+        /** MoveRequest */
+        MoveRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            filter?: components["schemas"]["MessageFilter"];
+            rate_per_s?: number | null;
+            /** @default  */
+            reason?: string;
+            to: string;
+            up_to?: number | null;
+        };
+        /** NewEventTypeVersion */
+        NewEventTypeVersion: {
+            /** @default  */
+            note?: string;
+            samples?: unknown[] | null;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
         /** Overview */
         Overview: {
             agents_total: number;
@@ -1080,28 +2771,169 @@ export interface components {
             title: string;
             type: string;
         };
+        /** Producer */
+        Producer: {
+            agent?: string | null;
+            /** @default 0 */
+            count?: number;
+            /** @default false */
+            declared?: boolean;
+            first_seen_at?: string | null;
+            last_seen_at?: string | null;
+            /** @default false */
+            observed?: boolean;
+            principal?: string | null;
+        };
+        /** PurgeRequest */
+        PurgeRequest: {
+            /** @default false */
+            dry_run?: boolean;
+            expected_at_most?: number | null;
+            /** @default false */
+            in_flight?: boolean;
+            /** @default  */
+            reason?: string;
+            /** @default false */
+            to_dead_letters?: boolean;
+            up_to?: number | null;
+        };
+        /** QuarantinePage */
+        QuarantinePage: {
+            items: components["schemas"]["QuarantinedEvent"][];
+            next?: string | null;
+        };
+        /** QuarantinedEvent */
+        QuarantinedEvent: {
+            at: string;
+            id: string;
+            message_id: string;
+            /** @enum {string} */
+            policy: "open" | "warn" | "enforce";
+            reasons: components["schemas"]["FieldError"][];
+            sender: string;
+            seq: number;
+            type: string;
+        };
         /** Queue */
         Queue: {
             ack_wait_s: number;
+            classes: {
+                [key: string]: number;
+            };
+            concurrency_per_key: number;
+            consumers: number;
             created_at: string;
             dead: number;
+            dedupe_window_s: number;
             depth: number;
+            expires_after_s: number;
             in_flight: number;
+            in_per_s: number;
+            lanes: components["schemas"]["QueueLaneState"][];
+            max_bytes: number;
             max_in_flight: number;
+            max_messages: number;
             name: string;
+            oldest_age_s: number | null;
+            out_per_s: number;
+            partitions: number;
             redelivered: number;
             retry: components["schemas"]["RetryPolicy"];
+            status?: components["schemas"]["QueueStatus"];
+            trend: number[];
+            trend_s: number;
+            workers: number;
             workers_waiting: number;
         };
         /** QueueDeclaration */
         QueueDeclaration: {
             ack_wait_s?: number | null;
+            classes?: {
+                [key: string]: number;
+            } | null;
+            concurrency_per_key?: number | null;
+            dedupe_window_s?: number | null;
+            expires_after_s?: number | null;
+            max_bytes?: number | null;
             max_in_flight?: number | null;
+            max_messages?: number | null;
+            partitions?: number | null;
             retry?: components["schemas"]["RetryPolicy"] | null;
+        };
+        /** QueueLane */
+        QueueLane: {
+            consumer: string;
+            partition?: number | null;
+            priority: string;
+            weight: number;
+        };
+        /** QueueLaneState */
+        QueueLaneState: {
+            depth: number;
+            in_flight: number;
+            partition: number | null;
+            priority: string;
+        };
+        /** QueueOptions */
+        QueueOptions: {
+            classes?: {
+                [key: string]: number;
+            } | null;
+            concurrency_per_key?: number | null;
+            dedupe_window_s?: number | null;
+            expires_after_s?: number | null;
+            max_bytes?: number | null;
+            max_in_flight?: number | null;
+            max_messages?: number | null;
+            partitions?: number | null;
         };
         /** QueuePage */
         QueuePage: {
             items: components["schemas"]["Queue"][];
+            next?: string | null;
+        };
+        /** QueueStatus */
+        QueueStatus: {
+            /** @default  */
+            by?: string;
+            /** @default  */
+            reason?: string;
+            since?: string | null;
+            /**
+             * @default active
+             * @enum {string}
+             */
+            state?: "active" | "paused" | "draining" | "deleting";
+        };
+        /** QueueWork */
+        QueueWork: {
+            count: number;
+            exact: boolean;
+            job?: components["schemas"]["Job"] | null;
+            up_to: number;
+        };
+        /** QueuedMessage */
+        QueuedMessage: {
+            enqueued_at: string;
+            failed_attempts: number;
+            headers: {
+                [key: string]: string;
+            };
+            id: string;
+            key: string | null;
+            payload: unknown;
+            payload_encoding: string;
+            payload_truncated: boolean;
+            sender: string;
+            seq: number;
+            size_bytes: number;
+            /** @enum {string} */
+            state: "waiting" | "taken";
+            type: string;
+        };
+        /** QueuedMessagePage */
+        QueuedMessagePage: {
+            items: components["schemas"]["QueuedMessage"][];
             next?: string | null;
         };
         /** Reader */
@@ -1110,6 +2942,7 @@ export interface components {
             consumer: string;
             /** @enum {string} */
             lane: "queue" | "group";
+            lanes?: components["schemas"]["QueueLane"][];
             name: string;
             retry: components["schemas"]["RetryPolicy"];
             stream: string;
@@ -1120,6 +2953,7 @@ export interface components {
             /** @enum {string} */
             lane: "queue" | "group";
             name: string;
+            options?: components["schemas"]["QueueOptions"] | null;
             payload_schema?: {
                 [key: string]: unknown;
             } | null;
@@ -1135,6 +2969,27 @@ export interface components {
             lane: "queue" | "group";
             name: string;
             waiting: number;
+        };
+        /** ReadingRequest */
+        ReadingRequest: {
+            after_seq?: number | null;
+            correlation_id?: string | null;
+            deliver_to: string;
+            since?: string | null;
+            subject?: string | null;
+            types?: string[];
+            until?: string | null;
+            until_seq?: number | null;
+        };
+        /** Reason */
+        Reason: {
+            /** @default  */
+            reason?: string;
+        };
+        /** RedriveRequest */
+        RedriveRequest: {
+            edited?: components["schemas"]["EditedPayload"] | null;
+            queue?: string | null;
         };
         /** Redriven */
         Redriven: {
@@ -1152,10 +3007,50 @@ export interface components {
         Registration: {
             /** @default  */
             description?: string;
+            publishes?: string[];
             readers?: components["schemas"]["ReaderDeclaration"][];
             skills?: components["schemas"]["Skill"][];
             /** @default 0.0.0 */
             version?: string;
+        };
+        /** ReplayRequest */
+        ReplayRequest: {
+            after_seq?: number | null;
+            correlation_id?: string | null;
+            /** @default false */
+            follow?: boolean;
+            /**
+             * @default ndjson.zst
+             * @enum {string}
+             */
+            format?: "ndjson" | "ndjson.zst";
+            group?: string | null;
+            rate_per_s?: number | null;
+            since?: string | null;
+            speed?: number | null;
+            subject?: string | null;
+            /** @enum {string} */
+            target: "group" | "new_group" | "file" | "dry_run";
+            types?: string[];
+            until?: string | null;
+            until_seq?: number | null;
+        };
+        /** Retention */
+        Retention: {
+            first_seq: number;
+            first_stored_at: string | null;
+            is_default: boolean;
+            keeps: components["schemas"]["Keep"][];
+            last_seq: number;
+            max_age_s: number;
+            max_bytes: number;
+            messages: number;
+            size_bytes: number;
+        };
+        /** RetentionChange */
+        RetentionChange: {
+            max_age_s?: number | null;
+            max_bytes?: number | null;
         };
         /** RetryPolicy */
         RetryPolicy: {
@@ -1169,6 +3064,8 @@ export interface components {
             max_attempts?: number;
             /** @default 300 */
             max_s?: number;
+            /** @default [] */
+            rules?: components["schemas"]["ErrorRule"][];
         };
         /** Revision */
         Revision: {
@@ -1288,6 +3185,89 @@ export interface components {
             in_flight: number;
             tasks_per_s: number;
         };
+        /** Schedule */
+        Schedule: {
+            created_at: string;
+            declaration: components["schemas"]["ScheduleDeclaration"];
+            name: string;
+            next_at: string[];
+            owner: string;
+            paused: boolean;
+            updated_at: string;
+        };
+        /** ScheduleDeclaration */
+        ScheduleDeclaration: {
+            cron: string;
+            data?: unknown;
+            /** @default  */
+            description?: string;
+            event?: string | null;
+            /** @default 0 */
+            jitter_s?: number;
+            key?: string | null;
+            /**
+             * @default skip
+             * @enum {string}
+             */
+            misfire?: "skip" | "once";
+            priority?: string | null;
+            queue?: string | null;
+            subject?: string | null;
+            /** @default UTC */
+            timezone?: string;
+            type?: string | null;
+        };
+        /** SchedulePage */
+        SchedulePage: {
+            items: components["schemas"]["Schedule"][];
+            next?: string | null;
+        };
+        /** Scheduled */
+        Scheduled: {
+            attempt: number;
+            by: string;
+            due_at: string;
+            id: string;
+            /** @enum {string} */
+            kind: "task" | "event" | "retry";
+            message_id: string;
+            preview: string;
+            scheduled_at: string;
+            size_bytes: number;
+            target: string;
+        };
+        /** ScheduledDetail */
+        ScheduledDetail: {
+            item: components["schemas"]["Scheduled"];
+            payload: unknown;
+        };
+        /** ScheduledPage */
+        ScheduledPage: {
+            items: components["schemas"]["Scheduled"][];
+            next?: string | null;
+        };
+        /** Segment */
+        Segment: {
+            file: string;
+            first_seq: number;
+            first_stored_at: string;
+            last_seq: number;
+            last_stored_at: string;
+            messages: number;
+            missing: [
+                number,
+                number
+            ][];
+            previous: string;
+            sha256: string;
+            size_bytes: number;
+            workspace: string;
+        };
+        /** SegmentPage */
+        SegmentPage: {
+            items: components["schemas"]["Segment"][];
+            next?: string | null;
+        };
         /** SigninLink */
         SigninLink: {
             expires_at: string;
@@ -1309,6 +3289,29 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             tags?: string[];
+        };
+        /** Span */
+        Span: {
+            agent: string | null;
+            depth: number;
+            duration_ms: number;
+            end: string | null;
+            /** @enum {string} */
+            kind: "sent" | "handling" | "dead_letter" | "redrive" | "waiting";
+            message_id: string;
+            name: string;
+            offset_ms: number;
+            outcome: string | null;
+            start: string;
+        };
+        /** StoredBlob */
+        StoredBlob: {
+            content_type: string;
+            created_at: string;
+            digest: string;
+            id: string;
+            size_bytes: number;
+            url: string;
         };
         /** Subscribed */
         Subscribed: {
@@ -1351,6 +3354,84 @@ export interface components {
             name: string;
             principal?: string | null;
             scopes: string[];
+        };
+        /** Trace */
+        Trace: {
+            ancestors: components["schemas"]["TraceNode"][];
+            behind: number;
+            correlation_id: string | null;
+            message_id: string | null;
+            messages: number;
+            roots: components["schemas"]["TraceNode"][];
+            timeline: components["schemas"]["Span"][];
+            truncated: boolean;
+        };
+        /** TraceNode */
+        TraceNode: {
+            causation_id: string | null;
+            children: components["schemas"]["TraceNode"][];
+            copies: components["schemas"]["Copy"][];
+            correlation_id: string | null;
+            dead_letters: components["schemas"]["TracedLetter"][];
+            handlings: components["schemas"]["Handling"][];
+            id: string;
+            is_cloudevent: boolean;
+            /** @enum {string} */
+            kind: "event" | "task" | "call" | "unknown";
+            sender: string;
+            sent_at: string | null;
+            size_bytes: number | null;
+            source: string;
+            stored_at: string | null;
+            subject: string | null;
+            trace_id: string | null;
+            type: string;
+            waiting: components["schemas"]["Waiting"][];
+        };
+        /** TracedLetter */
+        TracedLetter: {
+            died_at: string;
+            error: string;
+            id: string | null;
+            /** @enum {string} */
+            lane: "queue" | "group" | "call";
+            reader: string;
+            reason: string;
+            redriven_at?: string | null;
+            redriven_by?: string | null;
+        };
+        /** TypeRule */
+        TypeRule: {
+            name: string;
+            /** @enum {string} */
+            policy: "open" | "warn" | "enforce";
+            versions: components["schemas"]["VersionRule"][];
+        };
+        /** ValidationReport */
+        ValidationReport: {
+            errors?: components["schemas"]["FieldError"][];
+            valid: boolean;
+            version?: number | null;
+        };
+        /** ValidationRequest */
+        ValidationRequest: {
+            data: unknown;
+            version?: number | null;
+        };
+        /** VersionRule */
+        VersionRule: {
+            /** @default true */
+            live?: boolean;
+            number: number;
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        /** Waiting */
+        Waiting: {
+            group: string;
+            /** @enum {string} */
+            state: "waiting" | "in_flight";
         };
         /** Whoami */
         Whoami: {
@@ -1655,6 +3736,38 @@ export interface operations {
             };
         };
     };
+    "agents.readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reader"][];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "audit.list_entries": {
         parameters: {
             query?: {
@@ -1687,6 +3800,141 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.put_blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": string;
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredBlob"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.get_blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                blob_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.delete_blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                blob_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "blobs.get_blob_head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                blob_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
                 };
             };
         };
@@ -1764,6 +4012,21 @@ export interface operations {
                 lane?: "queue" | "group" | null;
                 reader?: string | null;
                 reason?: string | null;
+                /** @description Only of this event type. */
+                type?: string | null;
+                sender?: string | null;
+                agent?: string | null;
+                /** @description Only with this text in the error, in any case. */
+                error?: string | null;
+                message_id?: string | null;
+                correlation_id?: string | null;
+                /** @description RFC 3339. */
+                died_since?: string | null;
+                /** @description RFC 3339. */
+                died_before?: string | null;
+                /** @description Only in this state. */
+                state?: "waiting" | "redriven" | "discarded" | null;
+                /** @description True leaves out those redriven or discarded; false, those that wait. */
                 waiting?: boolean | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
@@ -1785,6 +4048,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "dead_letters.discard_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "dead_letters.redrive_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRedriveRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "dead_letters.summarize": {
+        parameters: {
+            query?: {
+                lane?: "queue" | "group" | null;
+                reader?: string | null;
+                reason?: string | null;
+                /** @description Only of this event type. */
+                type?: string | null;
+                sender?: string | null;
+                agent?: string | null;
+                /** @description Only with this text in the error, in any case. */
+                error?: string | null;
+                message_id?: string | null;
+                correlation_id?: string | null;
+                /** @description RFC 3339. */
+                died_since?: string | null;
+                /** @description RFC 3339. */
+                died_before?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterSummary"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -1830,6 +4210,42 @@ export interface operations {
             };
         };
     };
+    "dead_letters.discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "dead_letters.redrive": {
         parameters: {
             query?: never;
@@ -1840,7 +4256,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveRequest"] | null;
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -1862,6 +4282,502 @@ export interface operations {
             };
         };
     };
+    "schemas.get_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeRules"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.set_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeRulesChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeRules"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.list_event_types": {
+        parameters: {
+            query?: {
+                text?: string | null;
+                owner?: string | null;
+                tag?: string | null;
+                deprecated?: boolean | null;
+                declared?: boolean | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.get_event_type": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeDetail"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.remove": {
+        parameters: {
+            query?: {
+                /** @description Delete it though it is in use. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompatibilityCheck"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatibilityReport"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValidationRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationReport"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.list_versions": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersionPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.add_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEventTypeVersion"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersion"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.get_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersion"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.deprecate_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventTypeVersionChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeVersion"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.remove_version": {
+        parameters: {
+            query?: {
+                /** @description Delete it though it is in use. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schemas.get_schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                /** @description Number of the version. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "events.query": {
         parameters: {
             query?: {
@@ -1870,6 +4786,11 @@ export interface operations {
                 subject?: string | null;
                 correlation_id?: string | null;
                 since?: string | null;
+                until?: string | null;
+                /** @description The CloudEvent's id. */
+                id?: string | null;
+                sender?: string | null;
+                trace_id?: string | null;
                 newest?: boolean;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
@@ -1906,7 +4827,12 @@ export interface operations {
     };
     "events.publish": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait before it is stored in the log. */
+                delay_s?: number | null;
+                /** @description RFC 3339: wait until then; not together with `delay_s`. */
+                deliver_at?: string | null;
+            };
             header?: never;
             path: {
                 workspace: string;
@@ -1915,10 +4841,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "*/*": string;
                 "application/cloudevents+json": {
                     correlationid?: string;
                     /** @description The payload, any JSON */
                     data?: unknown;
+                    /** @description The payload, if it is not JSON */
+                    data_base64?: string;
+                    /** @description media type of the payload */
+                    datacontenttype?: string;
+                    /** @description where the payload lies, if not here */
+                    dataref?: string;
                     id: string;
                     source: string;
                     /** @constant */
@@ -1929,6 +4862,26 @@ export interface operations {
                     traceparent?: string;
                     type: string;
                 };
+                "application/cloudevents-batch+json": {
+                    correlationid?: string;
+                    /** @description The payload, any JSON */
+                    data?: unknown;
+                    /** @description The payload, if it is not JSON */
+                    data_base64?: string;
+                    /** @description media type of the payload */
+                    datacontenttype?: string;
+                    /** @description where the payload lies, if not here */
+                    dataref?: string;
+                    id: string;
+                    source: string;
+                    /** @constant */
+                    specversion: "1.0";
+                    subject?: string;
+                    /** @description RFC 3339 */
+                    time?: string;
+                    traceparent?: string;
+                    type: string;
+                }[];
             };
         };
         responses: {
@@ -1938,7 +4891,281 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ack"];
+                    "application/json": components["schemas"]["Ack"] | components["schemas"]["BatchResult"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "archive.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "archive.segments": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.export": {
+        parameters: {
+            query?: {
+                /** @description Type or pattern; may be repeated. */
+                type?: string[] | null;
+                since?: string | null;
+                until?: string | null;
+                after_seq?: number | null;
+                until_seq?: number | null;
+                subject?: string | null;
+                correlation_id?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.declare_keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.drop_keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadingRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogReading"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention.set_limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2008,6 +5235,431 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "integrity.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.get_event": {
+        parameters: {
+            query?: {
+                mode?: "binary" | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.list_groups": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.get_group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events.remove_group": {
+        parameters: {
+            query?: {
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.list_handlers": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.get_handler": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandlerDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "handlers.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handler"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexStatus"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2286,6 +5938,45 @@ export interface operations {
             };
         };
     };
+    "schemas.list_quarantine": {
+        parameters: {
+            query?: {
+                /** @description Only events of this type. */
+                type?: string | null;
+                sender?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "queues.list_queues": {
         parameters: {
             query?: {
@@ -2390,6 +6081,38 @@ export interface operations {
             };
         };
     };
+    "queue_control.admission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "queues.get_declaration": {
         parameters: {
             query?: never;
@@ -2422,7 +6145,7 @@ export interface operations {
             };
         };
     };
-    "queues.enqueue": {
+    "queues.preview": {
         parameters: {
             query?: never;
             header?: never;
@@ -2434,7 +6157,173 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["EnqueueRequest"];
+                "application/json": components["schemas"]["QueueDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueDeclaration"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.delete_queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queues.enqueue": {
+        parameters: {
+            query?: {
+                /** @description For a CloudEvent: seconds to wait before it enters. */
+                delay_s?: number | null;
+                /** @description For a CloudEvent: RFC 3339, wait until then. */
+                deliver_at?: string | null;
+                /** @description For a CloudEvent without `expirytime`: seconds it may wait in the queue. */
+                expires_in_s?: number | null;
+            };
+            header?: {
+                /** @description For a CloudEvent, percent-encoded: stored once within the queue's window, whatever its id. */
+                "Tl-Dedupe-Key"?: string | null;
+            };
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": string;
+                "application/cloudevents+json": {
+                    correlationid?: string;
+                    /** @description The payload, any JSON */
+                    data?: unknown;
+                    /** @description The payload, if it is not JSON */
+                    data_base64?: string;
+                    /** @description media type of the payload */
+                    datacontenttype?: string;
+                    /** @description where the payload lies, if not here */
+                    dataref?: string;
+                    id: string;
+                    source: string;
+                    /** @constant */
+                    specversion: "1.0";
+                    subject?: string;
+                    /** @description RFC 3339 */
+                    time?: string;
+                    traceparent?: string;
+                    type: string;
+                };
+                "application/json": {
+                    causation_id?: string | null;
+                    correlation_id?: string | null;
+                    data?: unknown;
+                    dedupe_key?: string | null;
+                    delay_s?: number | null;
+                    deliver_at?: string | null;
+                    expires_at?: string | null;
+                    expires_in_s?: number | null;
+                    id?: string | null;
+                    key?: string | null;
+                    priority?: string | null;
+                    type?: string | null;
+                };
+                "application/msgpack": {
+                    causation_id?: string | null;
+                    correlation_id?: string | null;
+                    data?: unknown;
+                    dedupe_key?: string | null;
+                    delay_s?: number | null;
+                    deliver_at?: string | null;
+                    expires_at?: string | null;
+                    expires_in_s?: number | null;
+                    id?: string | null;
+                    key?: string | null;
+                    priority?: string | null;
+                    type?: string | null;
+                };
             };
         };
         responses: {
@@ -2445,6 +6334,409 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.get_message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedMessage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cancelled"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.peek": {
+        parameters: {
+            query?: {
+                /** @description Only messages of this event type. */
+                type?: string | null;
+                sender?: string | null;
+                key?: string | null;
+                /** @description Only what was enqueued at this moment or later. */
+                since?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedMessagePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurgeRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueWork"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatus"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.list_revisions": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "queue_control.rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replays.get_file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                replay_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description File Download */
+            200: {
+                headers: {
+                    /** @description File size in bytes */
+                    "content-length"?: string;
+                    /** @description Entity tag */
+                    etag?: string;
+                    /** @description Last modified data-time in RFC 2822 format */
+                    "last-modified"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "": string;
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -2700,6 +6992,405 @@ export interface operations {
             };
         };
     };
+    "schedules.list_scheduled": {
+        parameters: {
+            query?: {
+                /** @description Only what goes to this queue. */
+                queue?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.get_scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledDetail"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.run_scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scheduled"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.list_schedules": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.get_schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.list_firings": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiringPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "agents.call": {
         parameters: {
             query?: never;
@@ -2825,6 +7516,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "index.traces": {
+        parameters: {
+            query?: {
+                message_id?: string | null;
+                correlation_id?: string | null;
+                trace_id?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {

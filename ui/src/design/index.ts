@@ -20,6 +20,7 @@ export { ProgressBar } from "./progress-bar";
 export { PanelSection, SidePanel, SplitView } from "./split-view";
 export { StatTile } from "./stat-tile";
 export { StateBadge } from "./state-badge";
+export type { Tone } from "./state-badge";
 export { theme, schemeManager } from "./theme";
 export { ThemeToggle } from "./theme-toggle";
 export { Timeline, TimelineItem } from "./timeline";

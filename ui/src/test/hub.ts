@@ -43,6 +43,7 @@ export class FakeHub {
     return this.on("GET /api/v1/session", () => ({ principal: "admin", workspace: "*", scopes: ["*"] }))
       .on("GET /api/v1/w/default/agents", () => ({ items: [], next: null }))
       .on("GET /api/v1/w/default/events", () => ({ items: [], next: null }))
+      .on("GET /api/v1/w/default/groups", () => ({ items: [], next: null }))
       .on("GET /api/v1/w/default/dead-letters", () => ({ items: [], next: null }));
   }
 

@@ -1,4 +1,6 @@
-import type { Agent, Attempt, DeadLetter, DeadLetterDetail, Job, Overview, Revision, Route, RouteDeclaration } from "~/api/resources";
+import type {
+  Agent, Attempt, DeadLetter, DeadLetterDetail, EventType, EventTypeVersion, Job, Overview, Revision, Route, RouteDeclaration, StoredEvent, Trace, TraceNode,
+} from "~/api/resources";
 
 const AT = "2026-11-22T11:20:00.000000Z";
 
@@ -55,6 +57,15 @@ export function letter(more: Partial<DeadLetter> = {}): DeadLetter {
     traceparent: "00-99e1d82f54c205a85f7e3691a5c247e7-7a5b662a762d66c0-01",
     redriven_at: null,
     redriven_by: null,
+    redriven_to: null,
+    agent: "summarizer",
+    correlation_id: "m-1",
+    discard_reason: null,
+    discarded_at: null,
+    discarded_by: null,
+    edited_by: null,
+    job_id: null,
+    sender_verified: true,
     ...more,
   };
 }
@@ -83,6 +94,7 @@ export function detail(more: Partial<DeadLetter> = {}): DeadLetterDetail {
     payload_encoding: "json",
     payload_truncated: false,
     history: [attempt(1), attempt(2)],
+    lives: [],
   };
 }
 
@@ -130,4 +142,102 @@ export function route(more: Partial<Route> = {}, declared: Partial<RouteDeclarat
 
 export function revision(number: number): Revision {
   return { number, action: "declared", body: {}, by: "admin", at: AT, note: "" };
+}
+
+export function event(more: Partial<StoredEvent> = {}, attributes: StoredEvent["event"] = {}): StoredEvent {
+  const seq = more.seq ?? 1;
+  return {
+    seq,
+    sender: "shop",
+    stored_at: AT,
+    event: { specversion: "1.0", id: `e-${String(seq)}`, type: "order.created", source: "/shop", data: { id: seq }, ...attributes },
+    ...more,
+  };
+}
+
+export function node(more: Partial<TraceNode> = {}): TraceNode {
+  return {
+    id: "m-1",
+    kind: "event",
+    type: "order.created",
+    sender: "shop",
+    source: "/shop",
+    subject: null,
+    sent_at: AT,
+    stored_at: AT,
+    correlation_id: null,
+    causation_id: null,
+    trace_id: null,
+    size_bytes: 276,
+    is_cloudevent: true,
+    copies: [{ seq: 7, stored_at: AT }],
+    handlings: [],
+    dead_letters: [],
+    waiting: [],
+    children: [],
+    ...more,
+  };
+}
+
+export function handling(more: Partial<TraceNode["handlings"][number]> = {}): TraceNode["handlings"][number] {
+  return {
+    lane: "queue",
+    reader: "invoices",
+    agent: "clerk",
+    instance: "c749",
+    version: "1.2.0",
+    attempt: 1,
+    outcome: "handled",
+    error: null,
+    started_at: AT,
+    duration_ms: 50,
+    waited_ms: 2,
+    ...more,
+  };
+}
+
+export function trace(more: Partial<Trace> = {}): Trace {
+  return {
+    message_id: "m-1",
+    correlation_id: null,
+    roots: [node()],
+    ancestors: [],
+    timeline: [],
+    messages: 1,
+    truncated: false,
+    behind: 0,
+    ...more,
+  };
+}
+
+export function eventType(more: Partial<EventType> = {}): EventType {
+  return {
+    name: "order.created",
+    declared: true,
+    description: "An order was placed",
+    owner: "shop",
+    policy: "warn",
+    compatibility: "backward",
+    reading: "lenient",
+    versions: 2,
+    newest: 2,
+    count: 1200,
+    quarantined: 0,
+    last_seen_at: AT,
+    ...more,
+  };
+}
+
+export function typeVersion(number: number): EventTypeVersion {
+  return {
+    type: "order.created",
+    number,
+    schema: { type: "object", properties: { id: { type: "integer" } } },
+    dataschema: `urn:trunkline:schema:default:order.created:${String(number)}`,
+    fingerprint: "f1",
+    author: "admin",
+    note: number === 1 ? "the first" : "",
+    created_at: AT,
+    deprecated_at: null,
+  };
 }

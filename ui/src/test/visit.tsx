@@ -6,6 +6,6 @@ import { App } from "~/app";
 /** Open the dashboard at an address, as a browser would. */
 export function visit(address: string) {
   window.history.replaceState(null, "", address);
-  render(<App />);
+  render(<App env="test" />);
   return userEvent.setup();
 }

@@ -62,7 +62,8 @@ async def dashboard(path: str = "") -> Response[bytes]:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         cached = {"Cache-Control": _YEAR} if name.startswith("assets/") else {}
         return Response(file.read_bytes(), media_type=kind, headers=_SECURITY_HEADERS | cached)
-    if "." in name.rsplit("/", 1)[-1]:
+    # The page's own addresses end in names, and names may be dotted: `types/order.created`.
+    if "." in name and ("/" not in name or name.startswith("assets/")):
         raise RouteUnknownError(f"There is nothing at /{name}")
     return _page()
 

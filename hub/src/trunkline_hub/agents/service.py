@@ -5,6 +5,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames
 from trunkline.protocol.errors import (
@@ -38,6 +39,7 @@ from trunkline_hub.schemas import Speaker
 from trunkline_hub.security import Grants
 from trunkline_hub.security.model import Grant
 
+_OUTPUT = Codec(Any)
 _MAX_CALL_S = 300.0
 _CANDIDATES = 50
 _READ_SCOPES = {"queue": "queues:consume", "group": "events:read"}
@@ -190,8 +192,7 @@ class Agents:
         except NobodyThereError:
             names = ", ".join(row.name for row in owners)
             raise AgentOfflineError(f"{names} offers {skill!r} but is not connected") from None
-        raw = ce.data_bytes(reply)
-        return CallResult(output=msgspec.json.decode(raw) if raw else None)
+        return CallResult(output=_OUTPUT.read(reply), dataref=reply.dataref)
 
     async def _ensure_reader(
         self, tx: Tx, by: Principal, workspace: str, wanted: frames.ReaderDeclaration

@@ -14,13 +14,13 @@ import msgspec
 import structlog
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import Delivery, first_attempt, origin_seq
-from trunkline.protocol import frames, subjects
+from trunkline.delivery import Delivery
+from trunkline.protocol import subjects
 from trunkline.protocol.subjects import reader_of_consumer
-from trunkline.wire import header_lines
 from trunkline_hub.bus import facts
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.facts import ConsumerFacts
+from trunkline_hub.bus.letters import write_letter
 from trunkline_hub.bus.log import Stored, read_next, read_one
 from trunkline_hub.bus.observer import Observer
 from trunkline_hub.bus.reconciler import Workspaces
@@ -31,7 +31,6 @@ from trunkline_hub.core.component import Component
 _log = structlog.get_logger("backstop")
 _SCAN_S = 30.0
 _SCAN_LIMIT = 500
-_KEPT_HEADERS = ("Content-Type", frames.HEADER_REDRIVE_OF)
 REASON = "deliveries_exhausted"
 
 
@@ -143,18 +142,9 @@ def given_up(deliveries: int) -> Death:
 async def bury(bus: HubBus, stream: str, reader: str, message: Stored, death: Death) -> None:
     """Store a dead letter for `message`, then take it off its queue."""
     lane: subjects.Lane = "queue" if stream.startswith("TASKS_") else "group"
-    workspace = subjects.workspace_of_stream(stream)
-    headers = {
-        **{name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers},
-        frames.HEADER_SUBJECT: message.subject,
-        frames.HEADER_STREAM_SEQ: str(origin_seq(message.headers, message.seq)),
-        frames.HEADER_DELIVERIES: str(first_attempt(message.headers) - 1 + death.deliveries),
-        frames.HEADER_REASON: death.reason,
-        frames.HEADER_ERROR: death.error,
-    }
-    await bus.store(
-        subjects.dead_stream(workspace), subjects.dead(workspace, subjects.HUB, lane, reader), message.payload,
-        msg_id=f"{stream}:{subjects.consumer(lane, reader)}:{message.seq}", headers=header_lines(headers),
+    await write_letter(
+        bus, (lane, reader), message, reason=death.reason, error=death.error, stream=stream,
+        deliveries=death.deliveries,
     )  # fmt: skip
     if lane == "queue":
         await take_off(bus, stream, message.seq)

@@ -4,6 +4,7 @@ import asyncio
 from typing import ClassVar
 
 import structlog
+from nats.js import JetStreamContext
 from nats.js.manager import JetStreamManager
 
 from trunkline.connection import Bus, Dial
@@ -69,11 +70,14 @@ class HubBus(Component):
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
 
-    async def publish_task(self, place: tuple[str, str], message: ce.Envelope, *, msg_id: str) -> Ack:
-        """Store work in a queue; `place` is (stream, subject)."""
-        raw = ce.encode(message)
-        stored = await self.store(*place, raw, msg_id=msg_id, key=message.partitionkey)
-        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+    def client_context(self) -> JetStreamContext:
+        """Return the API that also pulls.
+
+        Raises:
+            BusUnavailableError: the broker is away.
+        """
+        self.js()
+        return self.bus.client.jetstream(timeout=5)
 
     async def publish_fact(self, workspace: str, event_type: str, fact_id: str, raw: bytes) -> None:
         """Store a fact of the hub's own, encoded already."""
@@ -90,7 +94,7 @@ class HubBus(Component):
         headers: bytes = _CE_HEADERS,
         key: str | None = None,
     ) -> Ack:
-        """Store ready bytes and wait for the broker's acknowledgement."""
+        """Store ready bytes and wait for the broker's acknowledgement; those of one `key` keep their order."""
         try:
             return await self.publisher.publish(stream, subject, raw, msg_id=msg_id, headers=headers, key=key)
         except ClientClosedError:

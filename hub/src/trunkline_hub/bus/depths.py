@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from trunkline.protocol import queueing, subjects
+from trunkline.protocol import queueing
 from trunkline.protocol.queueing import Layout
 from trunkline_hub.bus import facts
 from trunkline_hub.bus.connection import HubBus
@@ -17,7 +17,7 @@ _FEW = 128
 async def stored_messages(bus: HubBus, workspace: str, queue: str, layout: Layout) -> int:
     """Count what is stored for a queue, at work or not."""
     stream = queueing.stream(workspace, queue, layout)
-    held = await facts.counts(bus, stream, _everything(workspace, queue, layout))
+    held = await facts.counts(bus, stream, queueing.queue_filter(workspace, queue, layout))
     return sum((held.subjects or {}).values()) if held else 0
 
 
@@ -45,13 +45,10 @@ async def oldest(bus: HubBus, workspace: str, queues: Sequence[tuple[str, Layout
     return list(
         await asyncio.gather(
             *(
-                read_next(bus, queueing.stream(workspace, queue, layout), 1, _everything(workspace, queue, layout))
+                read_next(
+                    bus, queueing.stream(workspace, queue, layout), 1, queueing.queue_filter(workspace, queue, layout)
+                )
                 for queue, layout in queues
             )
         )
     )
-
-
-def _everything(workspace: str, queue: str, layout: Layout) -> str:
-    root = "limited" if layout.limited else "tasks"
-    return f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}.>"

@@ -8,8 +8,6 @@ was handed out already is the worker's to judge.
 import asyncio
 from typing import ClassVar, Literal
 
-import msgspec
-
 from trunkline.protocol import queueing
 from trunkline.protocol.errors import EnvelopeInvalidError
 from trunkline.protocol.expiry import expiry_moment
@@ -18,6 +16,7 @@ from trunkline_hub.bus import facts
 from trunkline_hub.bus.backstop import Death, bury
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored, read_batch
+from trunkline_hub.bus.place import said
 from trunkline_hub.bus.reconciler import Workspaces
 from trunkline_hub.bus.state import queue_streams
 from trunkline_hub.bus.strays import Layouts
@@ -31,10 +30,6 @@ _TURN_LIMIT = 2000
 _GRACE_S = 5.0
 """A worker whose clock is a little behind must not be at work on what is buried here."""
 REASON = "expired"
-
-
-class _Timed(msgspec.Struct):
-    expirytime: str | None = None
 
 
 class ExpirySweep(Component):
@@ -103,14 +98,14 @@ class ExpirySweep(Component):
         one = await facts.consumer(self._bus, stream, names[0])
         if one is not None and one.delivered.stream_seq >= message.seq:
             return False
-        expired = msgspec.json.decode(message.payload, type=_Timed).expirytime
+        expired = said(message.payload, message.headers).expirytime
         await bury(self._bus, stream, spot.queue, message, Death(reason=REASON, error=f"It expired at {expired}"))
         return True
 
 
 def _has_expired(message: Stored, now: float) -> bool:
     try:
-        expirytime = msgspec.json.decode(message.payload, type=_Timed).expirytime
+        expirytime = said(message.payload, message.headers).expirytime
         return expirytime is not None and expiry_moment(expirytime) <= now
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, EnvelopeInvalidError):
+    except EnvelopeInvalidError:
         return False

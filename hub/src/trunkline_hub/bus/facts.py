@@ -55,6 +55,7 @@ class ConsumerShape(msgspec.Struct):
     deliver_policy: str = "all"
     opt_start_seq: int | None = None
     metadata: dict[str, str] | None = None
+    pause_until: str | None = None
 
     @property
     def filters(self) -> list[str]:
@@ -74,6 +75,7 @@ class ConsumerFacts(_Answer, kw_only=True):
     num_redelivered: int = 0
     num_waiting: int = 0
     num_pending: int = 0
+    paused: bool = False
 
 
 class _Consumers(_Answer, kw_only=True):

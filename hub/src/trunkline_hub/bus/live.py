@@ -64,3 +64,17 @@ async def follow(
             yield None if answer_heartbeat(bus.bus, msg) else stored(msg)
     finally:
         await bus.bus.unsubscribe(listener)
+
+
+async def deliver_past(bus: HubBus, stream: str, filters: list[str], to: str, *, after_seq: int) -> tuple[str, int]:
+    """Have the broker push what lies after `after_seq` to the subject `to`; returns the consumer's name and how much."""
+    config = ConsumerConfig(
+        filter_subjects=filters, deliver_subject=to, ack_policy=AckPolicy.NONE, flow_control=True,
+        idle_heartbeat=HEARTBEAT_S, mem_storage=True, num_replicas=1, inactive_threshold=_INACTIVE_S,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after_seq + 1,
+    )  # fmt: skip
+    try:
+        info = await bus.js().add_consumer(stream, config)
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(f"The log cannot be read: {error}") from None
+    return info.name, info.num_pending or 0

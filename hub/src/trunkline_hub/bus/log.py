@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from trunkline.delivery import ack_numbers, stored_us
+from trunkline.delivery import place_of
 from trunkline.protocol.errors import BusUnavailableError
 from trunkline.wire import message
 from trunkline_hub.bus.connection import HubBus
@@ -148,9 +148,9 @@ async def _get(bus: HubBus, stream: str, seq: int, filter_subject: str | None) -
 
 
 def stored(msg: Msg) -> Stored:
-    """Return a delivered message as what lies in the stream."""
-    _deliveries, seq = ack_numbers(msg.reply)
+    """Return a delivered message as what lies in the stream; its time exact to the microsecond."""
+    place = place_of(msg.reply)
+    moment = _EPOCH + timedelta(microseconds=place.stored_ns // 1000)
     return Stored(
-        seq=seq, subject=msg.subject, payload=msg.data,
-        headers=dict(msg.headers or {}), stored_at=_EPOCH + timedelta(microseconds=stored_us(msg.reply)),
-    )  # fmt: skip
+        seq=place.stream_seq, subject=msg.subject, payload=msg.data, headers=msg.headers or {}, stored_at=moment
+    )

@@ -14,10 +14,18 @@ from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol.errors import BusUnavailableError
-from trunkline.protocol.subjects import Lane, consumer, limited_stream, reader_of_consumer, reader_stream
-from trunkline_hub.bus import facts, streams
+from trunkline.protocol.subjects import (
+    Lane,
+    consumer,
+    events_stream,
+    limited_stream,
+    reader_of_consumer,
+    reader_stream,
+)
+from trunkline_hub.bus import facts, pauses, streams
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.facts import NS, ConsumerFacts, ConsumerShape
+from trunkline_hub.bus.keep import LogPlan, converge_keeps, ensure_log
 from trunkline_hub.bus.state import queue_streams
 from trunkline_hub.core.component import Component
 
@@ -47,6 +55,7 @@ class ConsumerSpec:
     """Name of the consumer, where a queue has several."""
     limited: bool = False
     """Whether the queue has a stream of its own."""
+    paused: bool = False
 
     @property
     def stream(self) -> str:
@@ -79,6 +88,7 @@ class Only:
 Desired = Callable[[Only | None], Awaitable[list[ConsumerSpec]]]
 Limited = Callable[[Only | None], Awaitable[list[LimitedQueue]]]
 Workspaces = Callable[[], Awaitable[list[str]]]
+LogPlans = Callable[[str], Awaitable[LogPlan]]
 
 
 class Reconciler(Component):
@@ -86,8 +96,11 @@ class Reconciler(Component):
 
     name: ClassVar[str] = "reconciler"
 
-    def __init__(self, bus: HubBus, workspaces: Workspaces, desired: Sequence[Desired], limited: Limited) -> None:
+    def __init__(
+        self, bus: HubBus, workspaces: Workspaces, desired: Sequence[Desired], limited: Limited, log_plan: LogPlans
+    ) -> None:
         super().__init__()
+        self._log_plan = log_plan
         self._bus = bus
         self._workspaces = workspaces
         self._desired = desired
@@ -142,9 +155,12 @@ class Reconciler(Component):
         return [spec for source in self._desired for spec in await source(only)]
 
     async def _converge_streams(self, js: JetStreamManager, workspace: str, limited: list[LimitedQueue]) -> None:
+        plan = await self._log_plan(workspace)
         for config in streams.workspace_streams(workspace, self._bus.settings):
-            if await streams.ensure_stream(js, config):
+            is_log = config.name == events_stream(workspace)
+            if await (ensure_log(js, config, plan) if is_log else streams.ensure_stream(js, config)):
                 _log.info("stream_ready", stream=config.name)
+        await converge_keeps(self._bus, workspace, plan)
         for one in limited:
             await self._ensure_limited(js, one)
         wanted = {limited_stream(one.workspace, one.queue) for one in limited}
@@ -197,12 +213,15 @@ class Reconciler(Component):
 
     async def _ensure(self, js: JetStreamManager, spec: ConsumerSpec, present: ConsumerFacts | None) -> bool:
         """Create or update one consumer; whether the broker took it."""
-        if present is not None and _same(present.config, spec):
-            return True
         config = _config(spec)
         if present is not None:
+            await pauses.align(js, spec.stream, present, paused=spec.paused)
+            if _same(present.config, spec):
+                return True
             config.deliver_policy = DeliverPolicy(present.config.deliver_policy)
             config.opt_start_seq = present.config.opt_start_seq
+        elif spec.paused:
+            config.pause_until = pauses.FOREVER
         try:
             await js.add_consumer(spec.stream, config)
         except (BadRequestError, NotFoundError) as error:  # one that the broker refuses must not stop the others

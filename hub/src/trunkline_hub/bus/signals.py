@@ -6,7 +6,7 @@ from nats.aio.msg import Msg
 
 from trunkline.calls import Calls, NobodyThereError
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.wire import message
 from trunkline_hub.bus.connection import HubBus
 
@@ -55,5 +55,5 @@ class HubCalls:
             calls = self._by_workspace[workspace] = Calls(self._bus.bus, workspace, subjects.HUB)
         headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
         subject = subjects.call(workspace, caller, skill, agent)
-        raw = await calls.send(subject, skill, ce.encode(request), headers, timeout_s=timeout_s)
-        return ce.decode(raw)
+        answer = await calls.send(subject, skill, ce.encode(request), headers, timeout_s=timeout_s)
+        return modes.read(answer.data, answer.headers)

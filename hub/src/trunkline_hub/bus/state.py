@@ -68,3 +68,9 @@ async def stream_state(bus: HubBus, stream: str) -> StreamState:
     """Return the state of a stream; zeros where it is not made yet."""
     found = await facts.counts(bus, stream) or facts.StreamCounts()
     return StreamState(messages=found.messages, last_seq=found.last_seq, size_bytes=found.bytes)
+
+
+async def group_cursor(bus: HubBus, workspace: str, group: str) -> int | None:
+    """Return the last place in the log that a group has been handed, or None while its cursor is not made."""
+    found = await facts.consumer(bus, subjects.events_stream(workspace), subjects.consumer("group", group))
+    return found.delivered.stream_seq if found else None

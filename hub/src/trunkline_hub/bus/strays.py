@@ -17,10 +17,10 @@ from trunkline.protocol.errors import QueueFullError
 from trunkline.protocol.queueing import Layout, Spot
 from trunkline.wire import header_lines
 from trunkline_hub.bus import facts
-from trunkline_hub.bus.addressing import address
 from trunkline_hub.bus.backstop import Death, bury, take_off
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.log import Stored, read_batch
+from trunkline_hub.bus.place import address, said
 from trunkline_hub.bus.reconciler import Workspaces
 from trunkline_hub.bus.state import queue_streams
 from trunkline_hub.core.component import Component
@@ -89,7 +89,8 @@ class StrayScan(Component):
 
     async def _bring_home(self, stream: str, spot: Spot, layout: Layout, message: Stored) -> bool:
         """Store a stray where it belongs, then delete it; False when there is no room for it now."""
-        where = address(spot, layout, message.payload, otherwise=str(message.seq))
+        words = said(message.payload, message.headers)
+        where = address(spot, layout, words, otherwise=str(message.seq))
         headers = {name: value for name, value in message.headers.items() if not name.lower().startswith(_BROKERS_OWN)}
         try:
             await self._bus.store(

@@ -38,6 +38,10 @@ class Component(ABC):
         """What is wrong at the moment, or None."""
         return None
 
+    def warning(self) -> str | None:
+        """What an operator should look at though the hub does its work, or None."""
+        return None
+
 
 class Leases(Protocol):
     """Lets one hub of many be the one."""

@@ -14,6 +14,8 @@ class Feature:
     name: str
     routes: Sequence[Any] = ()
     components: Sequence[Component] = ()
+    services: Mapping[str, object] = field(default_factory=dict)
+    """What its routes are given, by parameter name, where nobody else needs it."""
     jobs: Mapping[str, Any] = field(default_factory=dict)
     """Kind of long job to the work it does (`jobs.Work`)."""
     permissions: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -50,15 +50,23 @@ class Tx:
 
     async def emit(self, workspace: str, event_type: str, data: dict[str, Any], *, subject: str | None = None) -> None:
         """Publish a fact of the hub's own, if and only if this transaction commits."""
-        fact = ce.new_envelope(
-            type=event_type, source=f"/{workspace}/{HUB}", subject=subject,
-            data=msgspec.json.encode(data), traceparent=next_traceparent(),
-        )  # fmt: skip
-        row = {
-            "id": fact.id, "workspace_id": workspace, "type": event_type,
-            "envelope": ce.encode(fact), "created_at": self._clock.now(),
-        }  # fmt: skip
-        await self.execute(tables.outbox.insert(), row)
+        await self.emit_all(workspace, event_type, [(data, subject)])
+
+    async def emit_all(
+        self, workspace: str, event_type: str, facts: Sequence[tuple[dict[str, Any], str | None]]
+    ) -> None:
+        """Publish many facts (data, subject) of one type; see `emit`."""
+        rows = []
+        for data, subject in facts:
+            fact = ce.new_envelope(
+                type=event_type, source=f"/{workspace}/{HUB}", subject=subject,
+                data=msgspec.json.encode(data), traceparent=next_traceparent(),
+            )  # fmt: skip
+            rows.append({
+                "id": fact.id, "workspace_id": workspace, "type": event_type,
+                "envelope": ce.encode(fact), "created_at": self._clock.now(),
+            })  # fmt: skip
+        await self.execute(tables.outbox.insert(), rows)
 
     def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once this transaction has committed; its failure is logged, not raised."""

@@ -38,6 +38,7 @@ class Place:
         self.database = root / "trunkline.db"
         self.jetstream = root / "jetstream"
         self.logs = root / "logs"
+        self.replays = root / "replays"
         self.context = root / "context.json"
 
     @contextmanager

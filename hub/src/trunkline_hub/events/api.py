@@ -1,21 +1,25 @@
 """Routes of the event log."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Router, delete, get, post
+from litestar import Request, Response, Router, delete, get, post
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import media, modes
 from trunkline.protocol.frames import Ack, Subscribed, Subscription
-from trunkline.protocol.resources import Event, EventPage, Group, GroupPage
+from trunkline.protocol.resources import BatchResult, Event, EventPage, Group, GroupPage
 from trunkline_hub.bus import Reconciler
 from trunkline_hub.bus.schedule import Later
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
 from trunkline_hub.events.service import EventFilter, Events, Groups
 from trunkline_hub.web import requires
+from trunkline_hub.web.cloudevents import BATCH, BinaryEvent, batch, content_type, receive
+from trunkline_hub.web.negotiation import NegotiatedResponse, prefers
 from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
 from trunkline_hub.web.streams import Messages, stream
@@ -37,9 +41,16 @@ async def publish(
     events: Events,
     delay_s: Delay = None,
     deliver_at: DeliverAt = None,
-) -> Ack:
-    """Store one CloudEvent (structured JSON), now or later. Answered when the broker has it on disk."""
-    return await events.publish(request.user, workspace, body, Later(delay_s=delay_s, deliver_at=deliver_at))
+) -> Response[Ack | BatchResult]:
+    """Store one CloudEvent (structured or binary), now or later, or a batch. Answered when it is on disk.
+
+    A batch is answered item by item: 201 when all are stored, 207 when some are not.
+    """
+    if content_type(request) == BATCH:
+        result = await events.publish_batch(request.user, workspace, batch(body))
+        return NegotiatedResponse(result, status_code=207 if result.failed else 201)
+    later = Later(delay_s=delay_s, deliver_at=deliver_at)
+    return NegotiatedResponse(await events.publish(request.user, workspace, receive(request, body), later))
 
 
 @get("/events", opt=requires("events:read"))
@@ -73,6 +84,24 @@ async def tail(workspace: str, events: Events, request: AnyRequest, event_type: 
     after_seq = int(last) if last.isascii() and last.isdigit() and len(last) <= _MAX_SEQ_DIGITS else None
     followed = events.tail(workspace, [event_type] if event_type else [], after_seq=after_seq)
     return stream(request, _messages(followed))
+
+
+@get("/events/{seq:str}", opt=requires("events:read"))
+async def get_event(
+    workspace: str, seq: str, request: AnyRequest, events: Events, mode: Literal["binary"] | None = None
+) -> Response[Event]:
+    """Show one event by its place in the log.
+
+    As a resource of ours; with `Accept: application/cloudevents+json` the CloudEvent alone, the very bytes where it was
+    stored so; with `mode=binary` its payload, attributes in `ce-` headers.
+    """
+    found = await events.get(workspace, seq)
+    if mode == "binary":
+        return BinaryEvent(*modes.split(found.payload, found.headers))  # type: ignore[return-value]
+    if prefers(request, [media.JSON, ce.CONTENT_TYPE, media.MSGPACK]) == ce.CONTENT_TYPE:
+        raw = modes.to_structured(found.payload, found.headers)
+        return Response(raw, media_type=ce.CONTENT_TYPE)  # type: ignore[arg-type]
+    return NegotiatedResponse(events.show(found))
 
 
 @post("/events/subscriptions", opt=requires("events:read", audited=False))
@@ -114,6 +143,6 @@ async def _messages(followed: AsyncIterator[Event | None]) -> Messages:
 
 router = Router(
     "/api/v1/w/{workspace:str}",
-    route_handlers=[publish, query, tail, subscribe, list_groups, get_group, remove_group],
+    route_handlers=[publish, query, tail, get_event, subscribe, list_groups, get_group, remove_group],
     tags=["events"],
 )

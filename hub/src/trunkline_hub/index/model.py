@@ -15,12 +15,12 @@ from trunkline.protocol.resources import Copy, Handling, Span, TracedLetter, Tra
 from trunkline.protocol.trace import trace_id
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
 from trunkline_hub.core.lookup import GroupWait, LetterFate
+from trunkline_hub.core.preview import storable
 
 Kind = Literal["events", "receipts", "attempts", "dead"]
 KINDS: tuple[Kind, ...] = ("events", "receipts", "attempts", "dead")
 """The streams that the index follows."""
 
-HEADER_REPLAY = "Tl-Replay"
 _BINARY = "ce-specversion"
 """With this header a CloudEvent's attributes are in headers, its payload is bare."""
 KEY_CHARS = 512
@@ -104,7 +104,7 @@ def event_row(part: int, seq: int, stored_us: int, subject: str, payload: bytes,
         "is_cloudevent": bool(head.type),
         "reader": group,
         "redrive_of": _key(headers.get(frames.HEADER_REDRIVE_OF)),
-        "replay": _key(headers.get(HEADER_REPLAY)),
+        "replay": _key(headers.get(frames.HEADER_REPLAY)),
     }
 
 
@@ -246,13 +246,6 @@ def micros_of(text: str | None) -> int | None:
 def clip(text: str) -> str:
     """Return a value to search for as the index holds it."""
     return storable(text, KEY_CHARS)
-
-
-def storable(text: str, size: int) -> str:
-    """Return `text` as it can be stored: no NUL, no lone surrogate, at most `size` characters."""
-    if "\0" in text or not text.isascii():
-        text = text.replace("\0", "").encode(errors="replace").decode()
-    return text[:size]
 
 
 @lru_cache(maxsize=4096)

@@ -144,6 +144,11 @@ class JobRun:
         self._pace = model.Pace(row.rate_per_s)
         self._flushed_at = asyncio.get_running_loop().time()
 
+    @property
+    def rate_per_s(self) -> float | None:
+        """The pace wanted at present; None is as fast as it goes."""
+        return self._pace.rate_per_s
+
     async def expect(self, total: int) -> None:
         """Say how many items there are."""
         self.total = total

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol import queueing, rules, subjects
+from trunkline.protocol import error_rules, queueing, subjects
 from trunkline.protocol.errors import EnvelopeInvalidError, FieldError, QueueClassUnknownError, RequestInvalidError
 from trunkline.protocol.expiry import expirytime
-from trunkline.protocol.frames import RetryPolicy
+from trunkline.protocol.frames import HEADER_DEDUPE_KEY, RetryPolicy
 from trunkline.protocol.queueing import Layout, QueueOptions
 from trunkline.protocol.resources import EnqueueRequest, QueueDeclaration
 from trunkline.protocol.subjects import can_name_reader
@@ -127,8 +127,8 @@ def check_class(name: str, priority: str | None, settled: Settled) -> None:
         raise QueueClassUnknownError(f"The queue {name!r} has no class {priority!r}; it has {', '.join(classes)}")
 
 
-def check_enqueue(name: str, wanted: EnqueueRequest, settled: Settled) -> None:
-    """Refuse what the queue does not know.
+def check_enqueue(name: str, wanted: EnqueueRequest, settled: Settled, *, is_event: bool = False) -> None:
+    """Refuse what the queue does not know; a CloudEvent comes with its terms in the query and a header.
 
     Raises:
         QueueClassUnknownError, RequestInvalidError
@@ -136,12 +136,15 @@ def check_enqueue(name: str, wanted: EnqueueRequest, settled: Settled) -> None:
     check_class(name, wanted.priority, settled)
     problems: list[FieldError] = []
     if wanted.expires_in_s is not None and not 0 <= wanted.expires_in_s <= MAX_EXPIRY_S:
-        problems.append(FieldError("/expires_in_s", f"must be 0 to {MAX_EXPIRY_S:.12g}"))
+        problems.append(
+            FieldError("query:expires_in_s" if is_event else "/expires_in_s", f"must be 0 to {MAX_EXPIRY_S:.12g}")
+        )
     if wanted.dedupe_key is not None:
+        key_at = f"header:{HEADER_DEDUPE_KEY}" if is_event else "/dedupe_key"
         if not settled.dedupe_window_s:
-            problems.append(FieldError("/dedupe_key", "the queue remembers no keys; declare it with `dedupe_window_s`"))
+            problems.append(FieldError(key_at, "the queue has no `dedupe_window_s`, so it knows no keys"))
         if not 1 <= len(wanted.dedupe_key) <= MAX_DEDUPE_KEY_CHARS:
-            problems.append(FieldError("/dedupe_key", f"must be 1 to {MAX_DEDUPE_KEY_CHARS} characters"))
+            problems.append(FieldError(key_at, f"must be 1 to {MAX_DEDUPE_KEY_CHARS} characters"))
         if wanted.id is not None and (len(wanted.id) > _MAX_ID_CHARS or not wanted.id.isprintable()):
             problems.append(FieldError("/id", f"must be at most {_MAX_ID_CHARS} printable characters"))
     if problems:
@@ -164,7 +167,7 @@ def _problems(name: str, settled: Settled) -> list[FieldError]:
     problems: list[FieldError] = []
     if not can_name_reader(name):
         problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 127"))
-    problems += rules.problems(settled.retry, "/retry")
+    problems += error_rules.problems(settled.retry, "/retry")
     for field, (least, most) in _RANGES.items():
         if not least <= getattr(settled, field) <= most:
             problems.append(FieldError(f"/{field}", f"must be {least:g} to {most:.12g}"))

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from trunkline.protocol.resources import QueueStatus
 from trunkline_hub.db import Tx
 
 
@@ -15,3 +16,15 @@ class Workers(Protocol):
     """Counts the running agents that take work, by queue."""
 
     async def by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...
+
+
+class Statuses(Protocol):
+    """Tells what operators said about queues: paused, draining."""
+
+    async def status(self, tx: Tx, workspace: str, name: str) -> QueueStatus: ...
+
+    async def by_queue(self, tx: Tx, workspace: str) -> dict[str, QueueStatus]: ...
+
+    async def check_open(self, tx: Tx, workspace: str, name: str) -> QueueStatus: ...
+
+    async def closed(self, tx: Tx, workspace: str) -> set[str]: ...

@@ -5,52 +5,68 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, queueing, subjects
+from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import QueueInUseError, QueueUnknownError
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id
-from trunkline.protocol.queueing import NORMAL, Layout
-from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
-from trunkline.protocol.rules import most_attempts
+from trunkline.protocol.queueing import Layout, Spot
+from trunkline.protocol.resources import (
+    EnqueueRequest,
+    Queue,
+    QueueDeclaration,
+    QueueLaneState,
+    QueuePage,
+    QueueStatus,
+)
 from trunkline.protocol.trace import current_traceparent
 from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import ConsumerSpec, HubBus, LimitedQueue, Only, Reconciler, schedule
-from trunkline_hub.bus.addressing import address, new_spot, with_expiry
 from trunkline_hub.bus.depths import oldest, queue_consumers, stored_messages
 from trunkline_hub.bus.facts import ConsumerFacts
+from trunkline_hub.bus.place import Said, address, new_spot, said
 from trunkline_hub.bus.signals import tell_changed
 from trunkline_hub.bus.state import reader_state
 from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import rfc3339
+from trunkline_hub.core.incoming import Incoming, plain, stamped
 from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues import model, store
 from trunkline_hub.queues.model import Settled
-from trunkline_hub.queues.ports import DeadCounts, Workers
+from trunkline_hub.queues.ports import DeadCounts, Statuses, Workers
+from trunkline_hub.revisions import Revisions
 
+_NOW = EnqueueRequest()
 _RECENT_S = 1.0
 """What is forwarded comes in great numbers; it may go by settings this old. What that misplaces is brought home."""
+
+Put = Callable[[Incoming, str], Awaitable[Ack]]
+"""Stores an event under a message id."""
 
 
 class Queues:
     """The queues of all workspaces."""
 
     def __init__(
-        self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts, workers: Workers, trends: Trends
-    ) -> None:
+        self, bus: HubBus, db: Database, audit: Audit, dead: DeadCounts, statuses: Statuses, revisions: Revisions,
+        workers: Workers, trends: Trends,
+    ) -> None:  # fmt: skip
         self._bus = bus
         self._db = db
         self._audit = audit
         self._dead = dead
+        self._statuses = statuses
+        self._revisions = revisions
         self._workers = workers
-        self._trends = trends
+        self.trends = trends
         self._recent: dict[tuple[str, str], tuple[Settled, float]] = {}
         self._looking = asyncio.Lock()
 
@@ -72,8 +88,12 @@ class Queues:
                 raise QueueInUseError(f"{setting!r} can only change while {name!r} is empty; it holds {held}")
         return settled
 
-    async def declare(self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration) -> Settled:
-        """Create a queue, or change its settings. Call `preview` before the transaction: it looks whether they may.
+    async def declare(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration, *, back_to: str | None = None
+    ) -> Settled:
+        """Create a queue, or change its settings; `back_to` notes a rollback.
+
+        Call `preview` before the transaction: it looks whether they may change.
 
         Raises:
             RequestInvalidError
@@ -86,6 +106,8 @@ class Queues:
             return settled
         await store.put(tx, workspace, name, settled)
         detail = msgspec.to_builtins(settled)
+        action: Literal["declared", "rolled_back"] = "declared" if back_to is None else "rolled_back"
+        await self._revisions.record(tx, by, workspace, ("queue", name), detail, action=action, note=back_to or "")
         await self._audit.record(tx, workspace, by.name, "queue.declared", f"queue/{name}", **detail)
         if present is None:
             await tx.emit(workspace, "trunkline.queue.declared", {"queue": name, **detail}, subject=name)
@@ -94,29 +116,21 @@ class Queues:
             tx.after_commit(partial(self._tell, workspace, name))
         return settled
 
-    async def remove(self, tx: Tx, by: Principal, workspace: str, name: str) -> None:
-        """Forget a queue; what is sent to it from now on becomes a dead letter.
+    async def restore(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration, note: str
+    ) -> None:
+        """Give a queue earlier settings again."""
+        await self.declare(tx, by, workspace, name, wanted, back_to=note)
 
-        Raises:
-            QueueUnknownError
-        """
-        await self._row(tx, workspace, name)
+    async def forget(self, tx: Tx, by: Principal, workspace: str, name: str, note: str) -> None:
+        """Strike a queue off; what it held must be elsewhere by now, what still comes becomes a dead letter."""
         await store.remove(tx, workspace, name)
-        await self._audit.record(tx, workspace, by.name, "queue.removed", f"queue/{name}")
-        await tx.emit(workspace, "trunkline.queue.removed", {"queue": name}, subject=name)
+        await self._revisions.record(tx, by, workspace, ("queue", name), None, action="removed", note=note)
+        await self._audit.record(tx, workspace, by.name, "queue.deleted", f"queue/{name}", reason=note)
+        await tx.emit(
+            workspace, "trunkline.queue.deleted", {"queue": name, "by": by.name, "reason": note}, subject=name
+        )
         tx.after_commit(partial(self._tell, workspace, name))
-
-    async def check_empty(self, workspace: str, name: str) -> None:
-        """Refuse where messages still wait; asks the broker, so never call it in a transaction.
-
-        Raises:
-            QueueUnknownError, QueueInUseError
-        """
-        async with self._db.read() as tx:
-            settled = store.settled(await self._row(tx, workspace, name))
-        held = await stored_messages(self._bus, workspace, name, settled.layout)
-        if held:
-            raise QueueInUseError(f"{name!r} still holds {held}")
 
     async def converge(self, reconciler: Reconciler, workspace: str, names: Sequence[str]) -> None:
         """Make on the broker what some queues need now."""
@@ -159,12 +173,12 @@ class Queues:
         """Put work into a queue, under the principal's pinned name.
 
         Raises:
-            QueueUnknownError, QueueClassUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            QueueUnknownError, QueueClassUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError,
+            BusUnavailableError
             RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
         """
         async with self._db.read() as tx:
-            settled = store.settled(await self._row(tx, workspace, name))
-            now = tx.clock.now()
+            settled, now = await self.admit(tx, workspace, name), tx.clock.now()
         due = schedule.Later(delay_s=wanted.delay_s, deliver_at=wanted.deliver_at).due(now)
         model.check_enqueue(name, wanted, settled)
         message = ce.new_envelope(
@@ -173,40 +187,60 @@ class Queues:
             expirytime=model.expirytime_of(wanted, settled, due or now), correlationid=wanted.correlation_id,
             causationid=wanted.causation_id, traceparent=current_traceparent.get(),
         )  # fmt: skip
+        return await self._put(new_spot(workspace, name, principal.name), settled, plain(message), due, wanted)
 
-        async def put(msg_id: str) -> Ack:
-            if due is not None:
-                return await self._enqueue_later(principal.name, (workspace, name), message, due, msg_id)
-            return await self._publish(principal.name, workspace, name, settled.layout, message, msg_id=msg_id)
+    async def enqueue_event(
+        self, principal: Principal, workspace: str, name: str, event: Incoming, terms: EnqueueRequest = _NOW
+    ) -> Ack:
+        """Put a CloudEvent into a queue as it came, under the principal's pinned name.
 
-        if wanted.dedupe_key is not None:
-            place = (workspace, name, model.dedupe_token(wanted.dedupe_key))
-            return await self._enqueue_once(place, settled, message, put)
-        return await put(f"{principal.name}:{message.id}")
+        Of `terms` when it is to arrive, how long it may wait and its de-duplication key count.
+
+        Raises:
+            QueueUnknownError, QueueClassUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError,
+            BusUnavailableError
+            RequestInvalidError, ScheduleFullError: it is to be delayed, and cannot be.
+        """
+        message = event.message
+        async with self._db.read() as tx:
+            settled, now = await self.admit(tx, workspace, name), tx.clock.now()
+        due = schedule.Later(delay_s=terms.delay_s, deliver_at=terms.deliver_at).due(now, where="query:")
+        own = msgspec.structs.replace(terms, priority=message.priority, id=message.id)
+        model.check_enqueue(name, own, settled, is_event=True)
+        if message.expirytime is None:
+            event = stamped(event, expirytime=model.expirytime_of(terms, settled, due or now))
+        return await self._put(new_spot(workspace, name, principal.name), settled, event, due, terms)
 
     async def forward(
-        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
-    ) -> Ack:
-        """Put a message as it is into a queue, under its sender's pinned name.
+        self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str,
+        extra: dict[str, str] | None = None,
+    ) -> Ack:  # fmt: skip
+        """Put a message as it is into a queue, under its sender's pinned name, with `extra` headers.
 
-        Its class and key say where; a class that the queue does not have is `normal`.
+        Its class and key say where; a class that the queue does not have is `normal`. Whether it may is asked before.
 
         Raises:
             QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
         """
         settled, now = await self._recently(workspace, queue)
-        raw = with_expiry(raw, settled.expires_after_s, now)
-        stream, subject = address(new_spot(workspace, queue, principal), settled.layout, raw, otherwise=msg_id)
-        in_turn = subject if settled.layout.per_key else None
-        return await self._bus.store(stream, subject, raw, msg_id=msg_id, headers=header_lines(headers), key=in_turn)
+        if event.message.expirytime is None:
+            event = stamped(event, expirytime=model.expirytime_of(_NOW, settled, now))
+        spot = new_spot(workspace, queue, principal)
+        return await self._store(spot, settled.layout, event, msg_id=msg_id, extra=extra)
 
-    async def require(self, tx: Tx, workspace: str, name: str, priority: str | None = None) -> None:
-        """Refuse a queue that is not there, or a class that it does not have.
+    async def admit(self, tx: Tx, workspace: str, name: str) -> Settled:
+        """Let new work go on by the settings returned, or say why the queue does not take it.
 
         Raises:
-            QueueUnknownError, QueueClassUnknownError
+            QueueUnknownError, QueueDrainingError
         """
-        model.check_class(name, priority, store.settled(await self._row(tx, workspace, name)))
+        settled = store.settled(await self._row(tx, workspace, name))
+        await self._statuses.check_open(tx, workspace, name)
+        return settled
+
+    async def closed(self, tx: Tx, workspace: str) -> set[str]:
+        """Return the names of a workspace's queues that take no new work in."""
+        return await self._statuses.closed(tx, workspace)
 
     async def names(self, tx: Tx, workspace: str) -> set[str]:
         """Return the names of a workspace's queues."""
@@ -216,28 +250,31 @@ class Queues:
         """Put a ready message into a queue on behalf of `sender`.
 
         Raises:
-            QueueUnknownError, QueueClassUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
+            QueueUnknownError, QueueClassUnknownError, QueueDrainingError, QueueFullError, MessageTooLargeError,
+            BusUnavailableError
         """
         async with self._db.read() as tx:
-            settled = store.settled(await self._row(tx, workspace, name))
-            now = tx.clock.now()
+            settled, now = await self.admit(tx, workspace, name), tx.clock.now()
         model.check_class(name, message.priority, settled)
         if message.expirytime is None:
-            message.expirytime = model.expirytime_of(EnqueueRequest(), settled, now)
-        return await self._publish(sender, workspace, name, settled.layout, message, msg_id=f"{sender}:{message.id}")
+            message.expirytime = model.expirytime_of(_NOW, settled, now)
+        spot = new_spot(workspace, name, sender)
+        return await self._store(spot, settled.layout, plain(message), msg_id=f"{sender}:{message.id}")
 
     async def carry(
-        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: bytes
+        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: dict[str, str]
     ) -> None:
         """Store in a queue what waited for its time: where the queue lies now, under the sender that `subject` names.
+
+        It was accepted when it was sent, so a draining queue takes it in.
 
         Raises:
             QueueUnknownError, QueueFullError, MessageTooLargeError, BusUnavailableError
         """
         async with self._db.read() as tx:
             layout = store.settled(await self._row(tx, workspace, name)).layout
-        where = address(queueing.spot(subject), layout, raw, otherwise=store_id)
-        await self._bus.store(*where, raw, msg_id=store_id, headers=headers)
+        where = address(queueing.spot(subject), layout, said(raw, headers), otherwise=store_id)
+        await self._bus.store(*where, raw, msg_id=store_id, headers=header_lines(headers))
 
     async def desired_consumers(self, only: Only | None = None) -> list[ConsumerSpec]:
         """Return the consumers that should exist."""
@@ -275,66 +312,76 @@ class Queues:
         since = {name: message.stored_at for name, message in zip(busy, first, strict=True) if message}
         dead = await self._dead.waiting_by_queue(tx, workspace)
         workers = await self._workers.by_queue(tx, workspace)
+        statuses = await self._statuses.by_queue(tx, workspace)
         now = tx.clock.now()
         return [
             self._queue(
                 row, settled[row.name], found[row.name],
                 dead=dead.get(row.name, 0), workers=workers.get(row.name, 0), age_s=_age_s(since.get(row.name), now),
+                status=statuses.get(row.name, QueueStatus()),
             )
             for row in rows
         ]  # fmt: skip
 
     def _queue(
-        self, row: Any, settled: Settled, ones: list[ConsumerFacts], *, dead: int, workers: int, age_s: float | None
-    ) -> Queue:
-        layout, state, trend = settled.layout, reader_state(row.name, ones), self._trends.of(row.workspace_id, row.name)
+        self, row: Any, settled: Settled, ones: list[ConsumerFacts],
+        *, dead: int, workers: int, age_s: float | None, status: QueueStatus,
+    ) -> Queue:  # fmt: skip
+        layout, state, trend = settled.layout, reader_state(row.name, ones), self.trends.of(row.workspace_id, row.name)
         own = msgspec.structs.asdict(settled) | {"classes": dict(layout.classes)}
         return Queue(
             name=row.name, **own, depth=state.waiting, in_flight=state.in_flight, redelivered=state.redelivered,
             workers_waiting=state.pulls_waiting, workers=workers, consumers=len(ones), oldest_age_s=age_s,
-            in_per_s=trend.in_per_s, out_per_s=trend.out_per_s, trend=trend.depths, trend_s=self._trends.sample_s,
+            in_per_s=trend.in_per_s, out_per_s=trend.out_per_s, trend=trend.depths, trend_s=self.trends.sample_s,
             lanes=[] if layout.is_plain else _lanes(row.name, layout, ones), dead=dead,
-            created_at=rfc3339(row.created_at),
+            created_at=rfc3339(row.created_at), status=status,
         )  # fmt: skip
 
-    async def _publish(
-        self, sender: str, workspace: str, name: str, layout: Layout, message: ce.Envelope, *, msg_id: str
+    async def _put(
+        self, spot: Spot, settled: Settled, event: Incoming, due: datetime | None, terms: EnqueueRequest
     ) -> Ack:
-        place = queueing.place(layout, message.priority or NORMAL, message.partitionkey or message.id)
-        subject = queueing.address(workspace, name, place, sender)
-        where = queueing.stream(workspace, name, layout), subject
-        return await self._bus.publish_task(where, message, msg_id=msg_id)
+        async def put(event: Incoming, msg_id: str) -> Ack:
+            if due is not None:
+                return await self._store_later(spot, event, due, msg_id)
+            return await self._store(spot, settled.layout, event, msg_id=msg_id)
 
-    async def _enqueue_later(
-        self, sender: str, queue: tuple[str, str], message: ce.Envelope, due: datetime, msg_id: str
+        if terms.dedupe_key is None:
+            return await put(event, f"{spot.principal}:{event.message.id}")
+        place = (spot.workspace, spot.queue, model.dedupe_token(terms.dedupe_key))
+        return await self._put_once(place, settled.dedupe_window_s, event, put)
+
+    async def _store(
+        self, spot: Spot, layout: Layout, event: Incoming, *, msg_id: str, extra: dict[str, str] | None = None
     ) -> Ack:
+        message = event.message
+        words = Said(id=message.id, partitionkey=message.partitionkey, priority=message.priority)
+        where = address(spot, layout, words, otherwise=msg_id)
+        headers = header_lines(event.headers | (extra or {}))
+        stored = await self._bus.store(*where, event.payload, msg_id=msg_id, headers=headers, key=message.partitionkey)
+        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
+
+    async def _store_later(self, spot: Spot, event: Incoming, due: datetime, msg_id: str) -> Ack:
         """Have the broker keep it; where the queue lies is looked up when it falls due."""
-        workspace, name = queue
-        await schedule.check_room(self._bus, workspace)
+        await schedule.check_room(self._bus, spot.workspace)
         plan = schedule.Plan(
-            kind="task", queue=name, target=name, subject=subjects.task(workspace, name, sender),
-            by=sender, message_id=message.id, store_id=msg_id, due_at=rfc3339(due),
-            headers={"Content-Type": ce.CONTENT_TYPE},
+            kind="task", queue=spot.queue, target=spot.queue,
+            subject=subjects.task(spot.workspace, spot.queue, spot.principal), by=spot.principal,
+            message_id=event.message.id, store_id=msg_id, due_at=rfc3339(due), headers=event.headers,
         )  # fmt: skip
-        return await schedule.put(self._bus, workspace, plan, ce.encode(message))
+        return await schedule.put(self._bus, spot.workspace, plan, event.payload)
 
-    async def _enqueue_once(
-        self,
-        place: tuple[str, str, str],
-        settled: Settled,
-        message: ce.Envelope,
-        put: Callable[[str], Awaitable[Ack]],
-    ) -> Ack:
+    async def _put_once(self, place: tuple[str, str, str], window_s: float, event: Incoming, put: Put) -> Ack:
         """Intent, deed, outcome. Whoever finds the intent alone does the deed under the same id.
 
         The broker knows that id for two minutes, so a deed whose outcome was
         lost is not done twice.
         """
-        row = await self._claim(place, message.id, settled.dedupe_window_s)
+        row = await self._claim(place, event.message.id, window_s)
         if row.seq is not None:
             return Ack(id=row.message_id, stream=row.stream, seq=row.seq, duplicate=True)
-        message.id = row.message_id
-        ack = await put(f"dedupe:{row.send_id}")
+        if row.message_id != event.message.id:
+            event = stamped(event, id=row.message_id)
+        ack = await put(event, f"dedupe:{row.send_id}")
         async with self._db.write() as tx:
             await store.settle_send(tx, row.send_id, place, stream=ack.stream, seq=ack.seq)
         return ack

@@ -87,7 +87,7 @@ async def some(tx: Tx, workspace: str | None = None, names: Sequence[str] | None
         query = query.where(queues.c.workspace_id == workspace)
     if names is not None:
         query = query.where(queues.c.name.in_(names))
-    return list((await tx.execute(query)).all())
+    return list((await tx.execute(query.order_by(queues.c.workspace_id, queues.c.name))).all())
 
 
 async def dedupe_row(tx: Tx, workspace: str, queue: str, key_hash: str) -> Any:

@@ -7,25 +7,32 @@ broker stores it once within its duplicate window.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Literal, Protocol
 
-import msgspec
 import structlog
 
+from trunkline.context import Context
 from trunkline.delivery import Delivery
+from trunkline.payloads import Codec
+from trunkline.processing import Identity
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import subjects
-from trunkline.protocol.errors import MessageError, TrunklineError
+from trunkline.protocol import frames, modes, subjects
+from trunkline.protocol.errors import AgentOfflineError, MessageError, QueueDrainingError, TrunklineError
 from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
+from trunkline_hub.bus.desk import Work, Worker
 from trunkline_hub.bus.observer import Observer
 from trunkline_hub.bus.reconciler import Workspaces
+from trunkline_hub.bus.signals import NobodyThereError
+from trunkline_hub.bus.workforce import Key, Post, Workforce
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
 from trunkline_hub.core.filters import Facts
-from trunkline_hub.db import Database
+from trunkline_hub.core.incoming import Incoming, stamped
+from trunkline_hub.db import Database, Tx
 from trunkline_hub.routes import model, store
 from trunkline_hub.routes.service import Routes
 
@@ -35,13 +42,26 @@ _REFRESH_S = 2.0
 _FLUSH_S = 1.0
 _BACK_OFF_S = 2.0
 """When an event that a target did not take is tried again."""
+_CALLS_AT_ONCE = 16
+"""Calls of one skill under way at once from each hub."""
+_CALL_S = 60.0
 
 
 class QueueLane(Protocol):
-    """Puts a ready message into a queue under its sender's name."""
+    """Puts a ready message into a queue under its sender's name; tells how queues are read."""
 
     async def forward(
-        self, workspace: str, principal: str, queue: str, raw: bytes, *, msg_id: str, headers: dict[str, str]
+        self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str, extra: dict[str, str]
+    ) -> object: ...
+
+    async def readers(self, tx: Tx, workspace: str, names: Sequence[str]) -> list[frames.Reader]: ...
+
+
+class Caller(Protocol):
+    """Calls skills."""
+
+    async def call(
+        self, workspace: str, caller: str, skill: str, agent: str | None, request: ce.Envelope, *, timeout_s: float
     ) -> object: ...
 
 
@@ -50,6 +70,8 @@ class Place:
     """What exists in a workspace."""
 
     queues: frozenset[str]
+    closed: frozenset[str]
+    """Queues that take no new work in."""
     skills: frozenset[str]
     groups: tuple[tuple[str, ...], ...]
 
@@ -117,6 +139,9 @@ class Router(Observer):
         self._knowledge = knowledge
         self._queues = queues
         self._counted = counted
+        self._sent: dict[tuple[str, int], set[tuple[str, int]]] = {}
+        """Of events held back: which of their targets have them. Queues may be closed for longer than the broker
+        knows a copy again."""
 
     async def filters(self, stream: str) -> list[str]:
         """Redriven copies are for one group; routes had their turn when the event came."""
@@ -152,7 +177,7 @@ class Router(Observer):
         if table is None:
             return
         try:
-            message = ce.decode(delivery.payload)
+            message = modes.read(delivery.payload, delivery.headers)
         except MessageError:
             return  # what is no CloudEvent stays in the log; readers of it will say so
         candidates = table.candidates(message.type)
@@ -162,10 +187,17 @@ class Router(Observer):
             if model.nobody_follows(place.groups, message.type) and not message.type.startswith("trunkline."):
                 self._counted.add((workspace, "", "unrouted", message.type), message.id, "no route, no group")
             return
+        key = (workspace, delivery.stream_seq)
+        sent = self._sent.pop(key, set())
+        left = [decision for decision in decisions if (decision.route, decision.index) not in sent]
         results = await asyncio.gather(
-            *(self._send(workspace, delivery, message, decision) for decision in decisions), return_exceptions=True
+            *(self._send(workspace, delivery, message, decision) for decision in left), return_exceptions=True
         )
-        self._judge(delivery, [result for result in results if isinstance(result, BaseException)])
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            done = zip(left, results, strict=True)
+            self._sent[key] = sent | {(one.route, one.index) for one, result in done if result is None}
+        self._judge(delivery, failures)
 
     def _judge(self, delivery: Delivery, failures: list[BaseException]) -> None:
         for failure in failures:
@@ -193,18 +225,72 @@ class Router(Observer):
             return
         sender = subjects.sender_of(delivery.subject)
         msg_id = f"route:{hop}:{decision.index}:{sender}:{message.id}"
-        headers = {"Content-Type": delivery.headers.get("Content-Type", ce.CONTENT_TYPE)}
-        headers[model.HEADER_HOPS] = ",".join([*hops, hop])
+        hopped = {model.HEADER_HOPS: ",".join([*hops, hop])}
+        event = Incoming(message=message, payload=delivery.payload, headers=modes.kept(delivery.headers))
         target = decision.target
         queue = model.SKILL_QUEUE + target.skill if target.skill is not None else target.queue
         if queue is not None:
-            await self._queues.forward(place, sender, queue, delivery.payload, msg_id=msg_id, headers=headers)
+            await self._check_open(place, queue)
+            await self._queues.forward(place, sender, queue, event, msg_id=msg_id, extra=hopped)
         else:
-            raw = delivery.payload if target.event is None else _retyped(message, decision, delivery.payload)
-            subject = subjects.event(place, sender, target.event or message.type)
-            lines = header_lines(headers)
-            await self._bus.store(subjects.events_stream(place), subject, raw, msg_id=msg_id, headers=lines)
+            if target.event is not None:
+                event = _retyped(event, decision)
+            subject = subjects.event(place, sender, event.message.type)
+            lines = header_lines(event.headers | hopped)
+            await self._bus.store(subjects.events_stream(place), subject, event.payload, msg_id=msg_id, headers=lines)
         self._counted.add((workspace, decision.route, "routed", ""), message.id)
+
+    async def _check_open(self, workspace: str, queue: str) -> None:
+        """Hold an event back from a queue that takes no new work in.
+
+        Raises:
+            QueueDrainingError
+        """
+        if queue in (await self._knowledge.place(workspace)).closed:
+            raise QueueDrainingError(f"The queue {queue!r} in workspace {workspace!r} takes nothing in")
+
+
+class SkillWorkers(Workforce):
+    """Works the queues of the skills that enabled routes lead to, on every hub: a call for each event."""
+
+    name: ClassVar[str] = "skill-queues"
+
+    def __init__(self, bus: HubBus, db: Database, queues: QueueLane, calls: Caller, *, hub_id: str) -> None:
+        super().__init__()
+        self._bus = bus
+        self._db = db
+        self._queues = queues
+        self._calls = calls
+        self._hub_id = hub_id
+
+    async def wanted(self) -> dict[Key, Post]:
+        """Return a worker for each of these queues."""
+        found: dict[Key, Post] = {}
+        async with self._db.read() as tx:
+            rows = await store.every(tx)
+            called = model.skills_called((row.workspace_id, store.declaration(row)) for row in rows)
+            for place in {place for place, _skill in called}:
+                names = [model.SKILL_QUEUE + skill for where, skill in called if where == place]
+                for frame in await self._queues.readers(tx, place, names):
+                    found[(place, frame.name)] = Post(version=frame, make=partial(self._worker, place, frame))
+        return found
+
+    def _worker(self, workspace: str, frame: frames.Reader) -> Worker:
+        skill = frame.name.removeprefix(model.SKILL_QUEUE)
+        identity = Identity(agent=f"skill {skill}", instance=self._hub_id, version="")
+        work = self._work(workspace, skill)
+        return Worker(self._bus, workspace, frame, work, concurrency=_CALLS_AT_ONCE, identity=identity)
+
+    def _work(self, workspace: str, skill: str) -> Work:
+        async def work(delivery: Delivery, context: Context) -> None:
+            sender = subjects.sender_of(delivery.subject)
+            request = model.call_for(workspace, skill, context.message)
+            try:
+                await self._calls.call(workspace, sender, skill, None, request, timeout_s=_CALL_S)
+            except NobodyThereError:
+                raise AgentOfflineError(f"No instance that offers {skill!r} is connected") from None
+
+        return work
 
 
 class RouteLedger(Component):
@@ -243,12 +329,12 @@ class RouteLedger(Component):
 def facts_of(message: ce.Envelope, delivery: Delivery, needs: model.Candidates) -> Facts:
     """Return what conditions may ask about a stored event; payload and extensions only where one does."""
     data = None
-    if needs.needs_data and bytes(message.data):
-        data = msgspec.json.decode(message.data)
+    if needs.needs_data and message.dataref is None:
+        data = _data(message)
     attributes: dict[str, Any] = {}
     if needs.needs_attributes:
         named = {name: value for name in _NAMED if (value := getattr(message, name)) is not None}
-        attributes = named | ce.extensions(delivery.payload)
+        attributes = named | modes.extensions(delivery.payload, delivery.headers)
     return Facts(
         type=message.type, source=message.source, subject=message.subject,
         sender=subjects.sender_of(delivery.subject), attributes=attributes, data=data,
@@ -268,13 +354,24 @@ def _missing(decision: model.Decision, place: Place) -> str | None:
     return None
 
 
-def _retyped(message: ce.Envelope, decision: model.Decision, raw: bytes) -> bytes:
+def _data(message: ce.Envelope) -> Any:
+    """Return the payload as conditions see it; what is in no known format is as good as absent."""
+    try:
+        return _ANY.read(message)
+    except MessageError:
+        return None
+
+
+_ANY = Codec(Any)
+
+
+def _retyped(event: Incoming, decision: model.Decision) -> Incoming:
     """Return the event that a route makes of another: a new type and id, caused by the original."""
-    fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    message = event.message
     changed = {
         "type": decision.target.event,
         "id": model.routed_id(decision.route, message.id, message.source),
         "causationid": message.id,
         "correlationid": message.correlationid or message.id,
     }
-    return msgspec.json.encode(fields | changed)
+    return stamped(event, **changed)

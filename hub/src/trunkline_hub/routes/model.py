@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import FieldError, RequestInvalidError, RouteLoopError
 from trunkline.protocol.resources import RouteDeclaration, RouteTarget, RouteVerdict
@@ -208,6 +209,23 @@ def describe(target: RouteTarget) -> str:
         if value is not None:
             return f"{kind} {value}{place}"
     return f"workspace {target.workspace}"
+
+
+def skills_called(routes: Iterable[tuple[str, RouteDeclaration]]) -> set[tuple[str, str]]:
+    """Return (workspace, skill) that enabled routes lead to; `routes` with the workspace where each is declared."""
+    return {
+        (target.workspace or workspace, target.skill)
+        for workspace, route in routes
+        if route.enabled
+        for target in route.targets
+        if target.skill is not None
+    }
+
+
+def call_for(workspace: str, skill: str, message: ce.Envelope) -> ce.Envelope:
+    """Return the call that a skill gets for an event: linked to it, and with the same id in each attempt."""
+    source = f"/{workspace}/queues/{SKILL_QUEUE}{skill}"
+    return ce.caused_by(message, type=f"call.{skill}", source=source, id=f"{message.id}.{skill}")
 
 
 def routed_id(route: str, event_id: str, source: str) -> str:

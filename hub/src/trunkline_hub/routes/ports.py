@@ -15,6 +15,8 @@ class QueueDesk(Protocol):
 
     async def names(self, tx: Tx, workspace: str) -> set[str]: ...
 
+    async def closed(self, tx: Tx, workspace: str) -> set[str]: ...
+
 
 class Follower(Protocol):
     """A group and the type patterns that it follows."""

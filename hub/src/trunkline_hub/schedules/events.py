@@ -10,8 +10,7 @@ import msgspec
 import structlog
 
 from trunkline.delivery import Delivery, first_attempt
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
     MessageTooLargeError,
     QueueFullError,
@@ -38,6 +37,8 @@ _LONGEST_SLEEP_S = 1.0
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = ("nats-", "tl-subject", "tl-due", "tl-plan")
 _SWEEPS = 2
+_CLAIMED = {frames.HEADER_UNPROVEN: "1"}
+"""Whoever reads a queue puts its messages off, and says who sent them."""
 
 
 class Mover(Carrier):
@@ -66,20 +67,20 @@ class Mover(Carrier):
         if plan is None:
             _log.error("plan_unreadable", subject=delivery.subject, seq=delivery.stream_seq)
             return
-        headers = header_lines(plan.headers)
         if plan.queue is None:
-            stream = subjects.events_stream(workspace)
+            stream, headers = subjects.events_stream(workspace), header_lines(plan.headers)
             await self._bus.store(stream, plan.subject, delivery.payload, msg_id=plan.store_id, headers=headers)
             return
         try:
             await self._work.carry(
-                workspace, plan.queue, plan.subject, delivery.payload, store_id=plan.store_id, headers=headers
+                workspace, plan.queue, plan.subject, delivery.payload, store_id=plan.store_id, headers=plan.headers
             )
         except QueueFullError:  # it waits where it takes no place from others
             later = rfc3339(self._clock.now() + timedelta(seconds=_FULL_AGAIN_S))
             await schedule.put(self._bus, workspace, msgspec.structs.replace(plan, due_at=later), delivery.payload)
         except QueueUnknownError as error:
-            await _bury(self._bus, delivery, "queue", plan.queue, plan.subject, str(error))
+            claimed = frames.HEADER_UNPROVEN in plan.headers
+            await _bury(self._bus, delivery, ("queue", plan.queue), plan.subject, str(error), claimed=claimed)
 
     async def tidy(self, workspace: str) -> None:
         if self._unswept.get(workspace, _SWEEPS) > 0:
@@ -112,7 +113,7 @@ class Deferrals(Carrier):
         subject = home(workspace, lane, reader, claimed)
         if subject is None:
             words = f"put off as coming from {claimed[:200]!r}, which is not where {lane} {reader!r} reads"
-            await _bury(self._bus, delivery, lane, reader, claimed, words)
+            await _bury(self._bus, delivery, (lane, reader), claimed, words, claimed=True)
             return
         now = self._clock.now()
         due = schedule.parse_moment(delivery.headers.get(frames.HEADER_DUE, "")) or now
@@ -120,13 +121,13 @@ class Deferrals(Carrier):
         plan = schedule.Plan(
             kind="retry", queue=reader if lane == "queue" else None, target=reader, subject=subject,
             by=_sender(subject), message_id=_message_id(delivery), store_id=f"retry:{delivery.stream_seq}",
-            due_at=rfc3339(due), headers=_headers(delivery), attempt=first_attempt(delivery.headers),
+            due_at=rfc3339(due), headers=_headers(delivery) | _CLAIMED, attempt=first_attempt(delivery.headers),
             key=f"{lane}:{delivery.stream_seq}",
         )  # fmt: skip
         try:
             await schedule.put(self._bus, workspace, plan, delivery.payload)
         except MessageTooLargeError as error:
-            await _bury(self._bus, delivery, lane, reader, claimed, str(error))
+            await _bury(self._bus, delivery, (lane, reader), claimed, str(error), claimed=True)
 
 
 class Clockwork(Component):
@@ -160,19 +161,29 @@ class Clockwork(Component):
         return self._ailment
 
 
-async def _bury(bus: HubBus, delivery: Delivery, lane: Lane, reader: str, subject: str, error: str) -> None:
+async def _bury(
+    bus: HubBus, delivery: Delivery, of: tuple[Lane, str], subject: str, error: str, *, claimed: bool
+) -> None:
     """Keep as a dead letter what cannot be brought where it was to go."""
+    lane, reader = of
     workspace = subjects.workspace_of(delivery.subject)
     kept = {
-        name: delivery.headers[name] for name in ("Content-Type", frames.HEADER_REDRIVE_OF) if name in delivery.headers
+        name: delivery.headers[name]
+        for name in (frames.HEADER_REDRIVE_OF, frames.HEADER_REPLAY)
+        if name in delivery.headers
     }
-    headers = kept | {
-        frames.HEADER_SUBJECT: subject,
-        frames.HEADER_STREAM_SEQ: delivery.headers.get(frames.HEADER_ORIGIN_SEQ, "0"),
-        frames.HEADER_DELIVERIES: str(first_attempt(delivery.headers) - 1),
-        frames.HEADER_REASON: REASON_UNROUTABLE,
-        frames.HEADER_ERROR: error,
-    }
+    headers = (
+        modes.kept(delivery.headers)
+        | kept
+        | (_CLAIMED if claimed else {})
+        | {
+            frames.HEADER_SUBJECT: subject,
+            frames.HEADER_STREAM_SEQ: delivery.headers.get(frames.HEADER_ORIGIN_SEQ, "0"),
+            frames.HEADER_DELIVERIES: str(first_attempt(delivery.headers) - 1),
+            frames.HEADER_REASON: REASON_UNROUTABLE,
+            frames.HEADER_ERROR: error,
+        }
+    )
     await bus.store(
         subjects.dead_stream(workspace), subjects.dead(workspace, subjects.HUB, lane, reader), delivery.payload,
         msg_id=f"{delivery.subject}:{delivery.stream_seq}", headers=header_lines(headers),
@@ -198,6 +209,6 @@ def _sender(subject: str) -> str:
 
 def _message_id(delivery: Delivery) -> str:
     try:
-        return ce.decode(delivery.payload).id
+        return modes.read(delivery.payload, delivery.headers).id
     except TrunklineError:
         return delivery.headers.get("ce-id", f"deferred-{delivery.stream_seq}")

@@ -5,6 +5,7 @@ from typing import Protocol
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import QueueDeclaration
+from trunkline_hub.core.incoming import Incoming
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
 
@@ -21,7 +22,7 @@ class Work(Protocol):
         ...
 
     async def carry(
-        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: bytes
+        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: dict[str, str]
     ) -> None:
         """Put a message that waited for its time into its queue."""
         ...
@@ -30,6 +31,6 @@ class Work(Protocol):
 class Log(Protocol):
     """The event log."""
 
-    async def publish(self, principal: Principal, workspace: str, raw: bytes) -> Ack:
+    async def publish(self, principal: Principal, workspace: str, event: Incoming) -> Ack:
         """Store a new event."""
         ...

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import structlog
 
-from trunkline.protocol import envelope as ce
 from trunkline.protocol.errors import (
     BusUnavailableError,
     ConflictError,
@@ -34,6 +33,7 @@ from trunkline.protocol.trace import next_traceparent
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus, schedule
 from trunkline_hub.core.clock import Clock, rfc3339
+from trunkline_hub.core.incoming import plain
 from trunkline_hub.core.page import cut, decode_cursor, decode_number, encode_cursor
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
@@ -223,7 +223,7 @@ class Schedules:
             await self._work.send(workspace, owner, wanted.queue, message)
             return
         sender = Principal(name=owner, workspace=workspace, scopes=frozenset(), via="token", key_id="")
-        await self._log.publish(sender, workspace, ce.encode(message))
+        await self._log.publish(sender, workspace, plain(message))
 
     def _firing_row(
         self, row: Any, planned: datetime, outcome: str, message_id: str | None, detail: str = ""

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from trunkline.delivery import Delivery
-from trunkline.protocol import envelope as ce
-from trunkline.protocol import subjects
+from trunkline.protocol import modes, subjects
 from trunkline.protocol.errors import (
     BusUnavailableError,
     FieldError,
@@ -165,7 +164,7 @@ def _finding(workspace: str, book: RuleBook, delivery: Delivery) -> dict[str, An
         return None
     message_id, reasons = "", []
     try:
-        message = ce.decode(delivery.payload)
+        message = modes.read(delivery.payload, delivery.headers)
         message_id = message.id
         if message.type != named[0]:
             reasons = [FieldError("/type", f"says {message.type[:MAX_NAME_CHARS]!r}, but it was sent as {named[0]!r}")]

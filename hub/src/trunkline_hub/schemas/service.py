@@ -267,6 +267,16 @@ class EventTypes:
         if check is not None and check.rule.policy == "enforce":
             check.check(message, sending=True)
 
+    async def check_received(self, workspace: str, message: ce.Envelope) -> None:
+        """Refuse an event that the hub itself is to handle and that does not fit its type, as agents do.
+
+        Raises:
+            PayloadInvalidError: its type is enforced, and it fits no version.
+        """
+        check = (await self.book(workspace)).checks.get(message.type)
+        if check is not None and check.rule.policy == "enforce":
+            check.check(message, sending=False)
+
     async def book(self, workspace: str) -> RuleBook:
         """Return the rules of a workspace as this hub knows them."""
         if workspace not in self._books:

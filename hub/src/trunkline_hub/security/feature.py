@@ -1,5 +1,6 @@
 """Puts security together."""
 
+from trunkline_hub.bus.callout import BusGrant, Judge
 from trunkline_hub.core.feature import Feature
 from trunkline_hub.db import Database
 from trunkline_hub.security.api import above, in_workspace
@@ -18,3 +19,16 @@ def build(security: Security, db: Database) -> Feature:
             "system:read": "See the hub's health and metrics.",
         },
     )
+
+
+def judge(security: Security) -> Judge:
+    """Return what decides over a connection to the bus."""
+
+    async def decide(token: str, connection: str) -> BusGrant:
+        principal, rights = await security.rights(token, connection)
+        return BusGrant(
+            key_id=principal.key_id, publish=rights.publish, subscribe=rights.subscribe,
+            expires_at=principal.expires_at,
+        )  # fmt: skip
+
+    return decide

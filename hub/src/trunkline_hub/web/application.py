@@ -13,11 +13,15 @@ from trunkline_hub.core.metrics import RequestMetrics
 from trunkline_hub.core.transaction import Transactions
 from trunkline_hub.web.guard import Authenticate, guard
 from trunkline_hub.web.health import ROUTES as HEALTH_ROUTES
+from trunkline_hub.web.negotiation import NegotiatedRequest, NegotiatedResponse
 from trunkline_hub.web.observe import Observe
 from trunkline_hub.web.openapi import add_problems, openapi_config
 from trunkline_hub.web.problems import answer
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
+
+_UNPACKED = ["/events/tail", "/overview/live", "/events/export", "/replays/[^/]+/file", "/blobs"]
+"""Streams: packing would hold them back."""
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -42,11 +46,13 @@ def build_application(
         dependencies=provided,
         guards=[guard],
         exception_handlers={Exception: answer},
+        request_class=NegotiatedRequest,
+        response_class=NegotiatedResponse,
         middleware=[Observe(metrics)],
         lifespan=[lifespan],
         state=State({"authenticate": authenticate, "workspaces": workspaces, "metrics": metrics}),
         request_max_body_size=settings.max_body_bytes,
-        compression_config=CompressionConfig(backend="gzip", exclude=["/events/tail", "/overview/live"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=_UNPACKED),
         openapi_config=openapi_config(),
         logging_config=None,
     )

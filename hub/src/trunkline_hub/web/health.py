@@ -35,7 +35,7 @@ async def health(request: AnyRequest) -> Health:
         ComponentHealth(
             name=entry.component.name,
             ok=entry.ailment() is None,
-            detail="standby" if entry.standby else entry.ailment() or "",
+            detail="standby" if entry.standby else entry.ailment() or entry.component.warning() or "",
             restarts=entry.restarts,
         )
         for entry in _supervisor(request).supervised

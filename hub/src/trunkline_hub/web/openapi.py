@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
@@ -19,9 +20,11 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
+from trunkline.protocol import media
 from trunkline.protocol.envelope import CONTENT_TYPE
 from trunkline.protocol.errors import PROBLEM_JSON
 from trunkline_hub import __version__
+from trunkline_hub.web.cloudevents import BATCH
 from trunkline_hub.web.guard import PUBLIC, requires
 
 _PROBLEM = "Problem"
@@ -34,7 +37,10 @@ def openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Trunkline",
         version=__version__,
-        description="The integration layer for AI agents: events, queues, dead letters, agents.",
+        description=(
+            "The integration layer for AI agents: events, queues, dead letters, agents. Every JSON resource comes as"
+            " `application/msgpack` too where `Accept` asks for it, and every JSON body is taken as MessagePack."
+        ),
         openapi_router=Router("/api/v1/openapi.json", route_handlers=[], opt=requires(PUBLIC), include_in_schema=False),
         render_plugins=[JsonRenderPlugin(path="/")],
         security=[{"token": []}],
@@ -64,22 +70,67 @@ def add_problems(app: Litestar) -> None:
 
 @dataclass
 class CloudEventOperation(Operation):
-    """An operation whose body is one CloudEvent, passed on byte for byte."""
+    """An operation whose body is a CloudEvent in any mode, or a batch; passed on byte for byte."""
 
     def __post_init__(self) -> None:
-        attribute = Schema(type=OpenAPIType.STRING, min_length=1)
-        event = Schema(
-            type=OpenAPIType.OBJECT,
-            description="A CloudEvent 1.0 in JSON; further attributes are kept as they are.",
-            required=["specversion", "id", "source", "type"],
-            properties={
-                "specversion": Schema(type=OpenAPIType.STRING, const="1.0"),
-                **dict.fromkeys(("id", "source", "type", "subject", "traceparent", "correlationid"), attribute),
-                "time": Schema(type=OpenAPIType.STRING, description="RFC 3339"),
-                "data": Schema(description="The payload, any JSON"),
-            },
-        )
-        self.request_body = RequestBody(required=True, content={CONTENT_TYPE: OpenAPIMediaType(schema=event)})
+        event = _event_schema()
+        many = Schema(type=OpenAPIType.ARRAY, items=event)
+        content = {
+            CONTENT_TYPE: OpenAPIMediaType(schema=event), BATCH: OpenAPIMediaType(schema=many), **_binary_mode()
+        }  # fmt: skip
+        self.request_body = RequestBody(required=True, content=content)
+
+
+def body_or_event(kind: type[Any]) -> type[Operation]:
+    """Return an operation whose body is a `kind` in JSON or MessagePack, or one CloudEvent."""
+    schema: Any = msgspec.json.schema(kind)
+    if "$ref" in schema:
+        schema = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    body = OpenAPIMediaType(schema=schema)
+    content = {
+        media.JSON: body, media.MSGPACK: body, CONTENT_TYPE: OpenAPIMediaType(schema=_event_schema()), **_binary_mode()
+    }  # fmt: skip
+
+    @dataclass
+    class BodyOrEvent(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = RequestBody(required=True, content=content)
+
+    return BodyOrEvent
+
+
+@dataclass
+class BytesOperation(Operation):
+    """An operation whose body is a stream of bytes of any type."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(required=True, content={"*/*": OpenAPIMediaType(schema=_bytes_schema())})
+
+
+def _event_schema() -> Schema:
+    attribute = Schema(type=OpenAPIType.STRING, min_length=1)
+    return Schema(
+        type=OpenAPIType.OBJECT,
+        description="A CloudEvent 1.0 in JSON; further attributes are kept as they are.",
+        required=["specversion", "id", "source", "type"],
+        properties={
+            "specversion": Schema(type=OpenAPIType.STRING, const="1.0"),
+            **dict.fromkeys(("id", "source", "type", "subject", "traceparent", "correlationid"), attribute),
+            "time": Schema(type=OpenAPIType.STRING, description="RFC 3339"),
+            "datacontenttype": Schema(type=OpenAPIType.STRING, description="media type of the payload"),
+            "dataref": Schema(type=OpenAPIType.STRING, description="where the payload lies, if not here"),
+            "data": Schema(description="The payload, any JSON"),
+            "data_base64": Schema(type=OpenAPIType.STRING, description="The payload, if it is not JSON"),
+        },
+    )
+
+
+def _binary_mode() -> dict[str, OpenAPIMediaType]:
+    return {"*/*": OpenAPIMediaType(schema=_bytes_schema("Binary mode: the payload; attributes in `ce-` headers"))}
+
+
+def _bytes_schema(description: str | None = None) -> Schema:
+    return Schema(type=OpenAPIType.STRING, content_encoding="binary", description=description)
 
 
 def _operation_id(handler: HTTPRouteHandler, _method: Any, _path: Any) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from trunkline.cli.later import later_options, told
 from trunkline.cli.lazy import LazyGroup
-from trunkline.cli.output import Screen, parse_data
+from trunkline.cli.output import Screen, parse_payload
 from trunkline.cli.session import with_client
 from trunkline.client import Client
 from trunkline.protocol import envelope as ce
@@ -18,6 +18,11 @@ _COMMANDS = {
     "reindex": "trunkline.cli.index:rebuild_index",
     "types": "trunkline.cli.types:types",
     "list": "trunkline.cli.events:query",
+    "archive": "trunkline.cli.retention:archive",
+    "export": "trunkline.cli.replays:export",
+    "replay": "trunkline.cli.replays:replay",
+    "retention": "trunkline.cli.retention:retention",
+    "verify": "trunkline.cli.retention:verify",
 }
 
 
@@ -32,6 +37,7 @@ def events() -> None:
 @click.option("--subject", help="What the event is about.")
 @click.option("--key", help="Events with the same key keep their order.")
 @click.option("--id", "event_id", help="Publish twice with one id and it is stored once.")
+@click.option("--content-type", help="DATA is of this media type and sent as it is; JSON unless given.")
 @later_options
 @with_client
 async def publish(
@@ -40,14 +46,14 @@ async def publish(
     /,
     event_type: str,
     data: str | None,
-    subject: str | None,
-    key: str | None,
+    content_type: str | None,
     event_id: str | None,
-    **later: Any,
+    **options: Any,
 ) -> None:
     """Publish an event of TYPE with DATA (JSON, @file, or - for standard input), now or later."""
-    ack = await client.publish(event_type, parse_data(data), subject=subject, key=key, id=event_id, **later)
-    if (sentence := told(f"{ack.id} enters the log", **later)) is not None:
+    payload = parse_payload(data, content_type)
+    ack = await client.publish(event_type, payload, id=event_id, content_type=content_type, **options)
+    if (sentence := told(f"{ack.id} enters the log", delay_s=options["delay_s"], at=options["at"])) is not None:
         screen.show(ack, sentence)
         return
     again = " (it was there already)" if ack.duplicate else ""
@@ -97,9 +103,10 @@ async def query(client: Client, screen: Screen, /, since: str | None, limit: int
 
 
 def _line(seq: int, sender: str, message: ce.Envelope) -> str:
-    data = ce.data_bytes(message)[:_SHOWN_CHARS].decode(errors="replace")
+    data = message.dataref or ce.data_bytes(message)[:_SHOWN_CHARS].decode(errors="replace")
     return f"{seq:>8}  {message.time or '—'}  {message.type}  from {sender}  {data}"
 
 
 def _short(event: dict[str, Any]) -> str:
-    return msgspec.json.encode(event.get("data")).decode()[:_SHOWN_CHARS]
+    elsewhere = event.get("dataref") or event.get("data_base64")
+    return msgspec.json.encode(event.get("data", elsewhere)).decode()[:_SHOWN_CHARS]

@@ -12,13 +12,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from trunkline.blobs import Blob
 from trunkline.protocol.errors import TrunklineError
 
 _STYLES = {
     "healthy": "green", "starting": "cyan", "draining": "yellow", "offline": "red", "unknown": "dim",
-    "running": "cyan", "paused": "yellow", "completed": "green", "failed": "red", "cancelled": "dim",
+    "active": "green", "deleting": "red", "running": "cyan", "paused": "yellow", "completed": "green", "failed": "red", "cancelled": "dim",
 }  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_INLINE_BYTES = 256 * 1024
 _PIPED_WIDTH = 200
 """Columns where no terminal tells how many it has."""
 
@@ -116,6 +118,22 @@ def parse_data(text: str | None) -> Any:
         raise click.BadParameter(f"{text!r}: {error.strerror}") from None
 
 
+def parse_payload(text: str | None, content_type: str | None) -> Any:
+    """Read a payload given on the command line: JSON, or with a media type whatever it is; a large file as a stream.
+
+    Raises:
+        click.BadParameter: it is not JSON, or the file cannot be read.
+    """
+    if content_type is None or text is None:
+        return parse_data(text)
+    try:
+        if text.startswith("@") and _size(blob := Blob.from_path(text[1:], content_type=content_type)) > _INLINE_BYTES:
+            return blob
+        return _read(text)
+    except OSError as error:
+        raise click.BadParameter(f"{text!r}: {error.strerror}") from None
+
+
 def _read(text: str) -> bytes:
     if text == "-":
         return sys.stdin.buffer.read()
@@ -123,6 +141,10 @@ def _read(text: str) -> bytes:
         with open(text[1:], "rb") as file:  # noqa: PTH123 -- a path from the command line, as given
             return file.read()
     return text.encode()
+
+
+def _size(blob: Blob) -> int:
+    return blob.size or 0
 
 
 def _cell(value: Any) -> Text:

@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from trunkline.cli.later import later_options, told
-from trunkline.cli.output import Screen, parse_data
+from trunkline.cli.output import Screen, parse_payload
+from trunkline.cli.queue_control import COMMANDS
 from trunkline.cli.queue_files import Change, read_file
 from trunkline.cli.session import with_client
 from trunkline.client import Client
@@ -16,13 +17,15 @@ from trunkline.protocol.errors import QueueUnknownError
 from trunkline.protocol.frames import ErrorRule, RetryPolicy
 from trunkline.protocol.resources import Queue, QueueDeclaration
 
-_COLUMNS = ("queue", "depth", "in flight", "oldest", "in /s #", "out /s #", "workers #", "dead #", "attempts #", "kind")
+_COLUMNS = (
+    "queue", "state", "depth", "in flight", "oldest", "in /s #", "out /s #", "workers #", "dead #", "attempts #", "kind",
+)  # fmt: skip
 _PAGE = 500
 
 
 @click.group()
 def queues() -> None:
-    """See and declare queues, put work into them."""
+    """See, declare and operate queues, put work into them."""
 
 
 @queues.command("list")
@@ -117,19 +120,11 @@ async def apply_file(client: Client, screen: Screen, file: str, dry_run: bool) -
         screen.say("Nothing was changed (--dry-run)")
 
 
-@queues.command("remove")
-@click.argument("name")
-@with_client
-async def remove_queue(client: Client, screen: Screen, name: str) -> None:
-    """Remove an empty queue."""
-    await client.queues.remove(name)
-    screen.show({"removed": name}, f"{name} is removed")
-
-
 @queues.command("put")
 @click.argument("name")
 @click.argument("data", required=False)
 @click.option("--id", "message_id", help="Enqueue twice with one id and it is stored once.")
+@click.option("--content-type", help="DATA is of this media type and sent as it is; JSON unless given.")
 @click.option("--key", help="Messages of one key keep their order, where the queue says so.")
 @click.option("--priority", help="A class of the queue.")
 @click.option("--dedupe-key", help="Stored once within the queue's window.")
@@ -139,11 +134,12 @@ async def remove_queue(client: Client, screen: Screen, name: str) -> None:
 @with_client
 async def put_message(
     client: Client, screen: Screen, /, name: str, data: str | None, message_id: str | None, key: str | None,
-    **options: Any,
+    content_type: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Put DATA (JSON, @file, or - for standard input) into a queue, now or later."""
     given = cast(EnqueueOptions, {option: value for option, value in options.items() if value is not None})
-    ack = await client.enqueue(name, parse_data(data), id=message_id, key=key, **given)
+    payload = parse_payload(data, content_type)
+    ack = await client.enqueue(name, payload, id=message_id, key=key, content_type=content_type, **given)
     later = {option: options.get(option) for option in ("delay_s", "at")}
     if not ack.duplicate and (sentence := told(f"{ack.id} enters {name}", **later)) is not None:
         screen.show(ack, sentence)
@@ -196,8 +192,8 @@ def _classes(given: tuple[str, ...]) -> dict[str, int] | None:
 def _row(queue: Queue) -> tuple[object, ...]:
     age = None if queue.oldest_age_s is None else f"{queue.oldest_age_s:.0f} s"
     return (
-        queue.name, queue.depth, queue.in_flight, age, f"{queue.in_per_s:g}", f"{queue.out_per_s:g}", queue.workers,
-        queue.dead, queue.retry.max_attempts, _kind(queue),
+        queue.name, queue.status.state, queue.depth, queue.in_flight, age, f"{queue.in_per_s:g}",
+        f"{queue.out_per_s:g}", queue.workers, queue.dead, queue.retry.max_attempts, _kind(queue),
     )  # fmt: skip
 
 
@@ -221,3 +217,7 @@ def _spark(depths: list[int]) -> str:
     bars, shown = "▁▂▃▄▅▆▇█", depths[-60:]
     most = max(*shown, 1)
     return "".join(bars[math.ceil(depth / most * (len(bars) - 1))] for depth in shown) + f" (most: {max(depths)})"
+
+
+for _command in COMMANDS:
+    queues.add_command(_command)

@@ -19,9 +19,11 @@ EXIT_INTERRUPTED = 130
 
 _OWN = {
     "agents": "trunkline.cli.agents:agents",
+    "blobs": "trunkline.cli.blobs:blobs",
     "call": "trunkline.cli.agents:call",
     "dead": "trunkline.cli.dead:dead",
     "events": "trunkline.cli.events:events",
+    "handlers": "trunkline.cli.handlers:handlers",
     "groups": "trunkline.cli.groups:groups",
     "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",

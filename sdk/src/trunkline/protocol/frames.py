@@ -9,6 +9,8 @@ from trunkline.protocol.queueing import QueueLane, QueueOptions
 from trunkline.protocol.subjects import Lane
 
 HEADER_MSG_ID = "Nats-Msg-Id"
+HEADER_DEDUPE_KEY = "Tl-Dedupe-Key"
+"""Over HTTP, beside a CloudEvent: its de-duplication key, percent-encoded."""
 HEADER_TIMEOUT = "Tl-Timeout"
 """Seconds the caller waits from now; relative, so clocks need not agree."""
 HEADER_KIND = "Tl-Kind"
@@ -19,14 +21,24 @@ HEADER_DELIVERIES = "Tl-Deliveries"
 HEADER_REASON = "Tl-Reason"
 HEADER_ERROR = "Tl-Error"
 HEADER_REDRIVE_OF = "Tl-Redrive-Of"
+HEADER_AGENT = "Tl-Agent"
+"""On a dead letter: the agent that could not process it."""
+HEADER_EDITED_BY = "Tl-Edited-By"
+"""On a redriven message: who replaced its data."""
+HEADER_DISCARDED_BY = "Tl-Discarded-By"
+"""On a dead letter that the hub itself wrote: nobody needs to look at it, for this principal took the message away."""
+HEADER_UNPROVEN = "Tl-Unproven"
+"""On what a hub stored again on a reader's word: the sender in its subject is a claim."""
+HEADER_REPLAY = "Tl-Replay"
+"""On a copy of an event that a replay sent to one group: the replay's id. Nothing that leaves the system follows it."""
+HEADER_REPLAY_SEQ = "Tl-Replay-Seq"
+"""Beside it: the place of the original in the log."""
 HEADER_ATTEMPT = "Tl-Attempt"
 """Number of the attempt that the first delivery of this stored copy is; 1 where it is absent."""
 HEADER_ORIGIN_SEQ = "Tl-Origin-Seq"
 """Place of the first copy of a message that was put off: its attempts are one history."""
 HEADER_DUE = "Tl-Due"
 """RFC 3339: when a deferred message is to be tried again."""
-HEADER_REPLAY = "Tl-Replay"
-"""Id of the replay that a message is delivered by."""
 
 KIND_RESULT = "result"
 KIND_ERROR = "error"
@@ -157,6 +169,8 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     final: bool = False
     outcome: str = ""
     """`retry`, `dead_letter` or `dropped`."""
+    handler: str = ""
+    """Name of the function that was run."""
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -131,6 +131,12 @@ def lanes(queue: str, shape: Layout) -> list[QueueLane]:
     return found
 
 
+def queue_filter(workspace: str, queue: str, shape: Layout) -> str:
+    """Return the subjects of all that a queue holds."""
+    root = "limited" if shape.limited else "tasks"
+    return f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}.>"
+
+
 def lane_filter(workspace: str, queue: str, shape: Layout, lane: QueueLane) -> str:
     """Return the subjects that a lane's consumer holds."""
     root = "limited" if shape.limited else "tasks"

@@ -1,86 +1,88 @@
-"""Rules of a retry policy: which error is tried again, which dies at once, which is dropped. Pure."""
+"""What CloudEvents 1.0 demands of attributes: their names, their types, the form of times and addresses."""
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
 
-from trunkline.protocol.errors import FieldError, TrunklineError
-from trunkline.protocol.frames import ErrorRule, RetryPolicy
+from trunkline.protocol.errors import FieldError
+from trunkline.protocol.media import is_media_type
 
-MAX_ATTEMPTS = 1000
-MAX_DELAY_S = 86400.0
-_MAX_RULES = 50
-_MAX_NAMES = 50
-_NAME_CHARS = 255
+REQUIRED = ("specversion", "id", "source", "type")
+_OF_TEXT = frozenset({*REQUIRED, "subject", "time", "datacontenttype", "dataschema"})
+_MAX_INTEGER = 2**31 - 1
+_NAME = re.compile(r"[a-z0-9]+")
+_RESERVED = frozenset({"data"})
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
+    r"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CACHED = 1024
+"""A program hears from few sources, many times."""
 
 
-def names_of(error: BaseException) -> list[str]:
-    """Return every name a rule may know `error` by.
+def is_timestamp(text: str) -> bool:
+    """Whether `text` is an RFC 3339 time."""
+    return _TIMESTAMP.fullmatch(text) is not None
 
-    These are the names of its class and of those above it, plain and with
-    their module, a Trunkline error's code, and `http.<status>` for an error
-    that carries an HTTP status.
+
+@lru_cache(maxsize=_CACHED)
+def is_uri_reference(text: str) -> bool:
+    """Whether `text` is a URI reference (RFC 3986) that is not empty."""
+    return _URI_REFERENCE.fullmatch(text) is not None
+
+
+def problems(attributes: Mapping[str, Any]) -> list[FieldError]:
+    """Return everything that is wrong with an event's attributes, as decoded from JSON or from headers.
+
+    An attribute that is None counts as absent.
     """
-    found: list[str] = []
-    for kind in type(error).__mro__[:-1]:
-        found += [kind.__name__, f"{kind.__module__}.{kind.__qualname__}"]
-    if isinstance(error, TrunklineError):
-        found.append(error.code)
-    status = _http_status(error)
-    if status is not None:
-        found.append(f"http.{status}")
+    found = list(_missing(attributes))
+    for name, value in attributes.items():
+        detail = _wrong_name(name) or (None if value is None else _wrong_value(name, value))
+        if detail is not None:
+            found.append(FieldError(f"/{name}", detail))
     return found
 
 
-def find(policy: RetryPolicy, error: BaseException) -> ErrorRule | None:
-    """Return the first rule that names `error`."""
-    if not policy.rules:
+def _missing(attributes: Mapping[str, Any]) -> Iterable[FieldError]:
+    return (FieldError(f"/{name}", "is missing") for name in REQUIRED if attributes.get(name) is None)
+
+
+def _wrong_name(name: str) -> str | None:
+    if name in _RESERVED:
+        return "is reserved for the payload"
+    return None if _NAME.fullmatch(name) else "names of attributes are lower-case letters and digits"
+
+
+def _wrong_value(name: str, value: Any) -> str | None:
+    if name in _OF_TEXT and not isinstance(value, str):
+        return "must be a string"
+    if isinstance(value, bool):
         return None
-    names = names_of(error)
-    return next((rule for rule in policy.rules if _matches(rule.errors, names)), None)
+    if isinstance(value, int):
+        return None if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else "must be a whole number of 32 bits"
+    if not isinstance(value, str):
+        return "must be a string, a whole number, or true or false"
+    return _wrong_text(name, value)
 
 
-def most_attempts(policy: RetryPolicy) -> int:
-    """Return how many attempts a message may have under the most patient rule."""
-    return max([policy.max_attempts, *(rule.max_attempts or 0 for rule in policy.rules)])
-
-
-def problems(policy: RetryPolicy, at: str) -> list[FieldError]:
-    """Return what is wrong with a policy; pointers begin with `at`."""
-    found: list[FieldError] = []
-    if not 1 <= policy.max_attempts <= MAX_ATTEMPTS:
-        found.append(FieldError(f"{at}/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))
-    for name, most in (("base_s", MAX_DELAY_S), ("max_s", MAX_DELAY_S), ("factor", 100.0), ("jitter", 1.0)):
-        if not 0 <= getattr(policy, name) <= most:
-            found.append(FieldError(f"{at}/{name}", f"must be 0 to {most:g}"))
-    if len(policy.rules) > _MAX_RULES:
-        found.append(FieldError(f"{at}/rules", f"at most {_MAX_RULES}"))
-    for index, rule in enumerate(policy.rules[:_MAX_RULES]):
-        found += _rule_problems(rule, f"{at}/rules/{index}")
-    return found
-
-
-def _rule_problems(rule: ErrorRule, at: str) -> list[FieldError]:
-    found: list[FieldError] = []
-    if not 1 <= len(rule.errors) <= _MAX_NAMES or not all(1 <= len(name) <= _NAME_CHARS for name in rule.errors):
-        found.append(FieldError(f"{at}/errors", f"1 to {_MAX_NAMES} names of at most {_NAME_CHARS} characters"))
-    if rule.max_attempts is not None and not 1 <= rule.max_attempts <= MAX_ATTEMPTS:
-        found.append(FieldError(f"{at}/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))
-    for name in ("base_s", "max_s"):
-        value = getattr(rule, name)
-        if value is not None and not 0 <= value <= MAX_DELAY_S:
-            found.append(FieldError(f"{at}/{name}", f"must be 0 to {MAX_DELAY_S:g}"))
-    return found
-
-
-def _matches(patterns: Iterable[str], names: list[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
-
-
-def _http_status(error: BaseException) -> int | None:
-    """Return the status of aiohttp's, httpx's, requests' and the like's HTTP errors."""
-    response = getattr(error, "response", None)
-    for owner, name in ((error, "status"), (error, "status_code"), (response, "status_code"), (response, "status")):
-        value = getattr(owner, name, None)
-        if isinstance(value, int):
-            return value
+def _wrong_text(name: str, value: str) -> str | None:  # noqa: PLR0911 -- a table of rules
+    if not value:
+        return "must not be empty" if name in _OF_TEXT else None
+    if _CONTROL.search(value):
+        return "must not contain control characters"
+    if name == "specversion" and value != "1.0":
+        return 'must be "1.0"'
+    if name in {"time", "expirytime"} and not is_timestamp(value):
+        return "must be an RFC 3339 time, such as 2026-11-22T10:00:00Z"
+    if name in {"source", "dataref"} and not is_uri_reference(value):
+        return "must be a URI reference (RFC 3986); other characters are percent-encoded"
+    if name == "dataschema" and not (is_uri_reference(value) and _SCHEME.match(value)):
+        return "must be an absolute URI (RFC 3986)"
+    if name == "datacontenttype" and not is_media_type(value):
+        return "must be a media type (RFC 2045), such as application/json"
     return None

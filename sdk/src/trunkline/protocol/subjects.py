@@ -162,6 +162,10 @@ def dead(workspace: str, principal: str, lane: Lane, reader: str) -> str:
     return f"{ROOT}.{workspace}.dead.{token(principal)}.{lane}.{token(reader)}"
 
 
+def dead_filter(workspace: str, lane: Lane, reader: str) -> str:
+    return f"{ROOT}.{workspace}.dead.*.{lane}.{token(reader)}"
+
+
 def deferred(workspace: str, principal: str, lane: Lane, reader: str) -> str:
     return f"{ROOT}.{workspace}.deferred.{token(principal)}.{lane}.{token(reader)}"
 

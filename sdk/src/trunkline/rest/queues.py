@@ -3,15 +3,13 @@
 from typing import Any
 
 from trunkline.declaring import Queue
-from trunkline.http import HttpApi, segment
+from trunkline.http import segment
 from trunkline.protocol import frames, resources
+from trunkline.rest.queue_control import QueueControlApi
 
 
-class QueuesApi:
+class QueuesApi(QueueControlApi):
     """Queues and what waits in them."""
-
-    def __init__(self, api: HttpApi) -> None:
-        self._api = api
 
     async def list(self, **filters: Any) -> resources.QueuePage:
         """List queues; filters: `limit`, `cursor`."""
@@ -43,10 +41,6 @@ class QueuesApi:
         return await self._api.post(
             f"/queues/{segment(name)}/declaration/preview", resources.QueueDeclaration, declaration
         )
-
-    async def remove(self, name: str) -> None:
-        """Remove an empty queue, or raise QueueInUseError."""
-        await self._api.delete(f"/queues/{segment(name)}")
 
     async def enqueue(self, name: str, request: resources.EnqueueRequest) -> frames.Ack:
         """Put work into a queue through the hub."""

@@ -1,3 +1,5 @@
+import { Link } from "react-router";
+
 import type { DeadLetterDetail } from "~/api/resources";
 import { Chip, CopyButton, Fact, Facts, RelativeTime, format } from "~/design";
 
@@ -27,6 +29,7 @@ export function Where({ detail }: { detail: DeadLetterDetail }) {
         </Fact>
         <Fact name="Message">
           <Id value={letter.message_id} what="message id" />
+          <Link to={`/trace/${encodeURIComponent(letter.message_id)}`}>trace</Link>
         </Fact>
         <Fact name="Dead letter">
           <Id value={letter.id} what="dead letter id" />

@@ -92,3 +92,18 @@ test("the feed shows what comes, and stands still while paused", async () => {
   await user.click(screen.getByTestId("feed-pause"));
   expect(await screen.findByText("order/2")).toBeVisible();
 });
+
+test("the groups tell how far behind they are, the latest first", async () => {
+  const group = (name: string, more: object) => ({
+    name, types: ["order.*"], waiting: 0, in_flight: 0, oldest_unhandled_s: null, oldest_unhandled_at: null,
+    rate_per_s: null, workers_waiting: 1, ...more,
+  });
+  new FakeHub().empty().on("GET /api/v1/w/default/groups", () => ({
+    items: [group("audit", {}), group("billing", { waiting: 1200, in_flight: 5, oldest_unhandled_s: 90, rate_per_s: 12.5, workers_waiting: 0 })],
+    next: null,
+  }));
+  visit("/");
+  const rows = await screen.findAllByTestId("group-row");
+  expect(rows[0]).toHaveTextContent("billingorder.* · no worker asks for more1,20051.5 min13/s");
+  expect(rows[1]).toHaveTextContent("auditorder.*00noneunknown");
+});

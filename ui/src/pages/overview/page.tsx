@@ -7,6 +7,7 @@ import { useLiveOverview } from "~/live/overview";
 import { AgentsTable } from "./agents-table";
 import { Backlog, Throughput } from "./charts";
 import { EventFeed } from "./event-feed";
+import { GroupsTable } from "./groups-table";
 import css from "./page.module.css";
 import { ReadersTable } from "./readers-table";
 import { Stats } from "./stats";
@@ -39,6 +40,7 @@ export function OverviewPage() {
       <div className={css.columns}>
         <div className={css.tables}>
           <ReadersTable readers={overview?.readers} />
+          <GroupsTable />
           <AgentsTable />
         </div>
         <EventFeed />

@@ -35,11 +35,15 @@ from trunkline.protocol.errors import (
     access,
     agents,
     base,
+    blobs,
+    control,
     event_types,
+    handlers,
     jobs,
     message,
     queues,
     reach,
+    replays,
     request,
     routes,
     schedules,
@@ -82,6 +86,26 @@ from trunkline.protocol.errors.base import (
     UnavailableError,
     pointer,
 )
+from trunkline.protocol.errors.blobs import (
+    BlobBrokenError,
+    BlobDamagedError,
+    BlobRangeError,
+    BlobStoreFullError,
+    BlobTooLargeError,
+    BlobUnknownError,
+    PayloadGoneError,
+    PayloadTooLargeError,
+)
+from trunkline.protocol.errors.control import (
+    BulkCountError,
+    DeadLetterDiscardedError,
+    DeadLetterHomelessError,
+    DeadLetterUneditableError,
+    QueueBusyError,
+    QueueDrainingError,
+    QueueMessageTakenError,
+    QueueMessageUnknownError,
+)
 from trunkline.protocol.errors.event_types import (
     CodegenMissingError,
     EventTypeInUseError,
@@ -91,6 +115,7 @@ from trunkline.protocol.errors.event_types import (
     SchemaInvalidError,
     SchemaUnsupportedError,
 )
+from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
@@ -109,6 +134,14 @@ from trunkline.protocol.errors.queues import (
     QueueUnknownError,
 )
 from trunkline.protocol.errors.reach import BusUnavailableError, ClientClosedError, HubUnreachableError
+from trunkline.protocol.errors.replays import (
+    ArchiveDamagedError,
+    GroupExistsError,
+    KeepUnknownError,
+    LogDamagedError,
+    ReplayFilesOffError,
+    ReplayFileUnknownError,
+)
 from trunkline.protocol.errors.request import (
     CursorInvalidError,
     MediaTypeUnsupportedError,
@@ -141,7 +174,25 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
     return [item for item in found if issubclass(item, TrunklineError) and item is not TrunklineError]
 
 
-_HOMES = (base, request, message, access, queues, agents, event_types, jobs, routes, schedules, traces, reach, setup)
+_HOMES = (
+    base,
+    request,
+    message,
+    access,
+    queues,
+    agents,
+    blobs,
+    control,
+    event_types,
+    handlers,
+    jobs,
+    replays,
+    routes,
+    schedules,
+    traces,
+    reach,
+    setup,
+)
 CATALOGUE: Sequence[type[TrunklineError]] = tuple(chain.from_iterable(_of(module) for module in _HOMES))
 """Every error, from its own class statement: nothing to keep in step."""
 
@@ -164,7 +215,15 @@ __all__ = [
     "AgentOfflineError",
     "AgentOwnedError",
     "AgentUnknownError",
+    "ArchiveDamagedError",
+    "BlobBrokenError",
+    "BlobDamagedError",
+    "BlobRangeError",
+    "BlobStoreFullError",
+    "BlobTooLargeError",
+    "BlobUnknownError",
     "BrokerStartError",
+    "BulkCountError",
     "BusUnavailableError",
     "CallError",
     "CallFailedError",
@@ -179,7 +238,10 @@ __all__ = [
     "CursorInvalidError",
     "DataInUseError",
     "DataNotWritableError",
+    "DeadLetterDiscardedError",
+    "DeadLetterHomelessError",
     "DeadLetterRedrivenError",
+    "DeadLetterUneditableError",
     "DeadLetterUnknownError",
     "EnvelopeInvalidError",
     "EventTypeInUseError",
@@ -187,29 +249,42 @@ __all__ = [
     "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "GroupExistsError",
     "GroupInUseError",
     "GroupUnknownError",
     "HandlerInvalidError",
+    "HandlerLoopError",
+    "HandlerUnknownError",
     "HubStartError",
     "HubUnreachableError",
     "InternalError",
     "JobFailedError",
     "JobStateError",
     "JobUnknownError",
+    "KeepUnknownError",
+    "LogDamagedError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageExpiredError",
     "MessageTooLargeError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "PayloadGoneError",
     "PayloadInvalidError",
+    "PayloadTooLargeError",
     "PermissionDeniedError",
     "PortTakenError",
     "Problem",
+    "QueueBusyError",
     "QueueClassUnknownError",
+    "QueueDrainingError",
     "QueueFullError",
     "QueueInUseError",
+    "QueueMessageTakenError",
+    "QueueMessageUnknownError",
     "QueueUnknownError",
+    "ReplayFileUnknownError",
+    "ReplayFilesOffError",
     "RepositoryInvalidError",
     "RequestError",
     "RequestInvalidError",

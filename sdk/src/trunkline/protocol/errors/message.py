@@ -24,7 +24,9 @@ class PayloadInvalidError(MessageError):
 class MessageTooLargeError(MessageError):
     code, status = "message.too_large", 413
     title = "The message is larger than the broker accepts"
-    remedy = "Store the payload elsewhere and send a reference to it."
+    remedy = (
+        "Publish it with the SDK, which sends large payloads by reference, or store it as a blob and send `dataref`."
+    )
 
 
 class EventUnknownError(NotFoundError):

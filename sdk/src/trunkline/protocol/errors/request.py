@@ -5,8 +5,8 @@ from trunkline.protocol.errors.base import NotFoundError, RequestError
 
 class RequestMalformedError(RequestError):
     code, status = "request.malformed", 400
-    title = "The request body is not valid JSON"
-    remedy = "Send UTF-8 JSON with the media type the operation names."
+    title = "The request body cannot be decoded"
+    remedy = "Send UTF-8 JSON (or MessagePack, where it is declared) with the media type the operation names."
 
 
 class RequestInvalidError(RequestError):
@@ -36,7 +36,7 @@ class MethodNotAllowedError(RequestError):
 class MediaTypeUnsupportedError(RequestError):
     code, status = "request.media_type_unsupported", 415
     title = "The media type is not supported here"
-    remedy = "Send `application/json`, or `application/cloudevents+json` for events."
+    remedy = "Send `application/json` or `application/msgpack`, or a CloudEvent where the operation takes one."
 
 
 class RouteUnknownError(NotFoundError):

@@ -50,7 +50,9 @@ class CallRequest(msgspec.Struct, kw_only=True):
     timeout_s: float = 30.0
 
 
-class CallResult(msgspec.Struct, kw_only=True):
+class CallResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the skill returned."""
 
     output: Any
+    dataref: str | None = None
+    """Where the output lies, if it was too large for a message."""

@@ -6,6 +6,7 @@ import msgspec
 
 from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.queueing import QueueOptions
+from trunkline.protocol.resources.queue_control import QueueStatus
 
 
 class QueueDeclaration(QueueOptions, kw_only=True):
@@ -64,6 +65,7 @@ class Queue(msgspec.Struct, kw_only=True):
     """By class and partition, where it has any; only for a single queue."""
     dead: int
     created_at: str
+    status: QueueStatus = msgspec.field(default_factory=QueueStatus)
 
 
 class QueuePage(msgspec.Struct, kw_only=True):

@@ -1,0 +1,1 @@
+"""The places where an archive can lie."""

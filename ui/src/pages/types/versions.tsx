@@ -1,0 +1,41 @@
+import { Skeleton } from "@mantine/core";
+
+import { useVersions } from "~/api/event-types";
+import { problemOf } from "~/api/problem";
+import { Chip, ErrorState, JsonBlock, PanelSection, RelativeTime, Timeline, TimelineItem } from "~/design";
+
+import css from "./page.module.css";
+
+/** Every version of its schema, newest first. */
+export function Versions({ name }: { name: string }) {
+  const versions = useVersions(name);
+  return (
+    <PanelSection title="Versions">
+      {versions.isPending && <Skeleton height={80} radius="md" />}
+      {versions.isError && <ErrorState compact problem={problemOf(versions.error)} />}
+      {versions.data?.length === 0 && <p className={css.sentence}>It has no schema yet; anything may be sent.</p>}
+      {versions.data !== undefined && versions.data.length > 0 && (
+        <Timeline label="Versions">
+          {versions.data.map((version, at) => (
+            <TimelineItem key={version.number} marker={version.number} tone={at === 0 ? "ok" : "neutral"} testId="version">
+              <div className={css.version}>
+                <span>
+                  by <b>{version.author}</b>{" "}
+                  <span className={css.quiet}>
+                    <RelativeTime at={version.created_at} />
+                    {version.note !== "" && ` · ${version.note}`}
+                  </span>
+                </span>
+                {version.deprecated_at != null && <Chip>deprecated</Chip>}
+              </div>
+              <details className={css.details} open={at === 0}>
+                <summary>Schema</summary>
+                <JsonBlock value={version.schema} what={`schema of version ${String(version.number)}`} />
+              </details>
+            </TimelineItem>
+          ))}
+        </Timeline>
+      )}
+    </PanelSection>
+  );
+}
