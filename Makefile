@@ -50,7 +50,7 @@ check: install ui/node_modules/.installed ## format, lint, types, architecture, 
 
 test: check ui ## check, then unit, integration, dashboard and browser tests (under 10 minutes)
 	cd ui && $(NODE) npm test --silent
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -n 3 --dist loadfile -m "not slow"
 
 test-all: check ui ## all of it, the slow ones too (under an hour)
 	cd ui && $(NODE) npm test --silent

@@ -27,6 +27,7 @@ async def test_hubs_that_come_and_go_in_the_middle_of_batches_miss_and_double_no
             while not over.is_set():
                 await asyncio.gather(*(client.publish(f"{name}.e", n) for n in range(200)))
                 stored += 200
+                await asyncio.sleep(0.05)  # no faster than the index reads: it is to be met in the midst, not buried
 
         publishing = asyncio.get_running_loop().create_task(keep_publishing())
         for _ in range(2):

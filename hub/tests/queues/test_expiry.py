@@ -40,6 +40,25 @@ async def test_a_worker_does_not_run_what_has_expired(hub, name):
     assert detail["history"][0]["error"]["code"] == "message.expired"
 
 
+async def test_what_expired_and_is_sent_back_is_done_although_it_is_late(hub, name):
+    runs: asyncio.Queue = asyncio.Queue()
+    agent = tl.Agent(name)
+
+    @agent.task(name)
+    async def work(data: bytes, ctx: tl.Context) -> None:
+        runs.put_nowait((ctx.id, data))
+
+    async with hub.connected() as client:
+        await client.queues.declare(tl.Queue(name, expires_after_s=500))
+        await client.enqueue(name, b"\x00binary", expires_in_s=0, id=f"{name}-b")
+        await client.enqueue(name, "dGV4dA==", expires_in_s=0, id=f"{name}-s")
+        async with hub.serving(agent):
+            for letter in await dead_letters(hub, name, count=2, reason="expired"):
+                await client.dead_letters.redrive(letter["id"])
+            done = [await asyncio.wait_for(runs.get(), 10) for _ in range(2)]
+        assert {message_id for message_id, _data in done} == {f"{name}-b", f"{name}-s"}
+
+
 async def test_the_queues_own_expiry_holds_unless_the_message_says_otherwise(hub, name):
     async with hub.connected() as client:
         await client.queues.declare(tl.Queue(name, expires_after_s=1000))
@@ -56,7 +75,7 @@ async def test_the_queues_own_expiry_holds_unless_the_message_says_otherwise(hub
 
 
 async def test_the_hub_finds_what_expires_while_nobody_works(own_hub, clock, name):
-    hub = await own_hub(clock=clock)
+    hub = await own_hub(clock=clock, queues={"expiry_sweep_s": 3600})
     sweep = hub.component("expiry-sweep")
     async with hub.connected() as client:
         for queue in (
@@ -78,7 +97,7 @@ async def test_the_hub_finds_what_expires_while_nobody_works(own_hub, clock, nam
 
 
 async def test_the_sweep_leaves_to_the_worker_what_is_at_work(own_hub, clock, name):
-    hub = await own_hub(clock=clock)
+    hub = await own_hub(clock=clock, queues={"expiry_sweep_s": 3600})
     begun, release, done = asyncio.Event(), asyncio.Event(), []
     agent = tl.Agent(name)
 
@@ -100,7 +119,7 @@ async def test_the_sweep_leaves_to_the_worker_what_is_at_work(own_hub, clock, na
 async def test_the_sweep_walks_through_a_long_queue_a_part_at_a_time(own_hub, clock, name, monkeypatch):
     monkeypatch.setattr("trunkline_hub.bus.expired._BATCH", 10)
     monkeypatch.setattr("trunkline_hub.bus.expired._TURN_LIMIT", 20)
-    hub = await own_hub(clock=clock)
+    hub = await own_hub(clock=clock, queues={"expiry_sweep_s": 3600})
     sweep = hub.component("expiry-sweep")
     async with hub.connected() as client:
         await client.queues.declare(tl.Queue(name))

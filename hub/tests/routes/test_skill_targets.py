@@ -6,8 +6,11 @@ import msgspec
 import trunkline as tl
 from support.hub import eventually
 from support.letters import dead_letters
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import frames, subjects
 from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.resources import QueueDeclaration, RouteDeclaration, RouteMatch, RouteTarget
+from trunkline.wire import header_lines
 
 QUICK = RetryPolicy(max_attempts=3, base_s=0.01, factor=1.0, jitter=0.0)
 PATIENT = RetryPolicy(max_attempts=500, base_s=0.05, factor=1.0, jitter=0.0)
@@ -142,3 +145,19 @@ async def test_at_most_sixteen_calls_are_under_way_from_each_hub(hub, name):
         await eventually(lambda: len(calls) == 40)
         await eventually(lambda: is_done(client, queue))
         assert most == 16
+
+
+async def test_nobody_is_called_in_a_name_that_is_only_claimed(hub, name):
+    """A redriven letter's sender can be its reader's word: the queue takes it, the skill is not told it."""
+    calls = []
+    async with hub.connected() as client, hub.serving(agent_with(f"do-{name}", calls)):
+        queue = await lead(client, name)
+        message = ce.new_envelope(type=f"{name}.made", source="/x", data=b'{"n": 1}')
+        bus, subject = hub.component("bus"), subjects.task("default", queue, "somebody")
+        headers = header_lines({"Content-Type": ce.CONTENT_TYPE, frames.HEADER_UNPROVEN: "1"})
+        await bus.store("TASKS_default", subject, ce.encode(message), msg_id=name, headers=headers)
+        (letter,) = await dead_letters(hub, queue)
+        assert (letter["reason"], letter["sender_verified"], calls) == ("rejected", False, [])
+        again = await client.dead_letters.redrive(letter["id"], queue=queue)  # in the operator's own name
+        assert again.message_id == message.id
+        await eventually(lambda: calls)

@@ -84,7 +84,7 @@ class Bus:
         self.is_up = False
         self.reconnects = 0
         self.mark = new_token(6)
-        """Names this connection in reply subjects."""
+        """Names this connection, so that it knows its own news."""
         self._client: Client | None = None
         self._lane: FastLane | None = None
         self._listeners: list[Listener] = []

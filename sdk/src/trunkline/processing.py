@@ -53,7 +53,9 @@ _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
 _OUTCOMES = {None: told.FAILED, DROPPED: told.DROPPED, REASON_EXPIRED: told.EXPIRED}
 """What a receipt calls a failed attempt, by why the message dies; any other death is one."""
-_KEPT_HEADERS = frozenset({"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY})
+_KEPT_HEADERS = frozenset(
+    {"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY, frames.HEADER_UNPROVEN}
+)
 
 Run = Callable[[Any, Context], Awaitable[Any]]
 

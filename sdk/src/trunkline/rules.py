@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from nats.aio.msg import Msg
 
 from trunkline.connection import Bus
@@ -54,11 +55,7 @@ class TypeCheck:
         if message.dataref is not None and not bytes(message.data) and message.data_base64 is None:
             return None
         candidates = self._candidates(message.dataschema, sending=sending)
-        value = _ANY.read(message)
-        if isinstance(value, bytes):
-            detail = f"is {message.datacontenttype}, which no schema can describe; send JSON or MessagePack"
-            raise PayloadInvalidError(f"{self.rule.name!r} has a schema", errors=[FieldError("/data", detail)])
-        number, problems = self.judge(value, candidates)
+        number, problems = self.judge(_value(message), candidates)
         if problems:
             raise PayloadInvalidError(
                 f"The payload does not fit version {number} of {self.rule.name!r}",
@@ -173,3 +170,16 @@ class Rules:
 
     async def _on_changed(self, _msg: Msg) -> None:
         self._wake.set()
+
+
+def _value(message: ce.Envelope) -> Any:
+    """Return the payload as a schema sees it: what JSON has no form for, such as bytes in MessagePack, as text.
+
+    Raises:
+        PayloadInvalidError: it is in no format that has values.
+    """
+    value = _ANY.read(message)
+    if not isinstance(value, bytes):
+        with contextlib.suppress(TypeError):
+            return msgspec.to_builtins(value, str_keys=True)
+    raise PayloadInvalidError(errors=[FieldError("/data", "must be JSON, or what can be written as JSON")])

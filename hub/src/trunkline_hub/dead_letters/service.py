@@ -284,11 +284,10 @@ class DeadLetters:
         payload = stored.payload
         if wanted.edited is not None:
             payload = model.edit(payload, stored.headers, wanted.edited.data)
-            headers = {
-                "Content-Type": ce.CONTENT_TYPE,
-                frames.HEADER_REDRIVE_OF: row.id,
-                frames.HEADER_EDITED_BY: by,
-            } | unproven
+            structured = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_EDITED_BY: by}
+            headers = {name: value for name, value in headers.items() if name.startswith("Tl-")} | structured
+        if row.reason == model.EXPIRED:
+            payload, headers = model.without_expiry(payload, headers)
         if home is not None:
             sender = row.sender if row.sender_verified else by
             spot = queueing.spot(subject) if wanted.queue is None else new_spot(workspace, wanted.queue, sender)

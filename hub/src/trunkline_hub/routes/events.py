@@ -21,6 +21,7 @@ from trunkline.processing import Identity
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import AgentOfflineError, MessageError, QueueDrainingError, TrunklineError
+from trunkline.retry import PermanentError
 from trunkline.wire import header_lines
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.desk import Work, Worker
@@ -283,6 +284,8 @@ class SkillWorkers(Workforce):
 
     def _work(self, workspace: str, skill: str) -> Work:
         async def work(delivery: Delivery, context: Context) -> None:
+            if frames.HEADER_UNPROVEN in delivery.headers:
+                raise PermanentError("Nobody vouches for the sender, in whose name the skill would be called")
             sender = subjects.sender_of(delivery.subject)
             request = model.call_for(workspace, skill, context.message)
             try:

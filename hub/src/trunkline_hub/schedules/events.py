@@ -38,7 +38,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = ("nats-", "tl-subject", "tl-due", "tl-plan")
 _SWEEPS = 2
 _CLAIMED = {frames.HEADER_UNPROVEN: "1"}
-"""Whoever reads a queue puts its messages off, and says who sent them."""
+"""Whoever reads a queue puts its messages off, and says who sent them; a hub says what is so."""
 
 
 class Mover(Carrier):
@@ -106,7 +106,7 @@ class Deferrals(Carrier):
 
     async def carry(self, delivery: Delivery) -> None:
         """Schedule a worker's copy for its queue or group and no other place; what cannot be is a dead letter."""
-        _root, workspace, _deferred, _principal, on_lane, reader_token = delivery.subject.split(".")
+        _root, workspace, _deferred, principal, on_lane, reader_token = delivery.subject.split(".")
         lane: Lane = "queue" if on_lane == "queue" else "group"
         reader = subjects.untoken(reader_token)
         claimed = delivery.headers.get(frames.HEADER_SUBJECT, "")
@@ -115,13 +115,14 @@ class Deferrals(Carrier):
             words = f"put off as coming from {claimed[:200]!r}, which is not where {lane} {reader!r} reads"
             await _bury(self._bus, delivery, (lane, reader), claimed, words, claimed=True)
             return
+        marks = {} if subjects.untoken(principal) == subjects.HUB else _CLAIMED
         now = self._clock.now()
         due = schedule.parse_moment(delivery.headers.get(frames.HEADER_DUE, "")) or now
         due = min(due, now + timedelta(seconds=schedule.MAX_DELAY_S))
         plan = schedule.Plan(
             kind="retry", queue=reader if lane == "queue" else None, target=reader, subject=subject,
             by=_sender(subject), message_id=_message_id(delivery), store_id=f"retry:{delivery.stream_seq}",
-            due_at=rfc3339(due), headers=_headers(delivery) | _CLAIMED, attempt=first_attempt(delivery.headers),
+            due_at=rfc3339(due), headers=_headers(delivery) | marks, attempt=first_attempt(delivery.headers),
             key=f"{lane}:{delivery.stream_seq}",
         )  # fmt: skip
         try:
