@@ -28,7 +28,7 @@ _CONTROL = ("nats-", "tl-subject", "tl-attempt", "tl-origin-seq", "tl-due")
 
 async def put_off(client: Client, frame: frames.Reader, delivery: Delivery, wait_s: float) -> bool:
     """Have the message of `delivery` come back after a long wait; False where it must wait in its queue."""
-    if wait_s <= LONG_S:
+    if wait_s <= LONG_S or _keeps_order(frame):
         return False
     headers = header_lines(deferred_headers(delivery, min(wait_s, MAX_S)))
     if len(delivery.payload) + len(headers) + HEADROOM_BYTES > client.bus.max_payload:
@@ -46,6 +46,11 @@ async def put_off(client: Client, frame: frames.Reader, delivery: Delivery, wait
         return False
     delivery.term(REASON)
     return True
+
+
+def _keeps_order(frame: frames.Reader) -> bool:
+    """Whether what comes after the message, of the same key, must wait for it."""
+    return any(lane.partition is not None for lane in frame.lanes)
 
 
 def deferred_headers(delivery: Delivery, wait_s: float) -> dict[str, str]:

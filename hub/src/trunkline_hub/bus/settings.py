@@ -48,7 +48,7 @@ class BusSettings(BaseModel):
     receipts_max_age_s: int = Field(
         default=7 * 86400, ge=120, description="Age at which receipts of handled messages are deleted, seconds."
     )
-    max_consumers: int = Field(default=10_000, ge=1, description="Readers that one stream may have.")
+    max_consumers: int = Field(default=100_000, ge=1, description="Readers that one stream may have.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="Interval of agents' heartbeats, seconds.")
 
     def connection_for(self, workspace: str, principal: str, *, governed: tuple[bool, bool]) -> Connection:

@@ -29,6 +29,8 @@ MAX_COUNT = 2**53
 MAX_EDITED_BYTES = 2**20
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
+EXPIRED = "expired"
+_CE_EXPIRY = "ce-expirytime"
 _MAX_DIGITS = 18
 MAX_INTEGER = 2**31 - 1
 _BATCH = 500
@@ -151,6 +153,20 @@ def edit(payload: bytes, headers: dict[str, str], data: Any) -> bytes:
         fields.pop(name, None)
     fields |= {"data": msgspec.Raw(new), "datacontenttype": msgspec.Raw(b'"application/json"')}
     return msgspec.json.encode(fields)
+
+
+def without_expiry(payload: bytes, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    """Return a message that may be late: who sends back what expired wants it done all the same."""
+    kept = {name: value for name, value in headers.items() if name.lower() != _CE_EXPIRY}
+    if kept != headers:
+        return payload, kept
+    try:
+        fields = {} if modes.is_binary(headers) else msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TrunklineError):
+        return payload, headers
+    if fields.pop("expirytime", None) is None:
+        return payload, headers
+    return msgspec.json.encode(fields), headers
 
 
 def same_life(earlier: Any, later: Any) -> bool:
