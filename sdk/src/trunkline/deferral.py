@@ -2,7 +2,7 @@
 
 A message given back with a delay keeps its place among those in flight, and a
 queue has only so many. So what waits longer than a minute is stored where the
-hub takes it over (`docs/decisions/0009`), and its original is terminated; the
+hub takes it over (`docs/decisions/0011`), and its original is terminated; the
 copy counts attempts on. Where that does not work out, the original waits.
 """
 
