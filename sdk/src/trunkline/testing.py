@@ -28,7 +28,7 @@ from trunkline.handlers import ReaderSpec, SkillSpec
 from trunkline.idempotency import MemoryStore, Once
 from trunkline.packing import type_of
 from trunkline.processing import describe
-from trunkline.protocol import binary, media
+from trunkline.protocol import binary, media, subjects
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import (
@@ -106,7 +106,7 @@ class TestHub:
         if not duplicate:
             self.events.append(message)
             for spec in self._readers("group"):
-                if any(_matches(pattern, event_type) for pattern in spec.types or [">"]):
+                if any(subjects.matches(pattern, event_type) for pattern in spec.types or [">"]):
                     await self._process(spec, message)
         return Ack(id=message.id, stream="EVENTS_test", seq=len(self.events), duplicate=duplicate)
 
@@ -260,12 +260,3 @@ def _address(message: ce.Envelope, declared: QueueOptions, options: dict[str, An
     message.priority = priority
     lasts_s = declared.expires_after_s or 0.0
     message.expirytime = expirytime(options.get("expires_in_s"), options.get("expires_at"), lasts_s)
-
-
-def _matches(pattern: str, event_type: str) -> bool:
-    wanted, given = pattern.split("."), event_type.split(".")
-    if wanted[-1] in {">", "**"}:
-        wanted, given = wanted[:-1], given[: len(wanted) - 1] if len(given) >= len(wanted) else []
-        if not given and wanted:
-            return False
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))

@@ -104,7 +104,7 @@ class HandedOut:
 
     def has(self, seq: int, subject: str) -> bool:
         """Whether the message was given to a worker."""
-        return any(seq <= last for filters, last in self.upto if any(matches(f, subject) for f in filters))
+        return any(seq <= last for filters, last in self.upto if any(subjects.matches(f, subject) for f in filters))
 
 
 async def handed_out(bus: HubBus, place: Place) -> HandedOut:
@@ -120,14 +120,3 @@ async def has_group(bus: HubBus, workspace: str, group: str) -> bool:
     """Whether the broker hands out to this group's followers."""
     stream = subjects.events_stream(workspace)
     return await facts.consumer(bus, stream, subjects.consumer("group", group)) is not None
-
-
-def matches(pattern: str, subject: str) -> bool:
-    """Whether `subject` falls under `pattern` by the broker's rules."""
-    wanted, given = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">":
-        wanted.pop()
-        if len(given) <= len(wanted):
-            return False
-        given = given[: len(wanted)]
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))

@@ -9,7 +9,6 @@ import msgspec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
-    BulkCountError,
     ConflictError,
     DeadLetterUneditableError,
     FieldError,
@@ -25,7 +24,6 @@ from trunkline_hub.core.preview import storable
 State = Literal["waiting", "redriven", "discarded"]
 
 MAX_REASON_CHARS = 1000
-MAX_COUNT = 2**53
 MAX_EDITED_BYTES = 2**20
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
@@ -192,34 +190,6 @@ def check_reason(reason: str) -> None:
         raise RequestInvalidError(
             errors=[FieldError("/reason", f"must be given; at most {MAX_REASON_CHARS} characters")]
         )
-
-
-def check_bulk(*, dry_run: bool, expected_at_most: int | None, up_to: int | None) -> None:
-    """Refuse bulk work that nobody has counted.
-
-    Raises:
-        RequestInvalidError
-    """
-    problems = []
-    if not dry_run and expected_at_most is None:
-        problems.append(FieldError("/expected_at_most", "must say how many may be touched; a dry run tells"))
-    problems += [
-        FieldError(f"/{name}", f"must be 0 to {MAX_COUNT}")
-        for name, value in (("expected_at_most", expected_at_most), ("up_to", up_to))
-        if value is not None and not 0 <= value <= MAX_COUNT
-    ]
-    if problems:
-        raise RequestInvalidError(errors=problems)
-
-
-def check_count(count: int, expected_at_most: int | None) -> None:
-    """Refuse to touch more than was confirmed.
-
-    Raises:
-        BulkCountError
-    """
-    if expected_at_most is not None and count > expected_at_most:
-        raise BulkCountError(f"{count:,} letters match instead of at most {expected_at_most:,}")
 
 
 def conditions(wanted: LetterFilter, prefix: str = "/filter") -> dict[str, Any]:

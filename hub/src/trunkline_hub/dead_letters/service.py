@@ -37,6 +37,7 @@ from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.place import address, has_group, new_spot, said
+from trunkline_hub.core.bulk import check_bulk, check_count
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
 from trunkline_hub.core.lookup import LetterFate
 from trunkline_hub.core.page import cut, decode_number
@@ -299,7 +300,7 @@ class DeadLetters:
     async def _order(
         self, by: Principal, workspace: str, kind: str, title: str, wanted: BulkRedriveRequest | BulkDiscardRequest
     ) -> LetterWork:
-        model.check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
+        check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
         where = model.conditions(wanted.filter) | {"state": "waiting"}
         async with self._db.read() as tx:
             newest = await store.newest_seq(tx, workspace)
@@ -309,7 +310,7 @@ class DeadLetters:
         work = LetterWork(count=count, sample=[_letter(row) for row in rows], up_to=up_to)
         if wanted.dry_run:
             return work
-        model.check_count(count, wanted.expected_at_most)
+        check_count(count, wanted.expected_at_most)
         params = msgspec.to_builtins(wanted) | {"up_to": up_to, "count": count}
         rate = wanted.rate_per_s if isinstance(wanted, BulkRedriveRequest) else None
         async with self._db.write() as tx:

@@ -22,6 +22,7 @@ from trunkline_hub.bus.letters import own_headers, write_letter
 from trunkline_hub.bus.log import Stored
 from trunkline_hub.bus.pauses import hold
 from trunkline_hub.bus.place import Place, address, handed_out, said
+from trunkline_hub.core.bulk import check_count
 from trunkline_hub.core.principal import ordered_by
 from trunkline_hub.db import Database
 from trunkline_hub.jobs import JobRun
@@ -162,7 +163,7 @@ class QueueWorks:
                 size = model.batch_size(run.rate_per_s)
                 part, meant = meant[:size], meant[size:]
                 done = await self._take(place, part, act, in_flight=in_flight)
-                model.check_count(run.done + done, run.params.get("expected_at_most"))
+                check_count(run.done + done, run.params.get("expected_at_most"))
                 await run.step({"seq": part[-1].seq}, done=done)
             seq = found[-1].seq
             await run.step({"seq": seq})

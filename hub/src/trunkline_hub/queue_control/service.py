@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trunkline.delivery import origin_seq
-from trunkline.protocol import frames, queueing
+from trunkline.protocol import frames, queueing, subjects
 from trunkline.protocol.errors import (
     FieldError,
     QueueBusyError,
@@ -35,8 +35,9 @@ from trunkline_hub.bus import ConsumerSpec, HubBus, Only, direct
 from trunkline_hub.bus.letters import write_letter
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.pauses import hold
-from trunkline_hub.bus.place import HandedOut, Place, handed_out, matches, place_of
+from trunkline_hub.bus.place import HandedOut, Place, handed_out, place_of
 from trunkline_hub.bus.state import stream_state
+from trunkline_hub.core.bulk import MAX_COUNT, check_bulk, check_count
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import cut, decode_number, encode_cursor
 from trunkline_hub.core.preview import show, show_headers
@@ -223,7 +224,7 @@ class QueueControl:
             QueueUnknownError, BulkCountError, QueueBusyError, RequestInvalidError
         """
         model.check_reason(wanted.reason)
-        model.check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
+        check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
         async with self._db.read() as tx:
             place = await self.place(tx, workspace, name)
         up_to = await self._up_to(place, wanted.up_to)
@@ -241,7 +242,7 @@ class QueueControl:
         """
         model.check_reason(wanted.reason)
         model.check_filter(wanted.filter)
-        model.check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
+        check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
         if wanted.to == name:
             raise RequestInvalidError(errors=[FieldError("/to", "must be another queue")])
         async with self._db.read() as tx:
@@ -335,7 +336,7 @@ class QueueControl:
         if params["dry_run"]:
             return work
         name, expected = params["queue"], params.get("expected_at_most")
-        model.check_count(work.count, expected)
+        check_count(work.count, expected)
         async with self._db.write() as tx:
             if await self._is_held(tx, workspace, name):
                 raise QueueBusyError
@@ -384,8 +385,8 @@ class QueueControl:
         return QueueWork(count=count, exact=False, up_to=up_to)
 
     async def _find(self, place: Place, seq: int) -> Stored:
-        found = await read_one(self._bus, place.stream, seq) if 0 < seq <= model.MAX_COUNT else None
-        if found is None or not matches(place.subjects, found.subject):
+        found = await read_one(self._bus, place.stream, seq) if 0 < seq <= MAX_COUNT else None
+        if found is None or not subjects.matches(place.subjects, found.subject):
             raise QueueMessageUnknownError(f"The queue {place.queue!r} holds no message {seq}")
         return found
 

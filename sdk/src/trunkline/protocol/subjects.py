@@ -274,3 +274,14 @@ def sender_of(subject: str) -> str:
     """Return the principal pinned into a subject that carries one."""
     parts = subject.split(".")
     return untoken(parts[_SENDER_AT[parts[2]]])
+
+
+def matches(pattern: str, dotted: str) -> bool:
+    """Whether a pattern names an event type or a subject: `*` is one segment, a final `>` (or `**`) one or more."""
+    wanted, given = pattern.split("."), dotted.split(".")
+    if wanted[-1] in {">", "**"}:
+        wanted.pop()
+        if len(given) <= len(wanted):
+            return False
+        given = given[: len(wanted)]
+    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))
