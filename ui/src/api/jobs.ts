@@ -15,10 +15,11 @@ export function isUnderWay({ state }: Job): boolean {
 }
 
 /** Jobs, newest first, of one kind or of all; read again every second while one is under way. */
-export function useJobs(state: Job["state"] | null, kind: string | null = null) {
+export function useJobs(state: Job["state"] | null, kind: string | null = null, enabled = true) {
   const { workspace } = usePlace();
   return useInfiniteQuery({
     queryKey: ["jobs", workspace, state, kind],
+    enabled,
     initialPageParam: null as string | null,
     queryFn: ({ pageParam }) =>
       unwrap(

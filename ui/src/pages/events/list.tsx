@@ -13,6 +13,7 @@ import { accepts } from "./filter";
 import type { FilterState } from "./filter";
 import { useHold } from "./hold";
 import css from "./page.module.css";
+import { ReplayThese } from "./replay-these";
 
 interface EventListProps {
   state: FilterState;
@@ -38,6 +39,7 @@ export function EventList({ state, selected, onOpen }: EventListProps) {
       label="Events"
       aside={
         <span className={css.tools}>
+          <ReplayThese filter={filter} />
           {live && <StateBadge state={hold ? "paused" : tail.state} pulse={!hold && tail.state === "live"} plain testId="tail-state" />}
           <Switch
             size="xs"
