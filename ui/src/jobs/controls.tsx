@@ -83,7 +83,7 @@ function Pace({ job }: { job: Job }) {
       }}
     >
       <NumberInput
-        size="sm"
+        size="xs"
         min={0}
         hideControls
         allowNegative={false}

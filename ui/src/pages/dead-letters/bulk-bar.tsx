@@ -39,7 +39,7 @@ export function BulkButtons({ state, picked }: BulkBarProps) {
   return (
     <span className={css.buttons}>
       {picked.ids.size > 0 && (
-        <Button variant="subtle" onClick={picked.clear}>
+        <Button variant="default" onClick={picked.clear}>
           Clear
         </Button>
       )}

@@ -124,6 +124,7 @@ function Died({ state }: { state: FilterState }) {
       {died === BETWEEN && (
         <>
           <MomentInput
+            className={css.moment}
             aria-label="Died since"
             value={wanted.since}
             onMoment={(at) => {
@@ -131,6 +132,7 @@ function Died({ state }: { state: FilterState }) {
             }}
           />
           <MomentInput
+            className={css.moment}
             aria-label="Died before"
             value={wanted.before}
             onMoment={(at) => {
