@@ -53,7 +53,7 @@ function Cancel({ denied, onConfirm, pending }: { denied: string | undefined; on
     <GuardedButton
       denied={denied}
       variant={asked ? "filled" : "default"}
-      color={asked ? "red" : undefined}
+      color={asked ? "var(--tl-danger)" : undefined}
       leftSection={<Square size={14} />}
       loading={pending}
       onClick={() => {

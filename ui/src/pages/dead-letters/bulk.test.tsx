@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 
 import type { Job } from "~/api/resources";
@@ -113,10 +113,10 @@ test("without the scopes the buttons say so, and do nothing", async () => {
   const hub = hubWithTwo().on("GET /api/v1/session", () => ({
     principal: "viewer", workspace: "default", scopes: ["dead_letters:read", "jobs:read"],
   }));
-  const user = visit("/dead-letters");
+  visit("/dead-letters");
   const button = await screen.findByRole("button", { name: "Redrive all…" });
   expect(button).toHaveAttribute("aria-disabled", "true");
   expect(button).toHaveAttribute("title", "Your token lacks the scope dead_letters:redrive");
-  await user.click(button, { pointerEventsCheck: 0 });
+  fireEvent.click(button);
   expect(hub.asked(REDRIVE)).toHaveLength(0);
 });

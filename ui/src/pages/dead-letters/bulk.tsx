@@ -113,7 +113,7 @@ function Order({ asked: { verb, filter }, plan, onClose, onOrdered }: BulkProps 
         </FormWide>
       )}
       <FormActions>
-        <Button type="submit" color={redrives ? undefined : "red"} loading={bulk.isPending} disabled={!ready}>
+        <Button type="submit" color={redrives ? undefined : "var(--tl-danger)"} loading={bulk.isPending} disabled={!ready}>
           {`${redrives ? "Redrive" : "Discard"} ${letters(plan.count)}`}
         </Button>
         <Button variant="default" onClick={onClose}>

@@ -114,7 +114,7 @@ function Discard({ letter, onClose }: { letter: DeadLetter; onClose: () => void 
         />
       </FormWide>
       <FormActions>
-        <Button type="submit" color="red" loading={discard.isPending} disabled={reason.trim() === ""}>
+        <Button type="submit" color="var(--tl-danger)" loading={discard.isPending} disabled={reason.trim() === ""}>
           Discard it
         </Button>
         <Button variant="default" onClick={onClose}>

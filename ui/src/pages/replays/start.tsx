@@ -29,6 +29,9 @@ export function Start({ params, onClose, onStarted }: StartProps) {
   const set = (change: Partial<Draft>) => {
     setDraft({ ...draft, ...change });
     start.reset();
+  };
+  const setEvents = (change: Partial<Draft>) => {
+    set(change);
     count.reset();
   };
   const onSubmit = () => {
@@ -43,7 +46,7 @@ export function Start({ params, onClose, onStarted }: StartProps) {
   return (
     <Panel title="Start a replay" label="Start a replay" className={css.form}>
       <Form label="Start a replay" onSubmit={onSubmit} onClose={onClose}>
-        <EventFields draft={draft} set={set} />
+        <EventFields draft={draft} set={setEvents} />
         <TargetFields draft={draft} set={set} />
         {draft.target !== "dry_run" && <PaceFields draft={draft} set={set} />}
         <FormActions>
