@@ -95,7 +95,7 @@ test("a job that was under way already is shown, and what it could not send", as
     { timeout: 4000 },
   );
   expect(screen.getByRole("list", { name: "Not done" })).toHaveTextContent("dl-9 No such reader");
-  await user.click(screen.getByRole("button", { name: "Dismiss" }));
+  await user.click(within(screen.getByTestId("job-strip")).getByRole("button", { name: "Dismiss" }));
   expect(screen.queryByTestId("job-strip")).toBeNull();
 });
 
