@@ -1,5 +1,6 @@
 """A person signs in with the link, watches the overview move, and sends a dead letter again."""
 
+import json
 import os
 import shutil
 import signal
@@ -85,6 +86,55 @@ def test_sign_in_live_overview_redrive_and_recovery(tmp_path: Path) -> None:
         expect(stranger.get_by_test_id("signin-page")).to_be_visible()
 
 
+def test_bulk_redrive_with_progress_and_a_replay_into_a_new_group(tmp_path: Path) -> None:
+    """Many dead letters go again in a job that shows how far it is; the past is played to a group of its own."""
+    _require_browser()
+    with running(tmp_path / "home") as system, _worker(system) as worker, _page() as page:
+        page.goto(system.cli("signin")["url"])
+        expect(page.get_by_test_id("overview")).to_be_visible()
+        for number in range(_MANY):
+            system.cli("queues", "put", "print-jobs", json.dumps({"page": number}))
+        wait_until(lambda: system.overview()["dead_waiting"] == _MANY, 20, "the jobs to be dead-lettered")
+        worker.mend()
+        _redrive_in_bulk(page, f"{system.url}/dead-letters")
+        wait_until(lambda: worker.count_done() == _MANY, 20, "the redriven jobs to be done")
+
+        for number in range(3):
+            system.cli("publish", "browser.replayed", str(number))
+        _replay_into_new_group(page, f"{system.url}/events?type=browser.replayed")
+
+
+_MANY = 12
+
+
+def _redrive_in_bulk(page: Page, address: str) -> None:
+    """Redrive all at a slow pace, pause and resume the job, and see it end."""
+    page.goto(address)
+    page.get_by_role("button", name="Redrive all…").click()
+    page.get_by_role("textbox", name="At most").fill("2")
+    page.get_by_role("button", name=f"Redrive {_MANY} letters").click()
+    strip, state = page.get_by_test_id("job-strip"), page.get_by_test_id("strip-state")
+    strip.get_by_role("button", name="Pause").click()
+    expect(state).to_have_text("paused", timeout=WAIT_MS)
+    strip.get_by_label("Items a second").fill("0")
+    strip.get_by_role("button", name="Set pace").click()
+    strip.get_by_role("button", name="Resume").click()
+    expect(state).to_have_text("completed", timeout=WAIT_MS)
+    expect(strip.get_by_role("progressbar")).to_have_attribute("aria-valuenow", str(_MANY))
+    expect(page.get_by_text("Nothing is waiting here")).to_be_visible(timeout=WAIT_MS)
+
+
+def _replay_into_new_group(page: Page, explorer: str) -> None:
+    """Carry the explorer's filter over into a replay, and see the new group filled."""
+    page.goto(explorer)
+    page.get_by_role("button", name="Replay these").click()
+    page.get_by_text("A new group", exact=True).click()
+    page.get_by_role("textbox", name="Name of the new group").fill("browsing")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_test_id("replay-state")).to_have_text("completed", timeout=WAIT_MS)
+    expect(page.get_by_test_id("replay-detail").get_by_test_id("job-figures")).to_have_text("3 of 3")
+
+
 def _total_grows(system: System, page: Page) -> None:
     """Publish events and watch the page's total follow, without a reload."""
     shown = page.get_by_test_id("events-total")
@@ -119,6 +169,9 @@ class _Worker:
     def mend(self) -> None:
         self._paper.touch()
 
+    def count_done(self) -> int:
+        return len(self._done.read_text()) if self._done.exists() else 0
+
     def wait_done(self) -> None:
         wait_until(self._done.exists, 20, "the redriven job to be done")
 
@@ -134,7 +187,8 @@ agent = tl.Agent("printer", version="1.2.3")
 async def print_page(job: dict) -> None:
     if not Path({paper!r}).exists():
         raise RuntimeError("out of paper")
-    Path({done!r}).touch()
+    with Path({done!r}).open("a") as done:
+        done.write("x")
 
 agent.run()
 """

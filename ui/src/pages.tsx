@@ -1,4 +1,4 @@
-import { Activity, BookType, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
+import { Activity, BookType, History, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -6,6 +6,7 @@ import type { Overview } from "./api/resources";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
+import { ReplaysPage } from "./pages/replays/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
 import { TracePage } from "./pages/trace/page";
@@ -40,6 +41,7 @@ export const PAGES: Page[] = [
     element: <DeadLettersPage />,
     count: (overview) => overview.dead_waiting,
   },
+  { to: "/replays", path: "/replays/:id?", label: "Replays", icon: History, keys: "g p", element: <ReplaysPage /> },
   { to: "/routes", path: "/routes/:id?", label: "Routes", icon: Split, keys: "g r", element: <RoutesPage /> },
   { to: "/jobs", path: "/jobs/:id?", label: "Jobs", icon: ListChecks, keys: "g j", element: <JobsPage /> },
 ];

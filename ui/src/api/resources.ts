@@ -4,9 +4,17 @@ type Schemas = components["schemas"];
 
 export type Agent = Schemas["Agent"];
 export type Attempt = Schemas["Attempt"];
+export type BulkDiscardRequest = Schemas["BulkDiscardRequest"];
+export type BulkRedriveRequest = Schemas["BulkRedriveRequest"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type DeadLetterDetail = Schemas["DeadLetterDetail"];
 export type DeadLetterPage = Schemas["DeadLetterPage"];
+export type DeadLetterSummary = Schemas["DeadLetterSummary"];
+export type LetterFilter = Schemas["LetterFilter"];
+export type LetterWork = Schemas["LetterWork"];
+export type Life = Schemas["Life"];
+export type RedriveRequest = Schemas["RedriveRequest"];
+export type ReplayRequest = Schemas["ReplayRequest"];
 export type Job = Schemas["Job"];
 export type Overview = Schemas["Overview"];
 export type ReaderLag = Schemas["ReaderLag"];

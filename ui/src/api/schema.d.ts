@@ -2672,6 +2672,7 @@ export interface components {
             died_before?: string | null;
             died_since?: string | null;
             error?: string | null;
+            ids?: string[] | null;
             /** @enum {null|string} */
             lane?: "queue" | "group" | null;
             message_id?: string | null;

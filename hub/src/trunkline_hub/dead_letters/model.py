@@ -25,6 +25,7 @@ State = Literal["waiting", "redriven", "discarded"]
 
 MAX_REASON_CHARS = 1000
 MAX_EDITED_BYTES = 2**20
+MAX_IDS = 1000
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
 EXPIRED = "expired"
@@ -200,8 +201,12 @@ def conditions(wanted: LetterFilter, prefix: str = "/filter") -> dict[str, Any]:
     """
     given: dict[str, Any] = {name: value for name, value in msgspec.to_builtins(wanted).items() if value is not None}
     problems = [
-        FieldError(f"{prefix}/{name}", "must not contain NUL") for name, value in given.items() if "\0" in value
+        FieldError(f"{prefix}/{name}", "must not contain NUL")
+        for name, value in given.items()
+        if any("\0" in text for text in ([value] if isinstance(value, str) else value))
     ]
+    if len(given.get("ids", [])) > MAX_IDS:
+        problems.append(FieldError(f"{prefix}/ids", f"at most {MAX_IDS:,}"))
     for name in ("died_since", "died_before"):
         if name in given:
             moment = _moment(given[name])

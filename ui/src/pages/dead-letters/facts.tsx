@@ -20,7 +20,9 @@ export function Where({ detail }: { detail: DeadLetterDetail }) {
         <Fact name="Reader">
           {letter.reader} <Chip>{letter.lane}</Chip>
         </Fact>
-        <Fact name="Sender">{letter.sender}</Fact>
+        <Fact name="Sender">
+          {letter.sender} {!letter.sender_verified && <Chip title="The letter says so itself; the hub cannot tell">unproven</Chip>}
+        </Fact>
         <Fact name="Died">
           <RelativeTime at={letter.died_at} /> · {format.moment(letter.died_at)}
         </Fact>
@@ -34,6 +36,19 @@ export function Where({ detail }: { detail: DeadLetterDetail }) {
         <Fact name="Dead letter">
           <Id value={letter.id} what="dead letter id" />
         </Fact>
+        {letter.correlation_id !== null && (
+          <Fact name="Correlation">
+            <Id value={letter.correlation_id} what="correlation id" />
+            <Link to={`/dead-letters?correlation=${encodeURIComponent(letter.correlation_id)}&show=all`}>its letters</Link>
+          </Fact>
+        )}
+        {letter.job_id !== null && (
+          <Fact name="Job">
+            <Link to={`/jobs/${letter.job_id}`}>
+              <code>{letter.job_id}</code>
+            </Link>
+          </Fact>
+        )}
         {trace !== null && (
           <Fact name="Trace">
             <Id value={trace} what="trace id" />

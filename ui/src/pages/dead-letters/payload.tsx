@@ -2,18 +2,10 @@ import { SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 
 import type { DeadLetterDetail } from "~/api/resources";
-import { CodeBlock, JsonBlock, format } from "~/design";
+import { CodeBlock, JsonBlock, PanelSection, format } from "~/design";
 
 import css from "./detail.module.css";
-
-interface Envelope {
-  specversion: string;
-  data?: unknown;
-}
-
-function isEnvelope(payload: unknown): payload is Envelope {
-  return typeof payload === "object" && payload !== null && "specversion" in payload;
-}
+import { isEnvelope } from "./payload-text";
 
 /** The message itself: its data first, the CloudEvent around it on demand. */
 export function Payload({ detail }: { detail: DeadLetterDetail }) {
@@ -21,9 +13,9 @@ export function Payload({ detail }: { detail: DeadLetterDetail }) {
   const [whole, setWhole] = useState(false);
   const wrapped = encoding === "json" && isEnvelope(payload);
   return (
-    <section>
-      <h3 className={css.heading}>
-        Payload
+    <PanelSection
+      title="Payload"
+      aside={
         <span className={css.payload}>
           {format.bytes(detail.letter.size_bytes)}
           {encoding !== "json" && ` · ${encoding}`}
@@ -40,12 +32,13 @@ export function Payload({ detail }: { detail: DeadLetterDetail }) {
             />
           )}
         </span>
-      </h3>
+      }
+    >
       {encoding === "json" ? (
         <JsonBlock value={wrapped && !whole ? (payload.data ?? null) : payload} what="payload" />
       ) : (
         <CodeBlock text={String(payload)} what="payload" wrap />
       )}
-    </section>
+    </PanelSection>
   );
 }

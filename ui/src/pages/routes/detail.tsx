@@ -5,8 +5,8 @@ import { mayPass, problemOf } from "~/api/problem";
 import type { Revision, Route } from "~/api/resources";
 import { useRollback, useRoute, useRouteHistory } from "~/api/routes";
 import {
-  CodeBlock, ErrorState, Fact, Facts, JsonBlock, PanelSection, RelativeTime, SidePanel, StateBadge, Timeline,
-  TimelineItem, format, toast,
+  CodeBlock, ErrorState, Fact, Facts, JsonBlock, PanelSection, Quiet, RelativeTime, Sentence, SidePanel, StateBadge,
+  Timeline, TimelineItem, format, toast,
 } from "~/design";
 
 import css from "./page.module.css";
@@ -48,10 +48,10 @@ function About({ item }: { item: Route }) {
   const wanted = conditions(route);
   return (
     <>
-      {route.description !== undefined && route.description !== "" && <p className={css.sentence}>{route.description}</p>}
+      {route.description !== undefined && route.description !== "" && <Sentence>{route.description}</Sentence>}
       <PanelSection title="Takes events of which">
         {wanted.length === 0 ? (
-          <p className={css.sentence}>nothing is asked: every event</p>
+          <Sentence>nothing is asked: every event</Sentence>
         ) : (
           <ul className={css.conditions}>
             {wanted.map((text) => (
@@ -66,7 +66,7 @@ function About({ item }: { item: Route }) {
         <ul className={css.conditions}>
           {route.targets.map((target, at) => (
             <li key={at}>
-              {targetWords(target)} <span className={css.quiet}>{share(route, target)}</span>
+              {targetWords(target)} <Quiet>{share(route, target)}</Quiet>
             </li>
           ))}
         </ul>
@@ -117,9 +117,9 @@ function Past({ name, one, isCurrent }: { name: string; one: Revision; isCurrent
     <div className={css.past}>
       <span>
         {ACTIONS[one.action]} by {one.by}{" "}
-        <span className={css.quiet}>
+        <Quiet>
           <RelativeTime at={one.at} /> {one.note !== "" && `· ${one.note}`}
-        </span>
+        </Quiet>
       </span>
       {!isCurrent && one.body !== null && (
         <Button

@@ -1,11 +1,12 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { Split } from "lucide-react";
-import { Link } from "react-router";
 
 import { problemOf } from "~/api/problem";
 import type { Route } from "~/api/resources";
 import { useRoutes } from "~/api/routes";
-import { Chip, DataTable, EmptyState, ErrorState, Marked, Panel, RelativeTime, format } from "~/design";
+import {
+  Chip, DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Marked, Panel, Quiet, RelativeTime, RowLink, format,
+} from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -39,13 +40,7 @@ export function RouteList({ selected, onOpen }: RouteListProps) {
           empty={<NoRoutes />}
         />
       )}
-      {routes.hasNextPage && (
-        <div className={css.more}>
-          <Button variant="default" loading={routes.isFetchingNextPage} onClick={() => void routes.fetchNextPage()}>
-            Load more
-          </Button>
-        </div>
-      )}
+      <ListFoot>{routes.hasNextPage && <LoadMore list={routes} />}</ListFoot>
     </Panel>
   );
 }
@@ -67,12 +62,16 @@ const COLUMNS: Column<Route>[] = [
     key: "name",
     title: "Route",
     cell: ({ name, route }) => (
-      <Link to={`/routes/${encodeURIComponent(name)}`} className={css.row} tabIndex={-1}>
-        <span className={css.name}>
-          {name} {route.enabled === false && <Chip>off</Chip>} {route.stop === true && <Chip>stops</Chip>}
-        </span>
+      <RowLink
+        to={`/routes/${encodeURIComponent(name)}`}
+        name={
+          <>
+            {name} {route.enabled === false && <Chip>off</Chip>} {route.stop === true && <Chip>stops</Chip>}
+          </>
+        }
+      >
         <span className={css.under}>{conditions(route)[0] ?? "every event"}</span>
-      </Link>
+      </RowLink>
     ),
   },
   {
@@ -82,7 +81,7 @@ const COLUMNS: Column<Route>[] = [
       <ul className={css.targets}>
         {route.targets.map((target, at) => (
           <li key={at}>
-            {targetWords(target)} <span className={css.quiet}>{share(route, target)}</span>
+            {targetWords(target)} <Quiet>{share(route, target)}</Quiet>
           </li>
         ))}
       </ul>
@@ -106,6 +105,6 @@ const COLUMNS: Column<Route>[] = [
     title: "Last",
     align: "right",
     priority: "low",
-    cell: ({ counts }) => <span className={css.quiet}>{counts.last_at === null ? "never" : <RelativeTime at={counts.last_at} />}</span>,
+    cell: ({ counts }) => <Quiet>{counts.last_at === null ? "never" : <RelativeTime at={counts.last_at} />}</Quiet>,
   },
 ];

@@ -1,14 +1,17 @@
-import { Button, SegmentedControl, Skeleton, TextInput } from "@mantine/core";
+import { SegmentedControl, Skeleton, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { BookType, Search, SearchX } from "lucide-react";
 import { useState } from "react";
-import { Link, useSearchParams } from "react-router";
+import { useSearchParams } from "react-router";
 
 import { useEventTypes } from "~/api/event-types";
 import type { TypeFilter } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import type { EventType } from "~/api/resources";
-import { Chip, DataTable, EmptyState, ErrorState, Panel, RelativeTime, StateBadge, format } from "~/design";
+import {
+  Chip, DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, Quiet, RelativeTime, RowLink, StateBadge,
+  format,
+} from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -88,13 +91,7 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
             }
           />
         )}
-        {types.hasNextPage && (
-          <div className={css.more}>
-            <Button variant="default" loading={types.isFetchingNextPage} onClick={() => void types.fetchNextPage()}>
-              Load more
-            </Button>
-          </div>
-        )}
+        <ListFoot>{types.hasNextPage && <LoadMore list={types} />}</ListFoot>
       </Panel>
     </>
   );
@@ -137,10 +134,9 @@ function columns(search: string): Column<EventType>[] {
       key: "name",
       title: "Type",
       cell: (type) => (
-        <Link to={`/types/${encodeURIComponent(type.name)}${search}`} className={css.row} tabIndex={-1}>
-          <span className={css.name}>{type.name}</span>
+        <RowLink to={`/types/${encodeURIComponent(type.name)}${search}`} name={type.name}>
           <span className={css.about}>{type.description || (type.owner && `of ${type.owner}`)}</span>
-        </Link>
+        </RowLink>
       ),
     },
     { key: "state", title: "State", cell: (type) => <TypeState type={type} /> },
@@ -174,7 +170,7 @@ function columns(search: string): Column<EventType>[] {
       title: "Last",
       align: "right",
       priority: "low",
-      cell: ({ last_seen_at: last }) => <span className={css.quiet}>{last == null ? "never" : <RelativeTime at={last} />}</span>,
+      cell: ({ last_seen_at: last }) => <Quiet>{last == null ? "never" : <RelativeTime at={last} />}</Quiet>,
     },
   ];
 }

@@ -4,15 +4,17 @@ import { useState } from "react";
 
 import { isUnderWay, useRate, useSteer } from "~/api/jobs";
 import type { Verb } from "~/api/jobs";
+import { useDenied } from "~/api/permission";
 import { problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import { ErrorState } from "~/design";
+import { ErrorState, GuardedButton } from "~/design";
 
-import css from "./page.module.css";
+import css from "./jobs.module.css";
 
 /** Pause, resume, cancel and pace: what the job's state allows. */
 export function Controls({ job }: { job: Job }) {
   const steer = useSteer(job.id);
+  const denied = useDenied("jobs:write");
   const mayResume = job.state === "paused" || job.state === "failed";
   const mayCancel = isUnderWay(job) || job.state === "paused";
   const press = (verb: Verb) => () => {
@@ -22,29 +24,36 @@ export function Controls({ job }: { job: Job }) {
   return (
     <div className={css.controls}>
       {isUnderWay(job) && (
-        <Button variant="default" leftSection={<Pause size={15} />} loading={steer.isPending} onClick={press("pause")}>
+        <GuardedButton
+          denied={denied}
+          variant="default"
+          leftSection={<Pause size={15} />}
+          loading={steer.isPending}
+          onClick={press("pause")}
+        >
           Pause
-        </Button>
+        </GuardedButton>
       )}
       {mayResume && (
-        <Button leftSection={<Play size={15} />} loading={steer.isPending} onClick={press("resume")}>
+        <GuardedButton denied={denied} leftSection={<Play size={15} />} loading={steer.isPending} onClick={press("resume")}>
           Resume
-        </Button>
+        </GuardedButton>
       )}
-      {mayCancel && <Cancel onConfirm={press("cancel")} pending={steer.isPending} />}
-      {mayCancel && <Pace key={job.rate_per_s} job={job} />}
+      {mayCancel && <Cancel denied={denied} onConfirm={press("cancel")} pending={steer.isPending} />}
+      {mayCancel && denied === undefined && <Pace key={job.rate_per_s} job={job} />}
       {steer.isError && <ErrorState compact problem={problemOf(steer.error)} />}
     </div>
   );
 }
 
 /** Asks once more, in the same place. */
-function Cancel({ onConfirm, pending }: { onConfirm: () => void; pending: boolean }) {
+function Cancel({ denied, onConfirm, pending }: { denied: string | undefined; onConfirm: () => void; pending: boolean }) {
   const [asked, setAsked] = useState(false);
   return (
-    <Button
+    <GuardedButton
+      denied={denied}
       variant={asked ? "filled" : "default"}
-      color={asked ? "red" : undefined}
+      color={asked ? "var(--tl-danger)" : undefined}
       leftSection={<Square size={14} />}
       loading={pending}
       onClick={() => {
@@ -56,7 +65,7 @@ function Cancel({ onConfirm, pending }: { onConfirm: () => void; pending: boolea
       }}
     >
       {asked ? "Cancel it: what is done stays done" : "Cancel"}
-    </Button>
+    </GuardedButton>
   );
 }
 
@@ -74,7 +83,7 @@ function Pace({ job }: { job: Job }) {
       }}
     >
       <NumberInput
-        size="sm"
+        size="xs"
         min={0}
         hideControls
         allowNegative={false}
