@@ -20,7 +20,7 @@ _NAME = "bench"
 _FETCH = 500
 WARM_UP = 1000
 """Messages handled before the clock starts."""
-_FILL_WIDTH = 2000
+FILL_WIDTH = 2000
 _GUESS = 10_000
 _TIMEOUT_S = 120.0
 _IN_FLIGHT = 2000
@@ -29,8 +29,8 @@ _IN_FLIGHT = 2000
 class Turn:
     """Counts one turn's messages: the clock starts after the warm-up and stops when the last ack has arrived."""
 
-    def __init__(self, count: int) -> None:
-        self.total = count + WARM_UP
+    def __init__(self, count: int, *, warm_up: int = WARM_UP) -> None:
+        self.total = count + warm_up
         self.last = asyncio.Event()
         self.client: Client | None = None
         self._count = count
@@ -53,8 +53,8 @@ class Turn:
 class Worker:
     """An agent with one handler, started anew for each turn."""
 
-    def __init__(self, server: Server) -> None:
-        self.agent = Agent("bench-worker")
+    def __init__(self, server: Server, name: str = "bench-worker") -> None:
+        self.agent = Agent(name)
         self._server = server
         self._turn = Turn(0)
 
@@ -67,15 +67,20 @@ class Worker:
             turn.client = context.client
         turn.tick()
 
+    def begin(self, count: int) -> "Turn":
+        """Count `count` messages from now, without a warm-up."""
+        self._turn = Turn(count, warm_up=0)
+        return self._turn
+
     async def register(self) -> None:
         """Let the hub make the consumer, so that what is sent from now on waits for it."""
-        async with self._running():
+        async with self.running():
             pass
 
     async def empty(self, count: int) -> float:
         """Handle what waits: `count` messages and the warm-up."""
         self._turn = turn = Turn(count)
-        async with self._running(), asyncio.timeout(_TIMEOUT_S):
+        async with self.running(), asyncio.timeout(_TIMEOUT_S):
             await turn.last.wait()
             await asyncio.sleep(0)  # the handler's return is what acknowledges the last message
             assert turn.client is not None
@@ -83,7 +88,8 @@ class Worker:
             return turn.rate()
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
+        """Run the agent until the block ends."""
         ready, stop = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.agent.serve(self._server.url, self._server.token, ready=ready, stop=stop))
@@ -108,7 +114,7 @@ async def sdk_consume(stage: Stage, pace: Pace) -> list[Result]:
             return await client.publish(_TYPE, ORDER)
 
         async def ours(count: int) -> float:
-            await rate_in_flight(fill, count + WARM_UP, _FILL_WIDTH)
+            await rate_in_flight(fill, count + WARM_UP, FILL_WIDTH)
             return await worker.empty(count)
 
         await worker.register()
@@ -133,7 +139,7 @@ async def sdk_consume_task(stage: Stage, pace: Pace) -> list[Result]:
             return await client.enqueue(_NAME, ORDER)
 
         async def ours(count: int) -> float:
-            await rate_in_flight(fill, count + WARM_UP, _FILL_WIDTH)
+            await rate_in_flight(fill, count + WARM_UP, FILL_WIDTH)
             return await worker.empty(count)
 
         await worker.register()
@@ -155,7 +161,7 @@ async def _other(server: Server, retention: RetentionPolicy) -> AsyncIterator[Si
             return await js.publish(_SUBJECT, RAW)
 
         async def side(count: int) -> float:
-            await rate_in_flight(fill, count + WARM_UP, _FILL_WIDTH)
+            await rate_in_flight(fill, count + WARM_UP, FILL_WIDTH)
             turn = Turn(count)
             left = turn.total
             while left:

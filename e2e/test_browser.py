@@ -1,5 +1,6 @@
 """A person signs in with the link, watches the overview move, sends a dead letter again, and empties a queue."""
 
+import json
 import os
 import shutil
 import signal
@@ -109,7 +110,7 @@ def test_a_queue_is_paused_purged_and_resumed(tmp_path: Path) -> None:
         expect(question.get_by_role("button", name="Purge 2 messages")).to_be_disabled()
         question.get_by_label("Type print-jobs to confirm").fill("print-jobs")
         question.get_by_role("button", name="Purge 2 messages").click()
-        expect(panel.get_by_test_id("queue-job")).to_contain_text("completed")
+        expect(panel.get_by_test_id("strip-state")).to_have_text("completed")
         expect(panel.get_by_test_id("no-messages")).to_be_visible()
 
         panel.get_by_role("button", name="Resume").click()
@@ -117,6 +118,55 @@ def test_a_queue_is_paused_purged_and_resumed(tmp_path: Path) -> None:
         assert not worker.is_done(), "what was purged was never handed out"
         system.cli("queues", "put", "print-jobs", '{"page": 3}')
         worker.wait_done()
+
+
+def test_bulk_redrive_with_progress_and_a_replay_into_a_new_group(tmp_path: Path) -> None:
+    """Many dead letters go again in a job that shows how far it is; the past is played to a group of its own."""
+    _require_browser()
+    with running(tmp_path / "home") as system, _worker(system) as worker, _page() as page:
+        page.goto(system.cli("signin")["url"])
+        expect(page.get_by_test_id("overview")).to_be_visible()
+        for number in range(_MANY):
+            system.cli("queues", "put", "print-jobs", json.dumps({"page": number}))
+        wait_until(lambda: system.overview()["dead_waiting"] == _MANY, 20, "the jobs to be dead-lettered")
+        worker.mend()
+        _redrive_in_bulk(page, f"{system.url}/dead-letters")
+        wait_until(lambda: worker.count_done() == _MANY, 20, "the redriven jobs to be done")
+
+        for number in range(3):
+            system.cli("publish", "browser.replayed", str(number))
+        _replay_into_new_group(page, f"{system.url}/events?type=browser.replayed")
+
+
+_MANY = 12
+
+
+def _redrive_in_bulk(page: Page, address: str) -> None:
+    """Redrive all at a slow pace, pause and resume the job, and see it end."""
+    page.goto(address)
+    page.get_by_role("button", name="Redrive all…").click()
+    page.get_by_role("textbox", name="At most").fill("2")
+    page.get_by_role("button", name=f"Redrive {_MANY} letters").click()
+    strip, state = page.get_by_test_id("job-strip"), page.get_by_test_id("strip-state")
+    strip.get_by_role("button", name="Pause").click()
+    expect(state).to_have_text("paused", timeout=WAIT_MS)
+    strip.get_by_label("Items a second").fill("0")
+    strip.get_by_role("button", name="Set pace").click()
+    strip.get_by_role("button", name="Resume").click()
+    expect(state).to_have_text("completed", timeout=WAIT_MS)
+    expect(strip.get_by_role("progressbar")).to_have_attribute("aria-valuenow", str(_MANY))
+    expect(page.get_by_text("Nothing is waiting here")).to_be_visible(timeout=WAIT_MS)
+
+
+def _replay_into_new_group(page: Page, explorer: str) -> None:
+    """Carry the explorer's filter over into a replay, and see the new group filled."""
+    page.goto(explorer)
+    page.get_by_role("button", name="Replay these").click()
+    page.get_by_text("A new group", exact=True).click()
+    page.get_by_role("textbox", name="Name of the new group").fill("browsing")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_test_id("replay-state")).to_have_text("completed", timeout=WAIT_MS)
+    expect(page.get_by_test_id("replay-detail").get_by_test_id("job-figures")).to_have_text("3 of 3")
 
 
 def _total_grows(system: System, page: Page) -> None:
@@ -156,6 +206,9 @@ class _Worker:
     def is_done(self) -> bool:
         return self._done.exists()
 
+    def count_done(self) -> int:
+        return len(self._done.read_text()) if self._done.exists() else 0
+
     def wait_done(self) -> None:
         wait_until(self.is_done, 20, "the job to be done")
 
@@ -171,7 +224,8 @@ agent = tl.Agent("printer", version="1.2.3")
 async def print_page(job: dict) -> None:
     if not Path({paper!r}).exists():
         raise RuntimeError("out of paper")
-    Path({done!r}).touch()
+    with Path({done!r}).open("a") as done:
+        done.write("x")
 
 agent.run()
 """

@@ -6,9 +6,12 @@ session. Tests use names of their own and do not tidy up behind them.
 
 import inspect
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from trunkline.protocol.ids import new_token
 from trunkline_hub.core.clock import SystemClock
 
@@ -20,6 +23,14 @@ from support.hub import FakeClock, Hub, with_second_workspace
 ON_CLUSTER = os.environ.get("TRUNKLINE_TEST_BUS") == "cluster"
 """Run every test on three brokers instead of one; `faults/test_conformance.py` does."""
 BUS = {"heartbeat_s": 0.3, "events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 2**28}
+
+structlog.configure(  # a traceback in colours, with all locals, takes longer than most tests
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def _broker(root, **options):
@@ -43,10 +54,12 @@ def _own_environment(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    server = Postgres(tmp_path_factory.mktemp("pg") / "data")
-    yield server
-    server.stop()
+def postgres():
+    """A server in a directory of its own: pytest's bars other users, as which PostgreSQL runs, when another run begins."""
+    with tempfile.TemporaryDirectory(prefix="trunkline-pg-", ignore_cleanup_errors=True) as root:
+        server = Postgres(Path(root) / "data")
+        yield server
+        server.stop()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,8 +5,8 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 import pytest
-from pydantic import BaseModel
-from trunkline.payloads import Codec, encode
+from pydantic import BaseModel, Field
+from trunkline.payloads import Codec, encode, encode_as
 from trunkline.protocol.errors import HandlerInvalidError, PayloadInvalidError
 
 
@@ -155,3 +155,15 @@ def test_a_pointer_escapes_what_rfc_6901_demands():
     from trunkline.protocol.errors import pointer
 
     assert pointer(["a/b", "m~n", 0]) == "/a~1b/m~0n/0"
+
+
+class Aliased(BaseModel):
+    ship_to: str = Field(alias="shipTo")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/msgpack"])
+def test_what_is_sent_has_the_names_that_the_schema_gives(content_type):
+    codec, value = Codec(Aliased), Aliased(shipTo="Oslo")
+    assert list(codec.schema()["properties"]) == ["shipTo"]
+    assert codec.decode_as(encode_as(value, content_type), content_type) == value
+    assert encode({"order": value}) == b'{"order":{"shipTo":"Oslo"}}'

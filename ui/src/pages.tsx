@@ -1,4 +1,6 @@
-import { Activity, BookType, CalendarClock, Inbox, Layers, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
+import {
+  Activity, BookType, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, Waypoints,
+} from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -7,6 +9,7 @@ import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
 import { QueuesPage } from "./pages/queues/page";
+import { ReplaysPage } from "./pages/replays/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
 import { SchedulesPage } from "./pages/schedules/page";
@@ -51,6 +54,7 @@ export const PAGES: Page[] = [
     element: <DeadLettersPage />,
     count: (overview) => overview.dead_waiting,
   },
+  { to: "/replays", path: "/replays/:id?", label: "Replays", icon: History, keys: "g p", element: <ReplaysPage /> },
   { to: "/routes", path: "/routes/:id?", label: "Routes", icon: Split, keys: "g r", element: <RoutesPage /> },
   { to: "/jobs", path: "/jobs/:id?", label: "Jobs", icon: ListChecks, keys: "g j", element: <JobsPage /> },
 ];

@@ -45,6 +45,7 @@ from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.history import History
 from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls
+from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
 from trunkline_hub.core.feature import Feature
@@ -135,13 +136,14 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
     log = events.Events(bus, db, finder, event_types, history)
     past, states = revisions.Revisions(), queue_control.QueueStates()
-    work = queues.Queues(bus, db, trail, dead, states, past)
+    presence = Presence(grace_until=clock.now() + timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE))
+    trends = Trends(bus, access.workspaces, sample_s=settings.queues.sample_s, history=settings.queues.history)
+    work = queues.Queues(bus, db, trail, dead, states, past, agents.Crews(presence, clock), trends)
+    access.layouts = dead.layouts = work.layouts
     control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     cursors = [control.desired_consumers, log.desired_consumers]
-    reconciler = Reconciler(bus, access.workspaces, cursors, retentions.plan)
-    grace = timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE)
-    presence = Presence(grace_until=clock.now() + grace)
+    reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     traffic = schemas.Traffic(event_types, catalogue, log)
@@ -160,7 +162,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
 
 def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
     """THE LIST: every feature of the hub, in the order of the arrow."""
-    settings, bus, db, jobs_ = services.settings, services.bus, services.db, services.jobs
+    settings, bus, db, trail, jobs_ = services.settings, services.bus, services.db, services.audit, services.jobs
     workspaces = services.security.workspaces
     calls = HubCalls(bus)
     lanes = Lanes(bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types)
@@ -179,15 +181,13 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         integrity_feature.build(settings.integrity, bus, db, (services.history, services.archives), jobs_, workspaces),
         schemas_feature.build(bus, db, services.event_types, workspaces, settings.schemas),
         blobs_feature.build(services.blob_store, workspaces),
-        queues_feature.build(),
-        queue_control_feature.build(
-            bus, db, services.audit, services.queues, services.queue_control, services.reconciler, workspaces
-        ),
+        queues_feature.build(settings.queues, bus, db, services.queues, workspaces, clock),
+        queue_control_feature.build(bus, db, trail, services.queues, services.queue_control, services.reconciler),
         dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
         gate_feature.build(Gate(services.events, services.queues), bus),
-        handlers_feature.build(db, services.audit, services.news, services.events, lanes, hub_id=settings.hub_id),
+        handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         admin_feature.build(services.overviews),
     ]

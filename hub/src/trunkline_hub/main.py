@@ -16,6 +16,8 @@ from trunkline_hub.telemetry.logs import configure_logs
 _log = structlog.get_logger("hub")
 EXIT_SETUP = 78
 """EX_CONFIG of sysexits.h: starting again would not help."""
+KEEP_ALIVE_S = 75
+"""Longer than clients and proxies keep an idle connection: whoever ends it first must not be the one who is asked next."""
 
 
 def serve(settings: Settings) -> None:
@@ -32,6 +34,7 @@ def serve(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.web.shutdown_s)),
     )
     _Server(config, application).run()

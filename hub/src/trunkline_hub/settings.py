@@ -18,6 +18,7 @@ from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.dead_letters.settings import DeadLetterSettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
+from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.schemas.settings import SchemasSettings
 from trunkline_hub.security.settings import SecuritySettings
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
+    queues: QueuesSettings = Field(default_factory=QueuesSettings)
     dead_letters: DeadLetterSettings = Field(default_factory=DeadLetterSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     replays: ReplaySettings = Field(default_factory=ReplaySettings)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import trunkline as tl
+from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames
 from trunkline.protocol.errors import SkillSchemaInvalidError
+from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 
 
 @dataclass
@@ -238,3 +240,27 @@ async def test_a_schema_that_is_none_is_the_agents_fault(sqlite_hub, name, schem
         await client.agents.register(name, frames.Registration(skills=[skill]))
     answer = await sqlite_hub.admin("POST", f"skills/{name}/call", raw=b'{"input":"a"}')
     assert (answer.status, answer.code) == (422, "skill.schema_invalid")
+
+
+async def test_two_desks_on_one_connection_never_get_each_others_answers(sqlite_hub, name):
+    """The hub calls for HTTP callers, for routes and for handlers, over one connection."""
+    agent = tl.Agent(name)
+
+    @agent.skill(f"{name}.echo")
+    async def echo(said: str) -> str:
+        await asyncio.sleep(0.001)
+        return said
+
+    desks = [HubCalls(sqlite_hub.component("bus")) for _ in range(3)]
+
+    async def ask(desk, skill, said):
+        request = ce.new_envelope(type=f"call.{skill}", source="/x", data=json.dumps(said).encode())
+        return bytes((await desks[desk].call("default", "x", skill, None, request, timeout_s=5)).data)
+
+    async with sqlite_hub.serving(agent):
+        said = [(desk, f"{desk}-{n}") for n in range(40) for desk in range(3)]
+        answers = await asyncio.gather(*(ask(desk, f"{name}.echo", words) for desk, words in said))
+        assert [json.loads(answer) for answer in answers] == [words for _desk, words in said]
+    for desk in (0, 1, 2) * 5:
+        with pytest.raises(NobodyThereError):
+            await ask(desk, f"{name}.nowhere", "")

@@ -37,7 +37,7 @@ TABLES_WITHOUT_WORKSPACE = {
 }
 PUBLIC_NAMES = """
 Ack Agent AgentOfflineError Blob BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
-PayloadInvalidError PermanentError PermissionDeniedError Progress QueueFullError QueueUnknownError Retry
+OnError PayloadInvalidError PermanentError PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry
 RetryAfterError SkillUnknownError SqliteStore TrunklineError __version__
 """.split()
 

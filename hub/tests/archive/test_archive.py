@@ -15,6 +15,7 @@ from trunkline.protocol.resources import Selection
 from trunkline_hub.archive import model
 from trunkline_hub.archive.providers.directory.provider import DirectoryShelf
 from trunkline_hub.archive.settings import ArchiveSettings
+from trunkline_hub.core.sequences import absent
 
 SMALL = 2**20
 QUICK = {"segment_messages": 100, "segment_age_s": 0.3, "check_s": 0.05}
@@ -266,7 +267,7 @@ def test_a_segment_is_closed_in_time(waiting, age_s, size, due, danger):
 
 
 def test_runs_of_absent_sequences():
-    assert model.runs(0, [1, 2, 5, 6, 9]) == [(3, 4), (7, 8)]
+    assert absent(0, [1, 2, 5, 6, 9]) == [(3, 4), (7, 8)]
     assert model.count([(3, 4), (7, 8)]) == 4
     assert ArchiveSettings().directory == ""
     assert msgspec.json.decode(msgspec.json.encode(model.Head(last_seq=1, manifest="x"))) == {

@@ -156,6 +156,24 @@ async def test_letters_are_discarded_by_filter_in_a_job(hub, name):
         assert {(letter.job_id, letter.discard_reason) for letter in mine} == {(work.job.id, "even ones are fine")}
 
 
+async def test_letters_picked_one_by_one_are_worked_on_together(hub, name):
+    await bury(hub, name, 4)
+    async with hub.client() as client:
+        ids = [letter.id for letter in (await client.dead_letters.list(reader=name)).items]
+        picked = LetterFilter(ids=[ids[0], ids[2], "nobody"])
+        assert (await client.dead_letters.redrive_all(picked, dry_run=True)).count == 2
+        narrowed = LetterFilter(ids=ids, reader="another")
+        assert (await client.dead_letters.redrive_all(narrowed, dry_run=True)).count == 0
+        assert (await client.dead_letters.redrive_all(LetterFilter(ids=[]), dry_run=True)).count == 0, "not all"
+        work = await client.dead_letters.discard_all(picked, "picked")
+        assert (await client.jobs.wait(work.job.id, timeout_s=20)).result == {"discarded": 2}
+        left = (await client.dead_letters.list(reader=name, waiting=True)).items
+        assert {letter.id for letter in left} == {ids[1], ids[3]}
+        for wrong in (["x"] * 1001, ["a\0b"]):
+            with pytest.raises(RequestInvalidError):
+                await client.dead_letters.redrive_all(LetterFilter(ids=wrong), dry_run=True)
+
+
 async def test_bulk_work_that_nobody_counted_is_refused(hub, name):
     for path in ("redrive", "discard"):
         answer = await hub.admin("POST", f"dead-letters/{path}", json={"filter": {"reader": name}, "reason": "x"})

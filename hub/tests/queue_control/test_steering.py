@@ -182,10 +182,10 @@ async def test_a_queue_in_use_is_deleted_by_force_only_and_its_rest_is_kept(hub,
 
 async def test_what_nobody_declared_a_queue_for_is_found(hub, name):
     await publish_raw(hub, name, b'{"specversion":"1.0","id":"1","source":"/x","type":"lost"}')
-    assert await hub.component("unroutable-scan").scan("default") == 1
+    assert await hub.component("stray-scan").scan("default") == 1
     (letter,) = await dead_letters(hub, name)
     assert (letter["reason"], letter["sender"], letter["type"]) == ("unroutable", f"raw-{name}", "lost")
-    assert await hub.component("unroutable-scan").scan("default") == 0
+    assert await hub.component("stray-scan").scan("default") == 0
 
 
 async def test_who_may_only_look_may_not_steer(hub, name):

@@ -24,7 +24,7 @@ def taking(name: str, done: asyncio.Queue) -> tl.Agent:
 
 
 async def test_delays_survive_a_killed_broker_and_a_killed_hub(own_hub, broker, name):
-    """Due while everything is down: it comes once, late, when both are back. Due later: it comes in time."""
+    """What was due while everything is down comes once, late, when both are back; what is due later comes, too."""
     hub = await own_hub()
     async with hub.connected() as client:
         await client.queues.declare(name, QueueDeclaration())
@@ -38,8 +38,8 @@ async def test_delays_survive_a_killed_broker_and_a_killed_hub(own_hub, broker, 
     hub = await own_hub()
     done: asyncio.Queue = asyncio.Queue()
     async with hub.serving(taking(name, done)), hub.connected() as client:
-        assert (await asyncio.wait_for(done.get(), 20))[0] == "due meanwhile"
-        assert (await asyncio.wait_for(done.get(), 20))[0] == "due later"
+        came = [(await asyncio.wait_for(done.get(), 20))[0] for _ in range(2)]
+        assert sorted(came) == ["due later", "due meanwhile"]  # a slow start may be after both
 
         async def logged():
             return len((await client.events.query(type=f"{name}.e")).items) == 1

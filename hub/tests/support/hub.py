@@ -19,6 +19,7 @@ from trunkline_hub import app
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
 from trunkline_hub.db.migrate import upgrade
+from trunkline_hub.main import KEEP_ALIVE_S
 from trunkline_hub.security import store
 from trunkline_hub.settings import Settings
 
@@ -102,8 +103,9 @@ class Hub:
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
         config = uvicorn.Config(
-            self.app, lifespan="on", http="httptools", log_config=None, access_log=False, timeout_graceful_shutdown=1
-        )
+            self.app, lifespan="on", http="httptools", log_config=None, access_log=False, timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )  # fmt: skip
         self.server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self.server.serve(sockets=[self.socket]))
         waiting = asyncio.get_running_loop().create_task(self.server.up.wait())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trunkline.blobs import Blob
     from trunkline.client import Client
     from trunkline.context import Context
+    from trunkline.declaring import Queue
     from trunkline.idempotency import SqliteStore
     from trunkline.protocol.errors import (
         AgentOfflineError,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         TrunklineError,
     )
     from trunkline.protocol.frames import Ack, Progress
-    from trunkline.retry import PermanentError, Retry, RetryAfterError
+    from trunkline.retry import OnError, PermanentError, Retry, RetryAfterError
 
 __version__ = "0.1.0"
 
@@ -49,10 +50,12 @@ __all__ = [
     "Client",
     "Context",
     "HubUnreachableError",
+    "OnError",
     "PayloadInvalidError",
     "PermanentError",
     "PermissionDeniedError",
     "Progress",
+    "Queue",
     "QueueFullError",
     "QueueUnknownError",
     "Retry",
@@ -75,10 +78,12 @@ _HOMES = {
     "Client": "trunkline.client",
     "Context": "trunkline.context",
     "HubUnreachableError": "trunkline.protocol.errors",
+    "OnError": "trunkline.retry",
     "PayloadInvalidError": "trunkline.protocol.errors",
     "PermanentError": "trunkline.retry",
     "PermissionDeniedError": "trunkline.protocol.errors",
     "Progress": "trunkline.protocol.frames",
+    "Queue": "trunkline.declaring",
     "QueueFullError": "trunkline.protocol.errors",
     "QueueUnknownError": "trunkline.protocol.errors",
     "Retry": "trunkline.retry",

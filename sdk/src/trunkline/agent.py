@@ -7,8 +7,9 @@ import logging
 import random
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
 import msgspec
 from nats.aio.msg import Msg
@@ -16,18 +17,19 @@ from nats.aio.msg import Msg
 from trunkline.blackbox import BlackBox
 from trunkline.client import Client
 from trunkline.cron import CronSpec, declare_all
+from trunkline.declaring import Queue, QueueSettings
 from trunkline.fleet import Fleet
+from trunkline.following import Following
 from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
 from trunkline.idempotency import Store, check_once, make_store
 from trunkline.local import find_context, state_dir
 from trunkline.packing import MAX_PAYLOAD_BYTES
-from trunkline.processing import Identity, Processor
+from trunkline.processing import Identity
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.ids import new_token
 from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
-from trunkline.reader import Reader
 from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
 from trunkline.tasks import Tasks
@@ -116,30 +118,48 @@ class Agent:
         """
 
         def register(function: F) -> F:
-            self._add("group", group or self.name, function, list(types), retry, ack_wait_s, concurrency, once)
+            self._add(
+                ReaderSpec(
+                    lane="group", name=group or self.name, handler=Handler(function), types=list(types),
+                    retry=retry, ack_wait_s=ack_wait_s, concurrency=concurrency,
+                ),
+                once,
+            )  # fmt: skip
             return function
 
         return register
 
     def task(
         self,
-        queue: str,
+        queue: str | Queue,
         *,
         retry: frames.RetryPolicy | None = None,
         ack_wait_s: float | None = None,
         concurrency: int = 1,
         once: bool | None = None,
+        **settings: Unpack[QueueSettings],
     ) -> Callable[[F], F]:
         """Take work from a queue; each message has one worker at a time.
 
         A failed message is tried again by `retry`, then dead-lettered. Long
         work keeps its lease: `ack_wait_s` only says how soon a dead worker's
         message goes to another. `once`: whether handled messages are
-        remembered; where the agent has a store, they are.
+        remembered; where the agent has a store, they are. At most
+        `concurrency` messages are at work in this process. What is set here
+        (see `QueueSettings`), or in a `tl.Queue`, is declared when the agent
+        starts; the rest stays as it is.
         """
+        declared = queue if isinstance(queue, Queue) else Queue(queue, **settings)
 
         def register(function: F) -> F:
-            self._add("queue", queue, function, [], retry, ack_wait_s, concurrency, once)
+            self._add(
+                ReaderSpec(
+                    lane="queue", name=declared.name, handler=Handler(function), types=[],
+                    retry=retry or declared.retry, ack_wait_s=declared.ack_wait_s if ack_wait_s is None else ack_wait_s,
+                    concurrency=concurrency, options=declared.options,
+                ),
+                once,
+            )  # fmt: skip
             return function
 
         return register
@@ -164,7 +184,13 @@ class Agent:
 
         def register(function: F) -> F:
             called = name or f"{self.name}.{getattr(function, '__name__', 'cron')}"
-            self._add("queue", called, function, [], retry, None, 1, None)
+            self._add(
+                ReaderSpec(
+                    lane="queue", name=called, handler=Handler(function), types=[], retry=retry, ack_wait_s=None,
+                    concurrency=1,
+                ),
+                None,
+            )  # fmt: skip
             wanted = ScheduleDeclaration(cron=expression, timezone=tz, queue=called, data=data, misfire=misfire)
             self.crons.append(CronSpec(name=called, declaration=wanted))
             return function
@@ -234,30 +260,9 @@ class Agent:
             await service.drain()
             await client.close()
 
-    def _add(
-        self,
-        lane: subjects.Lane,
-        name: str,
-        function: Callable[..., Any],
-        types: list[str],
-        retry: frames.RetryPolicy | None,
-        ack_wait_s: float | None,
-        concurrency: int,
-        once: bool | None,
-    ) -> None:
-        check_name(f"a {lane}", name)
-        self.readers.append(
-            ReaderSpec(
-                lane=lane,
-                name=name,
-                handler=Handler(function),
-                types=types,
-                retry=retry,
-                ack_wait_s=ack_wait_s,
-                concurrency=concurrency,
-                once=check_once(once, self.store, name),
-            )
-        )
+    def _add(self, spec: ReaderSpec, once: bool | None) -> None:
+        check_name(f"a {spec.lane}", spec.name)
+        self.readers.append(replace(spec, once=check_once(once, self.store, spec.name)))
 
     async def _run_until_signalled(self, url: str | None, token: str | None, workspace: str | None) -> None:
         stop = asyncio.Event()
@@ -277,7 +282,7 @@ class _Service:
         self._identity = Identity(agent=agent.name, instance=agent.instance, version=agent.version)
         self._receipts = Receipts(client, agent.name, agent.instance, agent.version, share=agent.receipts)
         self._servers: list[SkillServer] = []
-        self._readers: list[tuple[Reader, Processor]] = []
+        self._following = Following(client, self._identity, self._receipts)
         self._tasks = Tasks()
         self._store: Store | None = None
         self._box: BlackBox | None = None
@@ -298,15 +303,7 @@ class _Service:
             await server.start()
             self._servers.append(server)
         self._box = self._black_box()
-        for reader_spec, frame in zip(self._agent.readers, registered.readers, strict=True):
-            handler = reader_spec.handler
-            store = self._agent.store if reader_spec.once else None
-            book = self._receipts.book(frame.lane, frame.name)
-            processor = Processor(self._client, frame, handler.codec, handler, self._identity, store, book=book)
-            concurrency = reader_spec.concurrency
-            reader = Reader(self._client.bus, frame, processor.handle, concurrency=concurrency, box=self._box)
-            self._readers.append((reader, processor))
-            await reader.start()
+        await self._following.start(self._agent.readers, registered.readers, store=self._agent.store, box=self._box)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
         await self._client.bus.flush()
         self._state = "healthy"
@@ -319,8 +316,7 @@ class _Service:
         self._state = "draining"
         self._beat()
         draining = [server.drain(timeout_s=DRAIN_S) for server in self._servers]
-        draining += [reader.drain(timeout_s=DRAIN_S) for reader, _processor in self._readers]
-        await asyncio.gather(*draining)
+        await asyncio.gather(*draining, self._following.drain(timeout_s=DRAIN_S))
         await self._receipts.close()
         self._state = "offline"
         self._beat()
@@ -364,9 +360,9 @@ class _Service:
                 state=self._state,
                 version=self._agent.version,
                 lease_s=self._heartbeat_s * 3,
-                in_flight=sum(s.in_flight for s in self._servers) + sum(r.in_flight for r, _ in self._readers),
-                handled=sum(s.handled for s in self._servers) + sum(r.handled for r, _ in self._readers),
-                failed=sum(s.failed for s in self._servers) + sum(p.failed for _, p in self._readers),
+                in_flight=sum(s.in_flight for s in self._servers) + self._following.in_flight,
+                handled=sum(s.handled for s in self._servers) + self._following.handled,
+                failed=sum(s.failed for s in self._servers) + self._following.failed,
             )
             self._client.bus.write(message(subject, msgspec.json.encode(beat)))
 

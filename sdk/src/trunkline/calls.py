@@ -17,6 +17,7 @@ from trunkline.protocol.errors import (
     TrunklineError,
     from_problem,
 )
+from trunkline.protocol.ids import new_token
 from trunkline.wire import header_lines, message
 
 _HEADER_RESERVE = 512
@@ -43,6 +44,8 @@ class Calls:
         self._bus = bus
         self._workspace = workspace
         self._principal = principal
+        self._mark = new_token(6)
+        """Replies come to this desk alone, though others may call over the same connection."""
         self._waiting: dict[int, _Waiting] = {}
         self._next = 0
         self._listening = False
@@ -52,7 +55,7 @@ class Calls:
     async def _listen(self) -> None:
         """Listen for replies: from the first call on, since not every token may call."""
         self._listening = True
-        subject = subjects.reply_filter(self._workspace, self._principal, self._bus.mark)
+        subject = subjects.reply_filter(self._workspace, self._principal, self._mark)
         await self._bus.subscribe(subject, self._on_reply)
 
     async def send(
@@ -83,7 +86,7 @@ class Calls:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Msg] = loop.create_future()
         self._waiting[number] = _Waiting(future, subject, on_progress)
-        reply = subjects.reply(self._workspace, skill, self._principal, self._bus.mark, number)
+        reply = subjects.reply(self._workspace, skill, self._principal, self._mark, number)
         self._bus.write(message(subject, payload, reply=reply, headers=header_lines(headers)))
         timer = loop.call_later(timeout_s, _give_up, future, f"No answer from {skill!r} within {timeout_s:g} s")
         try:

@@ -12,9 +12,19 @@ from trunkline.admission import Admission
 from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.connection import Bus, Dial
 from trunkline.context import link
+from trunkline.enqueuing import (
+    EnqueueOptions,
+    Target,
+    Targets,
+    enqueue_by_hub,
+    is_for_the_hub,
+    patiently,
+    prepare,
+    subject_of,
+)
 from trunkline.governed import Governed
 from trunkline.http import HttpApi
-from trunkline.later import Later, enqueue_later, is_later, publish_later
+from trunkline.later import Later, is_later, publish_later
 from trunkline.local import find_context
 from trunkline.packing import HEADER_ROOM, MAX_PAYLOAD_BYTES, Packing
 from trunkline.protocol import envelope as ce
@@ -95,6 +105,7 @@ class Client:
         self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
         self.agents = AgentsApi(self.api)
         self.queues = QueuesApi(self.api)
+        self._targets = Targets(self.queues, self._found.workspace)
         self._admission = Admission(self.queues.admits)
         self.dead_letters = DeadLettersApi(self.api)
         self.events = EventsApi(self.api)
@@ -159,6 +170,7 @@ class Client:
     async def close(self) -> None:
         """Let what is on its way be acknowledged, then disconnect."""
         self._closed = True
+        await self._targets.close()
         await self._admission.close()
         await self.rules.close()
         if self._publisher is not None:
@@ -224,32 +236,39 @@ class Client:
         id: str | None = None,  # noqa: A002 -- CloudEvents' own name
         correlation_id: str | None = None,
         content_type: str | None = None,
-        **later: Unpack[Later],
+        **options: Unpack[EnqueueOptions],
     ) -> Ack:
         """Put work into a queue and wait until the broker has stored it; for `data` and `content_type` see `publish`.
 
-        With `delay_s=…` or `at=…` it enters the queue then, up to a year ahead. The same
-        id again before that replaces it; `scheduled.cancel(id)` takes it back.
+        Args:
+            queue: name of a declared queue.
+            data: any value with a JSON form, bytes, or a `Blob` of any size.
+            type: CloudEvents `type`; `task.<queue>` unless given.
+            key: messages with the same key keep their order, where the queue says so.
+            id: enqueue twice with one id (within two minutes) and it is stored once.
+            correlation_id: defaults to that of the message being handled.
+            content_type: format of the payload; JSON unless `data` is bytes or a `Blob`.
+            options: `priority`, `dedupe_key`, `expires_in_s`, `expires_at`, `wait_s`; see `EnqueueOptions`.
+                `delay_s=…` or `at=…`: it enters the queue then, up to a year ahead. The same id again
+                before that replaces it; `scheduled.cancel(id)` takes it back.
 
         Raises:
             QueueUnknownError: nobody declared the queue.
             QueueDrainingError: an operator lets the queue run empty; it takes nothing in.
-            QueueFullError: the store is full; nothing was accepted.
+            QueueClassUnknownError: it has no such priority class.
+            QueueFullError: no room (within `wait_s`); nothing was accepted.
             PayloadInvalidError, BlobTooLargeError, PermissionDeniedError, BusUnavailableError, HubUnreachableError
         """
         if self._bus is None:
             await self.connect()
         if not self._admission.is_fresh(queue):
             await self._admission.check(queue)
+        target = self._targets.get(queue) or await self._targets.find(queue, self.bus, self.principal)
         message = self._message(type or f"task.{queue}", id, correlation_id)
         message.partitionkey = key
-        if is_later(later):
-            return await enqueue_later(self.api, queue, *await self._checked(message, data, content_type), later)
-        if self._connected.governed_tasks:
-            target = subjects.gate_task(self.workspace, self.principal, queue)
-            return await self._submit(target, message, data, content_type)
-        target = subjects.task(self.workspace, queue, self.principal)
-        return await self._send(subjects.tasks_stream(self.workspace), target, message, data, content_type)
+        if not options and target.is_plain and not self._connected.governed_tasks:
+            return await self._send(target.stream, target.subject, message, data, content_type)
+        return await self._enqueue(target, message, (data, content_type), options)
 
     async def call(
         self,
@@ -431,10 +450,34 @@ class Client:
             key=message.partitionkey,
         )
 
+    async def _enqueue(
+        self, target: Target, message: ce.Envelope, body: tuple[Any, str | None], options: EnqueueOptions
+    ) -> Ack:
+        if options.get("priority") not in {None, *target.layout.classes}:  # it may have been declared just now
+            target = await self._targets.find(target.queue, self.bus, self.principal)
+        prepare(message, target, options)
+        subject, wait_s = subject_of(message, target, self.workspace, self.principal), options.get("wait_s")
+        governed = self._connected.governed_tasks
+        if not (wait_s or governed or is_for_the_hub(options)):
+            return await self._send(target.stream, subject, message, *body)
+        packed = await self._checked(message, *body)  # once: a stream cannot be read again
+
+        async def send() -> Ack:
+            if is_for_the_hub(options):
+                return await enqueue_by_hub(self.api, target.queue, message, packed, options)
+            if governed:
+                return await self._govern(subjects.gate_task(self.workspace, self.principal, target.queue), packed)
+            return await self._store(target.stream, subject, message, packed[0], header_lines(packed[1]))
+
+        return await (patiently(send, wait_s) if wait_s else send())
+
     async def _submit(self, target: str, message: ce.Envelope, data: Any, content_type: str | None) -> Ack:
+        return await self._govern(target, await self._checked(message, data, content_type))
+
+    async def _govern(self, target: str, packed: tuple[bytes, dict[str, str]]) -> Ack:
         if self._governed is None:
             raise ClientClosedError
-        return await self._governed.send(target, *await self._checked(message, data, content_type))
+        return await self._governed.send(target, *packed)
 
     async def _checked(self, message: ce.Envelope, data: Any, content_type: str | None) -> tuple[bytes, dict[str, str]]:
         """Return (payload, headers) of a message that fits its type."""

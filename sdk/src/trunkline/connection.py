@@ -84,7 +84,7 @@ class Bus:
         self.is_up = False
         self.reconnects = 0
         self.mark = new_token(6)
-        """Names this connection in reply subjects."""
+        """Names this connection, so that it knows its own news."""
         self._client: Client | None = None
         self._lane: FastLane | None = None
         self._listeners: list[Listener] = []
@@ -139,13 +139,23 @@ class Bus:
             await self._attach(listener)
         return listener
 
-    async def unsubscribe(self, listener: Listener) -> None:
-        """Stop listening; messages on their way are dropped."""
+    async def unsubscribe(self, listener: Listener, *, drain: bool = False) -> None:
+        """Stop listening; messages on their way are dropped, or still received with `drain`."""
         if listener in self._listeners:
             self._listeners.remove(listener)
         if listener.current is not None and self.is_up:
-            with contextlib.suppress(nats.errors.Error):
-                await listener.current.unsubscribe()
+            with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
+                end: Callable[[], Awaitable[None]] = listener.current.drain if drain else listener.current.unsubscribe
+                await end()
+
+    async def renew(self) -> None:
+        """Log in anew, to be given the rights of today; whoever listens on this connection goes on listening."""
+        client = self._client
+        if client is None or not self.is_up or self._closing:
+            return
+        with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
+            await client.flush(timeout=1)
+        await client.close()
 
     def write(self, lines: bytes) -> None:
         """Send ready protocol lines (see `wire.message`); dropped while the bus is down."""

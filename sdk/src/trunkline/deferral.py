@@ -2,7 +2,7 @@
 
 A message given back with a delay keeps its place among those in flight, and a
 queue has only so many. So what waits longer than a minute is stored where the
-hub takes it over (`docs/decisions/0009`), and its original is terminated; the
+hub takes it over (`docs/decisions/0011`), and its original is terminated; the
 copy counts attempts on. Where that does not work out, the original waits.
 """
 
@@ -28,7 +28,7 @@ _CONTROL = ("nats-", "tl-subject", "tl-attempt", "tl-origin-seq", "tl-due")
 
 async def put_off(client: Client, frame: frames.Reader, delivery: Delivery, wait_s: float) -> bool:
     """Have the message of `delivery` come back after a long wait; False where it must wait in its queue."""
-    if wait_s <= LONG_S:
+    if wait_s <= LONG_S or _keeps_order(frame):
         return False
     headers = header_lines(deferred_headers(delivery, min(wait_s, MAX_S)))
     if len(delivery.payload) + len(headers) + HEADROOM_BYTES > client.bus.max_payload:
@@ -46,6 +46,11 @@ async def put_off(client: Client, frame: frames.Reader, delivery: Delivery, wait
         return False
     delivery.term(REASON)
     return True
+
+
+def _keeps_order(frame: frames.Reader) -> bool:
+    """Whether what comes after the message, of the same key, must wait for it."""
+    return any(lane.partition is not None for lane in frame.lanes)
 
 
 def deferred_headers(delivery: Delivery, wait_s: float) -> dict[str, str]:

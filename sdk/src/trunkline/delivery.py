@@ -30,6 +30,8 @@ class Delivery:
     """How often this message has been handed out, this time included."""
     extended_at: float
     settled: bool = False
+    verdict: bytes = b""
+    """What settled it."""
     blamed: bool = False
     """It has ended its process too often to be tried again; see `blackbox`."""
 
@@ -45,15 +47,15 @@ class Delivery:
 
     def ack(self) -> None:
         """Done: the message is never delivered to this consumer again."""
-        self._settle(b"+ACK")
+        self.settle(b"+ACK")
 
     def nak(self, delay_s: float = 0.0) -> None:
         """Not done: deliver it again after `delay_s` seconds."""
-        self._settle(b'-NAK {"delay": %d}' % round(delay_s * 1e9) if delay_s > 0 else b"-NAK")
+        self.settle(b'-NAK {"delay": %d}' % round(delay_s * 1e9) if delay_s > 0 else b"-NAK")
 
     def term(self, reason: str) -> None:
         """Hopeless: never deliver it again. Its dead letter must be stored before."""
-        self._settle(b"+TERM " + reason.replace("\n", " ").encode())
+        self.settle(b"+TERM " + reason.replace("\n", " ").encode())
 
     def extend(self, now: float) -> None:
         """Still at work: start the acknowledgement deadline anew."""
@@ -61,9 +63,11 @@ class Delivery:
             self.extended_at = now
             self.bus.write(message(self.reply, b"+WPI"))
 
-    def _settle(self, verdict: bytes) -> None:
+    def settle(self, verdict: bytes) -> None:
+        """Say a verdict; only the first one counts."""
         if not self.settled:
             self.settled = True
+            self.verdict = verdict
             self.bus.write(message(self.reply, verdict))
 
 
@@ -118,6 +122,12 @@ def stored_us(reply: str) -> int:
     """Return when the message was stored, microseconds since 1970, out of its `$JS.ACK` reply subject."""
     tokens = reply.split(".")
     return int(tokens[9 if len(tokens) >= _V2_TOKENS else 7]) // 1000
+
+
+def ack_consumer(reply: str) -> str:
+    """Return the consumer's name out of a `$JS.ACK` reply subject, version 1 or 2."""
+    tokens = reply.split(".", 6)
+    return tokens[3] if reply.count(".") + 1 < _V2_TOKENS else tokens[5]
 
 
 def answer_heartbeat(bus: Bus, msg: Msg) -> bool:

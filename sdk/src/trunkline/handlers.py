@@ -12,6 +12,7 @@ from trunkline.context import Context
 from trunkline.payloads import Codec, Nothing
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import HandlerInvalidError
+from trunkline.protocol.queueing import QueueOptions
 
 _NAME = re.compile(subjects.NAME_PATTERN)
 
@@ -71,6 +72,7 @@ class ReaderSpec:
     retry: frames.RetryPolicy | None
     ack_wait_s: float | None
     concurrency: int
+    options: QueueOptions | None = None
     once: bool = False
 
     def frame(self) -> frames.ReaderDeclaration:
@@ -82,6 +84,7 @@ class ReaderSpec:
             retry=self.retry,
             ack_wait_s=self.ack_wait_s,
             payload_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+            options=self.options,
         )
 
 

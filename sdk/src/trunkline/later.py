@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from trunkline.http import HttpApi, segment
+from trunkline.http import HttpApi
 from trunkline.protocol.frames import Ack
 
 
@@ -28,25 +28,12 @@ async def publish_later(api: HttpApi, payload: bytes, headers: dict[str, str], l
         RequestInvalidError: the time is none, or more than a year ahead.
         EnvelopeInvalidError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError, ScheduleFullError
     """
-    return await _send(api, "/events", payload, headers, later)
+    query = {"delay_s": later.get("delay_s"), "deliver_at": moment(later)}
+    return await api.request("POST", api.scoped("/events"), Ack, query=query, body=payload, headers=headers)
 
 
-async def enqueue_later(api: HttpApi, queue: str, payload: bytes, headers: dict[str, str], later: Later) -> Ack:
-    """Have work enter its queue when its time comes.
-
-    Raises:
-        RequestInvalidError: the time is none, or more than a year ahead.
-        QueueUnknownError, MessageTooLargeError, PermissionDeniedError, BusUnavailableError, ScheduleFullError
-    """
-    return await _send(api, f"/queues/{segment(queue)}/messages", payload, headers, later)
-
-
-async def _send(api: HttpApi, path: str, payload: bytes, headers: dict[str, str], later: Later) -> Ack:
-    query = {"delay_s": later.get("delay_s"), "deliver_at": _moment(later)}
-    return await api.request("POST", api.scoped(path), Ack, query=query, body=payload, headers=headers)
-
-
-def _moment(later: Later) -> str | None:
+def moment(later: Later) -> str | None:
+    """Return the moment as the hub takes it."""
     at = later.get("at")
     if isinstance(at, datetime):
         if at.tzinfo is None:

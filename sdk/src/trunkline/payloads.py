@@ -30,7 +30,7 @@ def is_pydantic(kind: Any) -> bool:
 
 def _encode_unknown(value: Any) -> Any:
     if is_pydantic(type(value)):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", by_alias=True)
     raise NotImplementedError(f"Objects of type {type(value).__name__} cannot be sent")
 
 
@@ -46,7 +46,7 @@ def encode(value: Any) -> bytes:
     """
     try:
         if is_pydantic(type(value)):
-            return cast("bytes", value.model_dump_json().encode())
+            return cast("bytes", value.model_dump_json(by_alias=True).encode())
         return _encoder.encode(value)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise PayloadInvalidError(f"The payload cannot be encoded as JSON: {error}") from None
@@ -80,9 +80,9 @@ def _pack(value: Any) -> bytes:
     if not is_pydantic(type(value)):
         return _packer.encode(value)
     try:
-        return _packer.encode(value.model_dump())  # keeps bytes and times, which JSON has not
+        return _packer.encode(value.model_dump(by_alias=True))  # keeps bytes and times, which JSON has not
     except NotImplementedError:
-        return _packer.encode(value.model_dump(mode="json"))
+        return _packer.encode(value.model_dump(mode="json", by_alias=True))
 
 
 def reply_type(output: Any, asked_in: str | None) -> str | None:

@@ -26,22 +26,33 @@ from trunkline.packing import PATIENCE_S
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, subjects
-from trunkline.protocol.errors import MessageError, TrunklineError
-from trunkline.protocol.receipts import DEAD, FAILED, HANDLED
+from trunkline.protocol import receipts as told
+from trunkline.protocol.error_rules import most_attempts
+from trunkline.protocol.errors import MessageError, MessageExpiredError, TrunklineError
+from trunkline.protocol.expiry import refuse_expired
 from trunkline.receipts import Book
-from trunkline.retry import PermanentError, RetryAfterError, delay_s
+from trunkline.retry import (
+    DROPPED,
+    REASON_EXHAUSTED,
+    REASON_EXPIRED,
+    REASON_INVALID,
+    REASON_REJECTED,
+    Verdict,
+    decide,
+)
 from trunkline.wire import header_lines
 
 _log = logging.getLogger("trunkline.agent")
 
-REASON_EXHAUSTED = "attempts_exhausted"
-REASON_REJECTED = "rejected"
-REASON_INVALID = "invalid"
+__all__ = ["REASON_EXHAUSTED", "REASON_INVALID", "REASON_REJECTED", "REASON_WORKER_LOST", "Identity", "Processor"]
+
 REASON_WORKER_LOST = "worker_lost"
 
 _TRACEBACK_CHARS = 4000
 _ERROR_CHARS = 500
 _STORE_RETRY_S = 1.0
+_OUTCOMES = {None: told.FAILED, DROPPED: told.DROPPED, REASON_EXPIRED: told.EXPIRED}
+"""What a receipt calls a failed attempt, by why the message dies; any other death is one."""
 _KEPT_HEADERS = frozenset(
     {"traceparent", frames.HEADER_REDRIVE_OF, frames.HEADER_EDITED_BY, frames.HEADER_REPLAY, frames.HEADER_UNPROVEN}
 )
@@ -61,9 +72,7 @@ class Identity:
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
     error: frames.AttemptError
-    reason: str | None
-    """Set when trying again is pointless."""
-    delay_s: float | None = None
+    verdict: Verdict
 
 
 class Processor:
@@ -83,25 +92,29 @@ class Processor:
         self.failed = 0
         self._book = book
         self._client = client
-        self._frame = frame
         self._codec = codec
         self._once = Once(store, run) if store is not None else None
         self._run = self._once or run
         self._handler = getattr(run, "name", "")
         self._place = Place(client.workspace, frame.lane, frame.name)
         self._identity = identity
+        self.refit(frame)
+
+    def refit(self, frame: frames.Reader) -> None:
+        """Go on under new settings."""
+        self._frame = frame
+        self._most_attempts = most_attempts(frame.retry)
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end. Never raises but for cancellation."""
         started = time.perf_counter()
-        lost = delivery.blamed or delivery.attempt > self._frame.retry.max_attempts
+        lost = delivery.blamed or delivery.attempt > self._most_attempts
         if lost and not was_handled(self._once, self._place, delivery):
             await self._settle_failure(delivery, _lost(delivery), started)
             return
         try:
             message = modes.read(delivery.payload, delivery.headers)
-            if self._frame.lane == "group":
-                self._client.rules.check_received(message)
+            self._check(delivery, message)
             if message.dataref is None:
                 payload = self._codec.read(message)
             else:
@@ -124,39 +137,58 @@ class Processor:
             if is_cancelled():
                 delivery.nak()
                 raise
-            await self._settle_failure(delivery, _judge(error), started)
+            await self._settle_failure(delivery, self._judge(error, delivery), started)
         except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
-            await self._settle_failure(delivery, _judge(error), started)
+            await self._settle_failure(delivery, self._judge(error, delivery), started)
         else:
             delivery.ack()
             if self._book is not None:
-                self._book.settled(delivery, message, started, HANDLED, attempt=delivery.deliveries)
+                self._book.settled(delivery, message, started, told.HANDLED, attempt=delivery.deliveries)
+
+    def _check(self, delivery: Delivery, message: ce.Envelope) -> None:
+        """Refuse an event that does not fit its type, and work that came too late."""
+        if self._frame.lane == "group":
+            self._client.rules.check_received(message)
+        elif message.expirytime is not None:
+            self._refuse_expired(delivery, message.expirytime)
+
+    def _refuse_expired(self, delivery: Delivery, expirytime: str) -> None:
+        """Refuse what came too late; unless it was done in time, and only its acknowledgement was lost."""
+        try:
+            refuse_expired(expirytime)
+        except MessageExpiredError:
+            if not was_handled(self._once, self._place, delivery):
+                raise
 
     async def _settle_failure(self, delivery: Delivery, failure: _Failure, started: float) -> None:
         self.failed += 1
-        last = delivery.attempt >= self._frame.retry.max_attempts
-        reason = failure.reason or (REASON_EXHAUSTED if last else None)
-        attempt = self._attempt(delivery, failure, started, final=reason is not None)
+        reason, wait_s = failure.verdict.reason, failure.verdict.delay_s
+        attempt = self._attempt(delivery, failure, started)
         try:
             await self._record(delivery, attempt)
             if reason is None:
-                policy = self._frame.retry
-                wait_s = failure.delay_s if failure.delay_s is not None else delay_s(policy, delivery.attempt)
                 if not await put_off(self._client, self._frame, delivery, wait_s):
                     delivery.nak(wait_s)
+            elif reason == DROPPED:
+                delivery.term(reason)
             else:
                 await self._bury(delivery, reason, failure.error)
             if self._book is not None:
-                outcome = FAILED if reason is None else DEAD
+                outcome = _OUTCOMES.get(reason, told.DEAD)
                 self._book.settled(delivery, None, started, outcome, attempt=delivery.deliveries)
         except TrunklineError as error:
             _log.warning("could not store a failed attempt; the message will come again: %s", error)
             delivery.nak(_STORE_RETRY_S)
 
-    def _attempt(self, delivery: Delivery, failure: _Failure, started: float, *, final: bool) -> frames.Attempt:
+    def _judge(self, error: BaseException, delivery: Delivery) -> _Failure:
+        return _Failure(error=describe(error), verdict=decide(self._frame.retry, error, delivery.attempt))
+
+    def _attempt(self, delivery: Delivery, failure: _Failure, started: float) -> frames.Attempt:
+        reason = failure.verdict.reason
+        outcome = "retry" if reason is None else DROPPED if reason == DROPPED else "dead_letter"
         _log.info(
-            "attempt %d of %s/%s failed%s: %s",
-            delivery.attempt, self._frame.lane, self._frame.name, ", giving up" if final else "",
+            "attempt %d of %s/%s failed, %s: %s",
+            delivery.attempt, self._frame.lane, self._frame.name, reason or "will be tried again",
             failure.error.message,
         )  # fmt: skip
         return frames.Attempt(
@@ -169,7 +201,8 @@ class Processor:
             started_at=ce.now_rfc3339(),
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
             error=failure.error,
-            final=final,
+            final=reason is not None,
+            outcome=outcome,
             handler=self._handler,
         )
 
@@ -241,21 +274,13 @@ def is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-def _judge(error: BaseException) -> _Failure:
-    if isinstance(error, RetryAfterError):
-        return _Failure(error=describe(error), reason=None, delay_s=error.delay_s)
-    if isinstance(error, PermanentError):
-        return _Failure(error=describe(error), reason=REASON_REJECTED)
-    if isinstance(error, MessageError):
-        return _Failure(error=describe(error), reason=REASON_INVALID)
-    return _Failure(error=describe(error), reason=None)
-
-
 def _lost(delivery: Delivery) -> _Failure:
     sentence = f"{delivery.deliveries - 1} workers took the message and were gone before they settled it"
     if delivery.blamed:
         sentence += "; twice it was all that the process was doing when it died"
-    return _Failure(error=frames.AttemptError(code="worker.lost", message=sentence), reason=REASON_WORKER_LOST)
+    return _Failure(
+        error=frames.AttemptError(code="worker.lost", message=sentence), verdict=Verdict(reason=REASON_WORKER_LOST)
+    )
 
 
 def _message_id(delivery: Delivery) -> str:

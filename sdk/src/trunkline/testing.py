@@ -7,7 +7,8 @@
 
 Payloads make the whole way through their format, schemas are enforced, failed messages
 are tried again by their policy (without waiting), and what is hopeless lands in
-`dead_letters`, as it would in a hub. Messages for nobody here are kept in
+`dead_letters` (what a rule drops in `dropped`), as it would in a hub; a queue
+knows the classes that `@agent.task` declares. Messages for nobody here are kept in
 `events` and `tasks`, so that a test can look at what was sent.
 """
 
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from trunkline import payloads
 from trunkline.agent import Agent
@@ -24,20 +27,23 @@ from trunkline.context import Context, enter, link
 from trunkline.handlers import ReaderSpec, SkillSpec
 from trunkline.idempotency import MemoryStore, Once
 from trunkline.packing import type_of
-from trunkline.processing import REASON_EXHAUSTED, REASON_INVALID, REASON_REJECTED, describe
-from trunkline.protocol import binary, media
+from trunkline.processing import describe
+from trunkline.protocol import binary, media, subjects
 from trunkline.protocol import envelope as ce
+from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import (
     CallFailedError,
-    MessageError,
     PayloadGoneError,
+    QueueClassUnknownError,
     QueueUnknownError,
     SkillUnknownError,
     TrunklineError,
 )
+from trunkline.protocol.expiry import expirytime, refuse_expired
 from trunkline.protocol.frames import Ack, AttemptError, Progress, RetryPolicy
+from trunkline.protocol.queueing import NORMAL, QueueOptions
 from trunkline.protocol.trace import next_traceparent
-from trunkline.retry import PermanentError
+from trunkline.retry import DROPPED, REASON_EXHAUSTED, decide
 
 _PRINCIPAL = "test"
 
@@ -73,12 +79,15 @@ class TestHub:
         self.tasks: dict[str, list[ce.Envelope]] = {}
         """Every message enqueued, by queue."""
         self.dead_letters: list[TestDeadLetter] = []
+        self.dropped: list[TestDeadLetter] = []
+        """What a rule of a retry policy dropped."""
         self.progress: list[Progress] = []
         """Every progress report of every call, in order."""
         self.blobs: dict[str, bytes] = {}
         """Every payload sent as a `Blob`, by its reference."""
         self._agents = agents
         self._ids: set[str] = set()
+        self._by_key: dict[tuple[str, str], Ack] = {}
         self._store = MemoryStore()
         self._delivered: dict[str, list[tuple[ReaderSpec, ce.Envelope]]] = {}
 
@@ -97,7 +106,7 @@ class TestHub:
         if not duplicate:
             self.events.append(message)
             for spec in self._readers("group"):
-                if any(_matches(pattern, event_type) for pattern in spec.types or [">"]):
+                if any(subjects.matches(pattern, event_type) for pattern in spec.types or [">"]):
                     await self._process(spec, message)
         return Ack(id=message.id, stream="EVENTS_test", seq=len(self.events), duplicate=duplicate)
 
@@ -106,17 +115,25 @@ class TestHub:
 
         Raises:
             QueueUnknownError: no agent here reads the queue.
+            QueueClassUnknownError: none of them declares the priority class.
         """
         specs = [spec for spec in self._readers("queue") if spec.name == queue]
         if not specs:
             raise QueueUnknownError(f"No agent in this TestHub takes work from {queue!r}")
+        key = (queue, options.get("dedupe_key") or "")
+        if key[1] and key in self._by_key:
+            return msgspec.structs.replace(self._by_key[key], duplicate=True)
         message = await self._message(options.pop("type", None) or f"task.{queue}", data, options)
+        _address(message, specs[0].options or QueueOptions(), options)
         duplicate = self._is_duplicate(message)
         waiting = self.tasks.setdefault(queue, [])
         if not duplicate:
             waiting.append(message)
             await self._process(specs[0], message)
-        return Ack(id=message.id, stream="TASKS_test", seq=len(waiting), duplicate=duplicate)
+        ack = Ack(id=message.id, stream="TASKS_test", seq=len(waiting), duplicate=duplicate)
+        if key[1]:
+            self._by_key[key] = ack
+        return ack
 
     async def call(self, skill: str, input: Any = None, **options: Any) -> Any:  # noqa: A002 -- the A2A word
         """Call a skill and return its output, decoded as `result_type`.
@@ -164,20 +181,20 @@ class TestHub:
             deliveries.append((spec, message))
         policy = spec.retry or RetryPolicy()
         attempts = _Attempts()
-        for number in range(1, policy.max_attempts + 1):
+        for number in range(1, most_attempts(policy) + 1):
             if await self._attempt(spec, message, number, attempts):
                 return
             if attempts.reason is not None:
                 break
-        self.dead_letters.append(
-            TestDeadLetter(
-                reader=spec.name, reason=attempts.reason or REASON_EXHAUSTED, message=message, errors=attempts.errors
-            )
-        )
+        reason = attempts.reason or REASON_EXHAUSTED
+        letter = TestDeadLetter(reader=spec.name, reason=reason, message=message, errors=attempts.errors)
+        (self.dropped if reason == DROPPED else self.dead_letters).append(letter)
 
     async def _attempt(self, spec: ReaderSpec, message: ce.Envelope, number: int, attempts: _Attempts) -> bool:
         """Run the handler once; whether it did its work."""
         try:
+            if message.expirytime is not None and spec.lane == "queue":
+                refuse_expired(message.expirytime)
             payload = await self.payload(message, spec.handler.codec)
             enter(message)
             key = Key(reader=f"test/{spec.lane}/{spec.name}", sender=_PRINCIPAL, message_id=message.id, run="")
@@ -187,10 +204,7 @@ class TestHub:
             return True
         except Exception as error:  # noqa: BLE001 -- the edge: a user's handler may raise anything
             attempts.errors.append(describe(error))
-            if isinstance(error, PermanentError):
-                attempts.reason = REASON_REJECTED
-            elif isinstance(error, MessageError):
-                attempts.reason = REASON_INVALID
+            attempts.reason = decide(spec.retry or RetryPolicy(), error, number).reason
             return False
         return True
 
@@ -238,10 +252,11 @@ class TestHub:
         return report
 
 
-def _matches(pattern: str, event_type: str) -> bool:
-    wanted, given = pattern.split("."), event_type.split(".")
-    if wanted[-1] in {">", "**"}:
-        wanted, given = wanted[:-1], given[: len(wanted) - 1] if len(given) >= len(wanted) else []
-        if not given and wanted:
-            return False
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))
+def _address(message: ce.Envelope, declared: QueueOptions, options: dict[str, Any]) -> None:
+    """Write into the message what the sender and the queue say, and refuse a class that nobody declared."""
+    priority = options.get("priority")
+    if priority is not None and priority not in {NORMAL, *(declared.classes or {})}:
+        raise QueueClassUnknownError(f"No agent in this TestHub declares the class {priority!r}")
+    message.priority = priority
+    lasts_s = declared.expires_after_s or 0.0
+    message.expirytime = expirytime(options.get("expires_in_s"), options.get("expires_at"), lasts_s)

@@ -14,11 +14,12 @@ export function isUnderWay({ state }: Job): boolean {
   return state === "queued" || state === "running";
 }
 
-/** Jobs, newest first; read again every second while one is under way. */
-export function useJobs(state: Job["state"] | null) {
+/** Jobs, newest first, of one kind or of all; read again every second while one is under way. */
+export function useJobs(state: Job["state"] | null, kind: string | null = null, enabled = true) {
   const { workspace } = usePlace();
   return useInfiniteQuery({
-    queryKey: ["jobs", workspace, state],
+    queryKey: ["jobs", workspace, state, kind],
+    enabled,
     initialPageParam: null as string | null,
     queryFn: ({ pageParam }) =>
       unwrap(
@@ -29,6 +30,7 @@ export function useJobs(state: Job["state"] | null) {
               limit: PAGE,
               ...(pageParam === null ? {} : { cursor: pageParam }),
               ...(state === null ? {} : { state }),
+              ...(kind === null ? {} : { kind }),
             },
           },
         }),

@@ -97,8 +97,8 @@ export function useQueuedMessage(name: string, seq: number) {
   });
 }
 
-/** Bulk work on a queue: what is not over, and what `started` names. */
-export function useQueueJobs(name: string, started: readonly string[], enabled: boolean) {
+/** Bulk work on a queue, newest first. */
+export function useQueueJobs(name: string, enabled: boolean) {
   const { workspace } = usePlace();
   return useQuery({
     queryKey: ["jobs", workspace, "of-queue", name],
@@ -109,7 +109,6 @@ export function useQueueJobs(name: string, started: readonly string[], enabled: 
       );
       return page.items.filter((job) => job.kind.startsWith("queues.") && job.params.queue === name);
     },
-    select: (jobs) => jobs.filter((job) => isUnderWay(job) || job.state === "paused" || started.includes(job.id)),
     refetchInterval: (query) => (query.state.data?.some(isUnderWay) === true ? LIVE_MS : IDLE_MS),
   });
 }

@@ -4,16 +4,25 @@ type Schemas = components["schemas"];
 
 export type Agent = Schemas["Agent"];
 export type Attempt = Schemas["Attempt"];
+export type BulkDiscardRequest = Schemas["BulkDiscardRequest"];
+export type BulkRedriveRequest = Schemas["BulkRedriveRequest"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type DeadLetterDetail = Schemas["DeadLetterDetail"];
 export type DeadLetterPage = Schemas["DeadLetterPage"];
+export type DeadLetterSummary = Schemas["DeadLetterSummary"];
+export type LetterFilter = Schemas["LetterFilter"];
+export type LetterWork = Schemas["LetterWork"];
+export type Life = Schemas["Life"];
+export type RedriveRequest = Schemas["RedriveRequest"];
+export type ReplayRequest = Schemas["ReplayRequest"];
 export type Job = Schemas["Job"];
 export type CronTimes = Schemas["CronTimes"];
 export type Firing = Schemas["Firing"];
 export type MoveRequest = Schemas["MoveRequest"];
 export type Overview = Schemas["Overview"];
 export type PurgeRequest = Schemas["PurgeRequest"];
-export type QueueDeclaration = Schemas["QueueDeclaration"] & QueueOptions;
+export type Queue = Schemas["Queue"];
+export type QueueDeclaration = Schemas["QueueDeclaration"];
 export type QueuedMessage = Schemas["QueuedMessage"];
 export type QueueStatus = Schemas["QueueStatus"];
 export type QueueWork = Schemas["QueueWork"];
@@ -45,29 +54,3 @@ export type TraceNode = Schemas["TraceNode"];
 export type TracedLetter = Schemas["TracedLetter"];
 export type Whoami = Schemas["Whoami"];
 export type Lane = DeadLetter["lane"];
-
-/** A queue; what not every hub tells of it is optional. */
-export type Queue = Schemas["Queue"] & QueueMeasures & QueueOptions;
-
-/** How a queue does: shown where the hub measures it. */
-interface QueueMeasures {
-  oldest_age_s?: number | null;
-  in_per_s?: number;
-  out_per_s?: number;
-  workers?: number;
-  /** Depth, oldest first. */
-  trend?: number[];
-  trend_s?: number;
-  lanes?: { priority: string; partition: number | null; depth: number; in_flight: number }[];
-}
-
-/** Settings beyond retries, leases and places in flight: offered where the hub knows them. */
-interface QueueOptions {
-  classes?: Record<string, number> | null;
-  concurrency_per_key?: number | null;
-  partitions?: number | null;
-  dedupe_window_s?: number | null;
-  max_messages?: number | null;
-  max_bytes?: number | null;
-  expires_after_s?: number | null;
-}

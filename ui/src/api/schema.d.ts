@@ -120,6 +120,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/agents/{name}/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readers
+         * @description Show the queues that one's own agent takes work from, as they are set now.
+         */
+        get: operations["agents.readers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/audit": {
         parameters: {
             query?: never;
@@ -1170,7 +1190,7 @@ export interface paths {
         };
         /**
          * ListQueues
-         * @description List queues with depth and messages in flight.
+         * @description List queues with depth, rates, age and workers.
          */
         get: operations["queues.list_queues"];
         put?: never;
@@ -1190,7 +1210,7 @@ export interface paths {
         };
         /**
          * GetQueue
-         * @description Show one queue with depth and messages in flight.
+         * @description Show one queue with what is in it, by class and partition where it has any.
          */
         get: operations["queues.get_queue"];
         /**
@@ -1234,11 +1254,31 @@ export interface paths {
         };
         /**
          * GetDeclaration
-         * @description Show a queue's settings; senders ask it to know that the queue exists.
+         * @description Show a queue's settings; senders ask it to know where the queue's messages go.
          */
         get: operations["queues.get_declaration"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/queues/{name}/declaration/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description Show the settings that declaring would leave, and refuse what it would refuse; changes nothing.
+         */
+        post: operations["queues.preview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2078,6 +2118,8 @@ export interface components {
             instance: string;
             message_id: string;
             number: number;
+            /** @default  */
+            outcome?: string;
             started_at: string;
             stream_seq: number;
             version: string;
@@ -2315,6 +2357,18 @@ export interface components {
         /** EditedPayload */
         EditedPayload: {
             data: unknown;
+        };
+        /** ErrorRule */
+        ErrorRule: {
+            base_s?: number | null;
+            errors: string[];
+            max_attempts?: number | null;
+            max_s?: number | null;
+            /**
+             * @default retry
+             * @enum {string}
+             */
+            then?: "retry" | "dead_letter" | "drop";
         };
         /** Event */
         Event: {
@@ -2642,6 +2696,7 @@ export interface components {
             died_before?: string | null;
             died_since?: string | null;
             error?: string | null;
+            ids?: string[] | null;
             /** @enum {null|string} */
             lane?: "queue" | "group" | null;
             message_id?: string | null;
@@ -2787,22 +2842,75 @@ export interface components {
         /** Queue */
         Queue: {
             ack_wait_s: number;
+            classes: {
+                [key: string]: number;
+            };
+            concurrency_per_key: number;
+            consumers: number;
             created_at: string;
             dead: number;
+            dedupe_window_s: number;
             depth: number;
+            expires_after_s: number;
             in_flight: number;
+            in_per_s: number;
+            lanes: components["schemas"]["QueueLaneState"][];
+            max_bytes: number;
             max_in_flight: number;
+            max_messages: number;
             name: string;
+            oldest_age_s: number | null;
+            out_per_s: number;
+            partitions: number;
             redelivered: number;
             retry: components["schemas"]["RetryPolicy"];
             status?: components["schemas"]["QueueStatus"];
+            trend: number[];
+            trend_s: number;
+            workers: number;
             workers_waiting: number;
         };
         /** QueueDeclaration */
         QueueDeclaration: {
             ack_wait_s?: number | null;
+            classes?: {
+                [key: string]: number;
+            } | null;
+            concurrency_per_key?: number | null;
+            dedupe_window_s?: number | null;
+            expires_after_s?: number | null;
+            max_bytes?: number | null;
             max_in_flight?: number | null;
+            max_messages?: number | null;
+            partitions?: number | null;
             retry?: components["schemas"]["RetryPolicy"] | null;
+        };
+        /** QueueLane */
+        QueueLane: {
+            consumer: string;
+            partition?: number | null;
+            priority: string;
+            weight: number;
+        };
+        /** QueueLaneState */
+        QueueLaneState: {
+            depth: number;
+            in_flight: number;
+            partition: number | null;
+            priority: string;
+        };
+        /** QueueOptions */
+        QueueOptions: {
+            classes?: {
+                [key: string]: number;
+            } | null;
+            concurrency_per_key?: number | null;
+            dedupe_window_s?: number | null;
+            expires_after_s?: number | null;
+            max_bytes?: number | null;
+            max_in_flight?: number | null;
+            max_messages?: number | null;
+            partitions?: number | null;
         };
         /** QueuePage */
         QueuePage: {
@@ -2859,6 +2967,7 @@ export interface components {
             consumer: string;
             /** @enum {string} */
             lane: "queue" | "group";
+            lanes?: components["schemas"]["QueueLane"][];
             name: string;
             retry: components["schemas"]["RetryPolicy"];
             stream: string;
@@ -2869,6 +2978,7 @@ export interface components {
             /** @enum {string} */
             lane: "queue" | "group";
             name: string;
+            options?: components["schemas"]["QueueOptions"] | null;
             payload_schema?: {
                 [key: string]: unknown;
             } | null;
@@ -2979,6 +3089,8 @@ export interface components {
             max_attempts?: number;
             /** @default 300 */
             max_s?: number;
+            /** @default [] */
+            rules?: components["schemas"]["ErrorRule"][];
         };
         /** Revision */
         Revision: {
@@ -3123,6 +3235,7 @@ export interface components {
              * @enum {string}
              */
             misfire?: "skip" | "once";
+            priority?: string | null;
             queue?: string | null;
             subject?: string | null;
             /** @default UTC */
@@ -3636,6 +3749,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reader"][];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {
@@ -6061,6 +6206,42 @@ export interface operations {
             };
         };
     };
+    "queues.preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueDeclaration"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "queue_control.delete_queue": {
         parameters: {
             query?: never;
@@ -6140,8 +6321,13 @@ export interface operations {
                 delay_s?: number | null;
                 /** @description For a CloudEvent: RFC 3339, wait until then. */
                 deliver_at?: string | null;
+                /** @description For a CloudEvent without `expirytime`: seconds it may wait in the queue. */
+                expires_in_s?: number | null;
             };
-            header?: never;
+            header?: {
+                /** @description For a CloudEvent, percent-encoded: stored once within the queue's window, whatever its id. */
+                "Tl-Dedupe-Key"?: string | null;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -6175,20 +6361,28 @@ export interface operations {
                     causation_id?: string | null;
                     correlation_id?: string | null;
                     data?: unknown;
+                    dedupe_key?: string | null;
                     delay_s?: number | null;
                     deliver_at?: string | null;
+                    expires_at?: string | null;
+                    expires_in_s?: number | null;
                     id?: string | null;
                     key?: string | null;
+                    priority?: string | null;
                     type?: string | null;
                 };
                 "application/msgpack": {
                     causation_id?: string | null;
                     correlation_id?: string | null;
                     data?: unknown;
+                    dedupe_key?: string | null;
                     delay_s?: number | null;
                     deliver_at?: string | null;
+                    expires_at?: string | null;
+                    expires_in_s?: number | null;
                     id?: string | null;
                     key?: string | null;
+                    priority?: string | null;
                     type?: string | null;
                 };
             };

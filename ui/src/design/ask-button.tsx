@@ -1,6 +1,7 @@
-import { Button } from "@mantine/core";
 import { useState } from "react";
 import type { ReactNode } from "react";
+
+import { GuardedButton } from "./guarded-button";
 
 interface AskButtonProps {
   children: string;
@@ -8,22 +9,23 @@ interface AskButtonProps {
   question: string;
   icon: ReactNode;
   pending: boolean;
-  disabled?: boolean;
+  /** Why it cannot be pressed. */
+  denied?: string | undefined;
   size?: string;
   onConfirm: () => void;
 }
 
 /** A button that asks once more, in the same place. */
-export function AskButton({ children, question, icon, pending, disabled = false, size = "xs", onConfirm }: AskButtonProps) {
+export function AskButton({ children, question, icon, pending, denied, size = "xs", onConfirm }: AskButtonProps) {
   const [asked, setAsked] = useState(false);
   return (
-    <Button
+    <GuardedButton
+      denied={denied}
       size={size}
       variant={asked ? "filled" : "default"}
-      color={asked ? "red" : undefined}
+      color={asked ? "var(--tl-danger)" : undefined}
       leftSection={icon}
       loading={pending}
-      disabled={disabled}
       onClick={() => {
         if (asked) onConfirm();
         setAsked(!asked);
@@ -33,6 +35,6 @@ export function AskButton({ children, question, icon, pending, disabled = false,
       }}
     >
       {asked ? question : children}
-    </Button>
+    </GuardedButton>
   );
 }

@@ -4,7 +4,7 @@ import css from "./data-table.module.css";
 
 export interface Column<Row> {
   key: string;
-  title: string;
+  title: ReactNode;
   cell: (row: Row) => ReactNode;
   align?: "right";
   /** Which columns give way where the table is narrow: `low` first, then `medium`. */
@@ -57,7 +57,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     }
   };
   const onClick = (event: MouseEvent, row: Row) => {
-    const inside = event.target instanceof Element && event.target.closest("a, button") !== null;
+    const inside = event.target instanceof Element && event.target.closest("a, button, input, label") !== null;
     if (!inside && window.getSelection()?.type !== "Range") onOpen?.(row);
   };
 

@@ -2,19 +2,11 @@ import { SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 
 import { CodeBlock, JsonBlock } from "./code-block";
-import { Quiet } from "./cells";
+import { isEnvelope } from "./envelope";
 import { bytes } from "./format";
 import css from "./message-payload.module.css";
 import { PanelSection } from "./split-view";
-
-interface Envelope {
-  specversion: string;
-  data?: unknown;
-}
-
-function isEnvelope(payload: unknown): payload is Envelope {
-  return typeof payload === "object" && payload !== null && "specversion" in payload;
-}
+import { Quiet } from "./text";
 
 interface MessagePayloadProps {
   payload: unknown;

@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 
 import css from "./revision-timeline.module.css";
-import { Quiet } from "./cells";
 import { RelativeTime } from "./relative-time";
+import { Quiet } from "./text";
 import { Timeline, TimelineItem } from "./timeline";
 
 /** One state of something that is declared. */

@@ -1,6 +1,7 @@
 """The overview: sampled once a second on each hub, read by everyone."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from trunkline_hub.dead_letters import DeadLetters
 
 _LANES: tuple[Lane, ...] = ("queue", "group")
 _HEARTBEAT_S = 5.0
+_DUTY = 10
+"""Sampling takes at most this fraction of the time, however many queues there are."""
 
 
 @dataclass
@@ -31,6 +34,7 @@ class _Watched:
     """What is remembered of a workspace between two samples."""
 
     history: deque[Sample]
+    last_at: float = 0.0
     last_events: int | None = None
     last_tasks: int | None = None
     overview: Overview | None = None
@@ -64,13 +68,14 @@ class Overviews(Component):
 
     async def run(self) -> None:
         while True:
+            began = time.monotonic()
             for workspace in await self._workspaces():
                 try:
                     await self._sample(workspace)
                 except TrunklineError:
                     self._mark_down(workspace)
             self.started.set()
-            await asyncio.sleep(self._settings.sample_s)
+            await asyncio.sleep(max(self._settings.sample_s, (time.monotonic() - began) * _DUTY))
 
     def now(self, workspace: str) -> Overview:
         """Return the newest overview.
@@ -124,10 +129,8 @@ class Overviews(Component):
         readers = []
         for lane in _LANES:
             for name, state in sorted((await reader_states(self._bus, workspace, lane)).items()):
-                if name.startswith(f"{lane[0]}_"):
-                    reader = subjects.untoken(name[2:])
-                    waiting = counts[(lane, reader)].waiting if (lane, reader) in counts else 0
-                    readers.append(_lag(lane, reader, state, waiting))
+                waiting = counts[(lane, name)].waiting if (lane, name) in counts else 0
+                readers.append(_lag(lane, name, state, waiting))
         dead_waiting = sum(count.waiting for count in counts.values())
         sample = self._rates(entry, events, tasks, readers, dead_waiting, up)
         entry.history.append(sample)
@@ -140,16 +143,18 @@ class Overviews(Component):
 
     def _rates(self, entry: _Watched, events: int, tasks: int, readers: list[ReaderLag], dead: int, up: int) -> Sample:
         queues = [reader for reader in readers if reader.lane == "queue"]
+        now = time.monotonic()
+        seconds = max(now - entry.last_at, 0.001)
         sample = Sample(
             at=rfc3339(self._clock.now()),
-            events_per_s=_rate(entry.last_events, events, self._settings.sample_s),
-            tasks_per_s=_rate(entry.last_tasks, tasks, self._settings.sample_s),
+            events_per_s=_rate(entry.last_events, events, seconds),
+            tasks_per_s=_rate(entry.last_tasks, tasks, seconds),
             depth=sum(reader.waiting for reader in queues),
             in_flight=sum(reader.in_flight for reader in queues),
             dead=dead,
             agents_up=up,
         )
-        entry.last_events, entry.last_tasks = events, tasks
+        entry.last_at, entry.last_events, entry.last_tasks = now, events, tasks
         return sample
 
     def _mark_down(self, workspace: str) -> None:

@@ -1,5 +1,5 @@
 """Who exists: the catalogue of agents, their presence, calls to their skills."""
 
-from trunkline_hub.agents.service import Agents
+from trunkline_hub.agents.service import Agents, Crews
 
-__all__ = ["Agents"]
+__all__ = ["Agents", "Crews"]

@@ -1,17 +1,18 @@
 """Routes of agents and their skills."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Request, Router, delete, get, post, put
 from litestar.params import QueryParameter
 
-from trunkline.protocol.frames import Registered, Registration
+from trunkline.protocol.frames import Reader, Registered, Registration
 from trunkline.protocol.resources import Agent, AgentPage, CallRequest, CallResult
 from trunkline_hub.agents.service import Agents
 from trunkline_hub.bus import Reconciler
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.core.principal import Principal
-from trunkline_hub.db import Tx
+from trunkline_hub.db import Database, Tx
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
 
@@ -35,12 +36,14 @@ async def list_agents(
 
 @put("/agents/{name:str}", opt=requires("agents:register"))
 async def register(
-    workspace: str, name: str, data: Registration, request: AnyRequest, tx: Tx, agents: Agents,
+    workspace: str, name: str, data: Registration, request: AnyRequest, db: Database, agents: Agents,
     reconciler: Reconciler, bus_settings: BusSettings,
 ) -> Registered:  # fmt: skip
     """Register an agent, or bring its registration up to date; answered when it may connect."""
-    readers = await agents.register(tx, request.user, workspace, name, data)
-    tx.after_commit(reconciler.converge)
+    await agents.check(request.user, workspace, name, data)
+    async with db.write() as tx:
+        tx.after_commit(partial(agents.converge, reconciler, workspace, data))
+        readers = await agents.register(tx, request.user, workspace, name, data)
     connection = bus_settings.connection_for(workspace, request.user.name, governed=request.user.governed)
     return Registered(connection=connection, readers=readers)
 
@@ -49,6 +52,12 @@ async def register(
 async def get_agent(workspace: str, name: str, tx: Tx, agents: Agents) -> Agent:
     """Show one agent with its skills and instances."""
     return await agents.get(tx, workspace, name)
+
+
+@get("/agents/{name:str}/readers", opt=requires("agents:register"))
+async def readers(workspace: str, name: str, request: AnyRequest, tx: Tx, agents: Agents) -> list[Reader]:
+    """Show the queues that one's own agent takes work from, as they are set now."""
+    return await agents.readers(tx, request.user, workspace, name)
 
 
 @delete("/agents/{name:str}", opt=requires("agents:write"))
@@ -64,5 +73,7 @@ async def call(workspace: str, skill: str, data: CallRequest, request: AnyReques
 
 
 router = Router(
-    "/api/v1/w/{workspace:str}", route_handlers=[list_agents, register, get_agent, remove, call], tags=["agents"]
+    "/api/v1/w/{workspace:str}",
+    route_handlers=[list_agents, register, get_agent, readers, remove, call],
+    tags=["agents"],
 )

@@ -21,10 +21,12 @@ from trunkline.protocol.errors import (
     pointer,
 )
 from trunkline.protocol.resources import Agent, AgentInstance, AgentPage, CallRequest, CallResult
+from trunkline.protocol.subjects import Lane
 from trunkline.protocol.trace import current_traceparent
 from trunkline_hub.agents import model, store
 from trunkline_hub.agents.model import Instance, Presence
 from trunkline_hub.audit import Audit
+from trunkline_hub.bus import Only, Reconciler
 from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.core.page import cut, decode_cursor
@@ -32,7 +34,7 @@ from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import Events
-from trunkline_hub.queues import Queues
+from trunkline_hub.queues import Queues, as_declared
 from trunkline_hub.schemas import Speaker
 from trunkline_hub.security import Grants
 from trunkline_hub.security.model import Grant
@@ -66,6 +68,29 @@ class Agents:
         self._calls = calls
         self._presence = presence
 
+    async def check(self, by: Principal, workspace: str, name: str, wanted: frames.Registration) -> None:
+        """Refuse what could not be declared; asks the broker, so never call it in a transaction.
+
+        Raises:
+            RequestInvalidError, AgentOwnedError, PermissionDeniedError
+            QueueInUseError: a queue's settings would change in a way that needs it to be empty.
+        """
+        model.check_registration(name, wanted)
+        async with self._db.read() as tx:
+            await self._owned(tx, by, workspace, name)
+        for reader in wanted.readers:
+            _refuse_reading(by, reader)
+            if reader.lane == "queue":
+                await self._queues.preview(workspace, reader.name, as_declared(reader))
+
+    async def converge(self, reconciler: Reconciler, workspace: str, wanted: frames.Registration) -> None:
+        """Make on the broker what an agent's readers need."""
+        lanes: tuple[Lane, ...] = ("queue", "group")
+        for lane in lanes:
+            names = tuple(reader.name for reader in wanted.readers if reader.lane == lane)
+            if names:
+                await reconciler.refit(Only(workspace=workspace, lane=lane, names=names))
+
     async def register(
         self, tx: Tx, by: Principal, workspace: str, name: str, wanted: frames.Registration
     ) -> list[frames.Reader]:
@@ -76,9 +101,7 @@ class Agents:
             PermissionDeniedError: the token lacks a scope for one of its readers.
         """
         model.check_registration(name, wanted)
-        present = await store.get(tx, workspace, name)
-        if present is not None and present.owner != by.name:
-            raise AgentOwnedError(f"The agent {name!r} belongs to {present.owner!r}")
+        await self._owned(tx, by, workspace, name)
         readers = [await self._ensure_reader(tx, by, workspace, reader) for reader in wanted.readers]
         row = {
             "workspace_id": workspace, "name": name, "owner": by.name, "version": wanted.version,
@@ -91,6 +114,17 @@ class Agents:
         fact = {"agent": name, "version": wanted.version, "skills": [skill.name for skill in wanted.skills]}
         await tx.emit(workspace, "trunkline.agent.registered", fact, subject=name)
         return readers
+
+    async def readers(self, tx: Tx, by: Principal, workspace: str, name: str) -> list[frames.Reader]:
+        """Return the queues that an agent of `by` takes work from, as they are set now.
+
+        Raises:
+            AgentUnknownError, AgentOwnedError
+        """
+        await self._row(tx, workspace, name)
+        row = await self._owned(tx, by, workspace, name)
+        declared = msgspec.convert(row.readers, list[frames.ReaderDeclaration])
+        return await self._queues.readers(tx, workspace, [one.name for one in declared if one.lane == "queue"])
 
     async def remove(self, tx: Tx, by: Principal, workspace: str, name: str) -> None:
         """Take an agent out of the catalogue; its queues and groups stay.
@@ -163,12 +197,17 @@ class Agents:
     async def _ensure_reader(
         self, tx: Tx, by: Principal, workspace: str, wanted: frames.ReaderDeclaration
     ) -> frames.Reader:
-        scope = _READ_SCOPES[wanted.lane]
-        if not allows(by.scopes, scope):
-            raise PermissionDeniedError(f"Reading the {wanted.lane} {wanted.name!r} needs the scope {scope!r}")
+        _refuse_reading(by, wanted)
         if wanted.lane == "queue":
             return await self._queues.ensure(tx, by, workspace, wanted)
         return await self._events.ensure_group(tx, workspace, wanted)
+
+    async def _owned(self, tx: Tx, by: Principal, workspace: str, name: str) -> Any:
+        """Return the agent's row, or None where it is new."""
+        row = await store.get(tx, workspace, name)
+        if row is not None and row.owner != by.name:
+            raise AgentOwnedError(f"The agent {name!r} belongs to {row.owner!r}")
+        return row
 
     async def _who_offers(self, workspace: str, skill: str, agent: str | None) -> list[Any]:
         async with self._db.read() as tx:
@@ -198,6 +237,31 @@ class Agents:
             instances=[_instance(one) for one in self._presence.instances(workspace, row.name, now)],
             registered_at=rfc3339(row.registered_at), updated_at=rfc3339(row.updated_at),
         )  # fmt: skip
+
+
+class Crews:
+    """Who works on which queue."""
+
+    def __init__(self, presence: Presence, clock: Clock) -> None:
+        self._presence = presence
+        self._clock = clock
+
+    async def by_queue(self, tx: Tx, workspace: str) -> dict[str, int]:
+        """Count the running instances of agents that take a queue's work."""
+        now = self._clock.now()
+        found: dict[str, int] = {}
+        for name, readers in await store.readers(tx, workspace):
+            running = len(self._presence.instances(workspace, name, now))
+            for reader in readers if running else []:
+                if reader["lane"] == "queue":
+                    found[reader["name"]] = found.get(reader["name"], 0) + running
+        return found
+
+
+def _refuse_reading(by: Principal, wanted: frames.ReaderDeclaration) -> None:
+    scope = _READ_SCOPES[wanted.lane]
+    if not allows(by.scopes, scope):
+        raise PermissionDeniedError(f"Reading the {wanted.lane} {wanted.name!r} needs the scope {scope!r}")
 
 
 def _speaker(row: Any) -> Speaker:

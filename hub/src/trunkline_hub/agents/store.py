@@ -68,6 +68,12 @@ async def page(tx: Tx, workspace: str, *, skill: str | None, after: str | None, 
     return list((await tx.execute(query.order_by(agents.c.name).limit(limit + 1))).all())
 
 
+async def readers(tx: Tx, workspace: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return (agent, what it reads) of every agent."""
+    query = select(agents.c.name, agents.c.readers).where(agents.c.workspace_id == workspace)
+    return [(row.name, row.readers) for row in (await tx.execute(query)).all()]
+
+
 async def every(tx: Tx, workspace: str) -> list[Any]:
     return list(
         (await tx.execute(select(agents).where(agents.c.workspace_id == workspace).order_by(agents.c.name))).all()

@@ -75,16 +75,6 @@ def overlapping(segments: Sequence[Segment], after_seq: int, until_seq: int) -> 
     return [one for one in segments if one.last_seq > after_seq and one.first_seq <= until_seq]
 
 
-def runs(before: int, seqs: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the runs of sequences that are absent between `before` and the last of `seqs`."""
-    absent: list[tuple[int, int]] = []
-    for seq in seqs:
-        if seq > before + 1:
-            absent.append((before + 1, seq - 1))
-        before = seq
-    return absent
-
-
 def count(absent: Sequence[tuple[int, int]]) -> int:
     """Return how many sequences lie in some runs."""
     return sum(last - first + 1 for first, last in absent)

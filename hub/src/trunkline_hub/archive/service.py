@@ -27,6 +27,7 @@ from trunkline_hub.bus.log import Stored
 from trunkline_hub.bus.scan import scan
 from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.sequences import absent
 
 _log = structlog.get_logger("archive")
 _LEVEL = 3
@@ -164,8 +165,8 @@ class Archives:
         draft = await self._gather(workspace, log, head)
         if draft is None:
             return None
-        missing = [] if head.last_seq == 0 else model.runs(head.last_seq, [draft.seqs[0]])
-        missing += model.runs(draft.seqs[0], draft.seqs[1:])
+        missing = [] if head.last_seq == 0 else absent(head.last_seq, [draft.seqs[0]])
+        missing += absent(draft.seqs[0], draft.seqs[1:])
         return await self._close(workspace, draft, head, missing)
 
     def warning(self, workspace: str | None = None) -> str | None:
@@ -278,8 +279,10 @@ class Exporter(Component):
                         pass
                     self._trouble.pop(workspace, None)
                 except TrunklineError as error:
-                    self._trouble[workspace] = f"workspace {workspace!r} cannot be archived: {error}"
-                    _log.warning("export_failed", workspace=workspace, error=str(error))
+                    trouble = f"workspace {workspace!r} cannot be archived: {error}"
+                    if self._trouble.get(workspace) != trouble:  # once, not at every look
+                        _log.warning("export_failed", workspace=workspace, error=str(error))
+                    self._trouble[workspace] = trouble
             await asyncio.sleep(self._archives.settings.check_s)
 
     def warning(self) -> str | None:

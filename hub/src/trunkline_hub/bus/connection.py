@@ -79,11 +79,6 @@ class HubBus(Component):
         self.js()
         return self.bus.client.jetstream(timeout=5)
 
-    async def publish_task(self, workspace: str, principal: str, queue: str, message: ce.Envelope) -> Ack:
-        """Store work in a queue on behalf of `principal`."""
-        subject = subjects.task(workspace, queue, principal)
-        return await self._publish(subjects.tasks_stream(workspace), subject, principal, message)
-
     async def publish_fact(self, workspace: str, event_type: str, fact_id: str, raw: bytes) -> None:
         """Store a fact of the hub's own, encoded already."""
         subject = subjects.event(workspace, subjects.HUB, event_type)
@@ -104,10 +99,6 @@ class HubBus(Component):
             return await self.publisher.publish(stream, subject, raw, msg_id=msg_id, headers=headers, key=key)
         except ClientClosedError:
             raise BusUnavailableError("The hub is not connected to the broker") from None
-
-    async def _publish(self, stream: str, subject: str, principal: str, message: ce.Envelope) -> Ack:
-        stored = await self.store(stream, subject, ce.encode(message), msg_id=f"{principal}:{message.id}")
-        return Ack(id=message.id, stream=stored.stream, seq=stored.seq, duplicate=stored.duplicate)
 
 
 async def open_patiently(bus: Bus) -> None:

@@ -1,21 +1,20 @@
-"""Where a queue's messages lie and who hands them out: the one place that operating a queue asks.
+"""Where a queue's messages lie, where a message belongs, and who hands it out.
 
-Bulk work, peeking and pausing go by what is said here, so that another layout
-of queues (classes, partitions, streams of their own) is a change here alone.
+`protocol/queueing.py` has the rules; here they meet what is stored. Whoever
+puts a message into a queue on the hub's side, and all that operates queues,
+goes by what is said here.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
-import nats.errors
-from nats.js.api import ConsumerInfo
-from nats.js.errors import NotFoundError
-from nats.js.manager import JetStreamManager
+import msgspec
 
-from trunkline.protocol import subjects
-from trunkline.protocol.errors import BusUnavailableError
+from trunkline.protocol import modes, queueing, subjects
+from trunkline.protocol.errors import TrunklineError
+from trunkline.protocol.queueing import NORMAL, Layout, Spot
+from trunkline_hub.bus import facts
 from trunkline_hub.bus.connection import HubBus
-from trunkline_hub.bus.patience import patiently
+from trunkline_hub.bus.depths import queue_consumers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +23,7 @@ class Place:
 
     workspace: str
     queue: str
+    layout: Layout
     stream: str
     consumers: tuple[str, ...]
     subjects: str
@@ -34,25 +34,64 @@ class Place:
         return self.subjects if principal is None else f"{self.subjects[:-1]}*.*.{subjects.token(principal)}"
 
 
-def place_of(workspace: str, queue: str) -> Place:
+def place_of(workspace: str, queue: str, layout: Layout) -> Place:
     """Return where `queue` is."""
     return Place(
         workspace=workspace,
         queue=queue,
-        stream=subjects.tasks_stream(workspace),
-        consumers=(subjects.consumer("queue", queue),),
-        subjects=f"{subjects.ROOT}.{workspace}.tasks.{subjects.token(queue)}.>",
+        layout=layout,
+        stream=queueing.stream(workspace, queue, layout),
+        consumers=tuple(lane.consumer for lane in queueing.lanes(queue, layout)),
+        subjects=queueing.queue_filter(workspace, queue, layout),
     )
 
 
-def address(workspace: str, queue: str, principal: str) -> tuple[str, str]:
-    """Return (stream, subject) for a message that comes into `queue` from elsewhere."""
-    return subjects.tasks_stream(workspace), subjects.task(workspace, queue, principal)
+class Said(msgspec.Struct):
+    """What a message says of itself that queues go by."""
+
+    id: str = ""
+    partitionkey: str | None = None
+    priority: str | None = None
+    expirytime: str | None = None
 
 
-def stream_of(workspace: str, lane: subjects.Lane, reader: str) -> str:
-    """Return the stream that this queue's workers or this group's followers read."""
-    return subjects.events_stream(workspace) if lane == "group" else place_of(workspace, reader).stream
+def said(raw: bytes, headers: dict[str, str]) -> Said:
+    """Return what a message says, in whichever mode it is; nothing where it is no event."""
+    try:
+        if not modes.is_binary(headers):
+            return msgspec.json.decode(raw, type=Said)
+        event = modes.read(raw, headers)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TrunklineError):
+        return Said()
+    return Said(
+        id=event.id, partitionkey=event.partitionkey, priority=event.priority, expirytime=event.expirytime
+    )  # fmt: skip
+
+
+def address(spot: Spot, layout: Layout, words: Said, *, otherwise: str) -> tuple[str, str]:
+    """Return (stream, subject) for a message; `spot` tells its queue, its sender, and the class it had.
+
+    The message's own word comes first; a class that the queue does not have
+    (any more) is `normal`. `otherwise` spreads what has neither key nor id.
+    """
+    wanted = words.priority or spot.priority
+    priority = wanted if wanted in layout.classes else NORMAL
+    place = queueing.place(layout, priority, words.partitionkey or words.id or otherwise)
+    stream = queueing.stream(spot.workspace, spot.queue, layout)
+    return stream, queueing.address(spot.workspace, spot.queue, place, spot.principal)
+
+
+def new_spot(workspace: str, queue: str, sender: str) -> Spot:
+    """Return the spot of a message that comes from outside of any queue."""
+    return Spot(workspace=workspace, limited=False, queue=queue, priority=NORMAL, partition="0", principal=sender)
+
+
+def stream_under(workspace: str, lane: subjects.Lane, reader: str, subject: str) -> str:
+    """Return the stream that held what this queue's workers or this group's followers got as `subject`."""
+    if lane == "group":
+        return subjects.events_stream(workspace)
+    limited = subject.startswith(f"{subjects.ROOT}.{workspace}.limited.")
+    return queueing.stream(workspace, reader, Layout(limited=limited))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,49 +104,19 @@ class HandedOut:
 
     def has(self, seq: int, subject: str) -> bool:
         """Whether the message was given to a worker."""
-        return any(seq <= last for filters, last in self.upto if any(matches(f, subject) for f in filters))
+        return any(seq <= last for filters, last in self.upto if any(subjects.matches(f, subject) for f in filters))
 
 
 async def handed_out(bus: HubBus, place: Place) -> HandedOut:
     """Ask the broker how far the queue's consumers are."""
-    infos = [info for name in place.consumers if (info := await consumer_info(bus.js(), place.stream, name))]
+    found = (await queue_consumers(bus, place.workspace, {place.queue: place.layout}))[place.queue]
     return HandedOut(
-        upto=tuple((_filters(info), info.delivered.stream_seq if info.delivered else 0) for info in infos),
-        in_flight=sum(info.num_ack_pending or 0 for info in infos),
+        upto=tuple((tuple(one.config.filters), one.delivered.stream_seq) for one in found),
+        in_flight=sum(one.num_ack_pending for one in found),
     )
 
 
-async def has_reader(bus: HubBus, workspace: str, lane: subjects.Lane, reader: str) -> bool:
-    """Whether the broker hands out to this queue's workers or this group's followers."""
-    if lane == "group":
-        group = subjects.consumer("group", reader)
-        return await consumer_info(bus.js(), stream_of(workspace, lane, reader), group) is not None
-    place = place_of(workspace, reader)
-    return any([await consumer_info(bus.js(), place.stream, name) is not None for name in place.consumers])
-
-
-async def consumer_info(js: JetStreamManager, stream: str, name: str) -> ConsumerInfo | None:
-    """Return a consumer's state, or None where it is not made yet."""
-    try:
-        info: ConsumerInfo = await patiently(partial(js.consumer_info, stream, name))
-    except NotFoundError:
-        return None
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell the state of {name}: {error}") from None
-    return info
-
-
-def matches(pattern: str, subject: str) -> bool:
-    """Whether `subject` falls under `pattern` by the broker's rules."""
-    wanted, given = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">":
-        wanted.pop()
-        if len(given) <= len(wanted):
-            return False
-        given = given[: len(wanted)]
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))
-
-
-def _filters(info: ConsumerInfo) -> tuple[str, ...]:
-    config = info.config
-    return tuple(config.filter_subjects or ([config.filter_subject] if config.filter_subject else [">"]))
+async def has_group(bus: HubBus, workspace: str, group: str) -> bool:
+    """Whether the broker hands out to this group's followers."""
+    stream = subjects.events_stream(workspace)
+    return await facts.consumer(bus, stream, subjects.consumer("group", group)) is not None

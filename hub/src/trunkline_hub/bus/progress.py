@@ -4,14 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-import nats.errors
-from nats.js.api import ConsumerInfo
-
-from trunkline.protocol.errors import BusUnavailableError
 from trunkline.protocol.subjects import Lane, reader_stream
+from trunkline_hub.bus import facts
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.bus.facts import ConsumerFacts
 from trunkline_hub.bus.log import Stored, read_next
-from trunkline_hub.bus.reconciler import consumers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +34,8 @@ async def progress_of_all(bus: HubBus, workspace: str, lane: Lane) -> dict[str, 
     Raises:
         BusUnavailableError
     """
-    try:
-        found = await consumers(bus.js(), reader_stream(workspace, lane))
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell its consumers: {error}") from None
-    return {info.name: _progress(info) for info in found}
+    found = await facts.consumers(bus, reader_stream(workspace, lane))
+    return {one.name: _progress(one) for one in found}
 
 
 async def oldest_unsettled(bus: HubBus, stream: str, progress: Progress) -> Stored | None:
@@ -53,18 +47,15 @@ async def oldest_unsettled(bus: HubBus, stream: str, progress: Progress) -> Stor
     return min((message for message in nexts if message is not None), key=lambda one: one.seq, default=None)
 
 
-def _progress(info: ConsumerInfo) -> Progress:
-    config = info.config
-    delivered, floor = info.delivered, info.ack_floor
-    in_flight = info.num_ack_pending or 0
+def _progress(one: ConsumerFacts) -> Progress:
     return Progress(
-        created_at=info.created,
-        filters=tuple(config.filter_subjects or [config.filter_subject or ">"]),
-        settled_up_to=floor.stream_seq if floor else 0,
-        delivered_up_to=delivered.stream_seq if delivered else 0,
-        settled=(delivered.consumer_seq if delivered else 0) - in_flight,
-        waiting=info.num_pending or 0,
-        in_flight=in_flight,
-        redelivered=info.num_redelivered or 0,
-        pulls_waiting=info.num_waiting or 0,
+        created_at=one.created,
+        filters=tuple(one.config.filters or [">"]),
+        settled_up_to=one.ack_floor.stream_seq,
+        delivered_up_to=one.delivered.stream_seq,
+        settled=one.delivered.consumer_seq - one.num_ack_pending,
+        waiting=one.num_pending,
+        in_flight=one.num_ack_pending,
+        redelivered=one.num_redelivered,
+        pulls_waiting=one.num_waiting,
     )

@@ -29,13 +29,13 @@ class BusSettings(BaseModel):
     events_max_bytes: int = Field(
         default=8 * 2**30, ge=2**20, description="Size of a workspace's event log; the oldest leave first."
     )
-    events_max_age_s: int = Field(default=30 * 86400, ge=60, description="Age at which events leave the log, seconds.")
+    events_max_age_s: int = Field(default=30 * 86400, ge=120, description="Age at which events leave the log, seconds.")
     tasks_max_bytes: int = Field(
         default=4 * 2**30, ge=2**20, description="Size of a workspace's queues together; when full, publishers wait."
     )
     dead_max_bytes: int = Field(default=2 * 2**30, ge=2**20, description="Size of a workspace's dead letters.")
     attempts_max_age_s: int = Field(
-        default=30 * 86400, ge=60, description="Age at which records of failed attempts are deleted, seconds."
+        default=30 * 86400, ge=120, description="Age at which records of failed attempts are deleted, seconds."
     )
     schedule_max_bytes: int = Field(
         default=4 * 2**30,
@@ -46,9 +46,9 @@ class BusSettings(BaseModel):
         default=256 * 2**20, ge=2**20, description="Size of a workspace's receipts of handled messages."
     )
     receipts_max_age_s: int = Field(
-        default=7 * 86400, ge=60, description="Age at which receipts of handled messages are deleted, seconds."
+        default=7 * 86400, ge=120, description="Age at which receipts of handled messages are deleted, seconds."
     )
-    max_consumers: int = Field(default=10_000, ge=1, description="Readers that one stream may have.")
+    max_consumers: int = Field(default=100_000, ge=1, description="Readers that one stream may have.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="Interval of agents' heartbeats, seconds.")
 
     def connection_for(self, workspace: str, principal: str, *, governed: tuple[bool, bool]) -> Connection:

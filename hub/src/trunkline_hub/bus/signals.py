@@ -12,7 +12,7 @@ from trunkline_hub.bus.connection import HubBus
 
 Receive = Callable[[str, bytes], Awaitable[None]]
 
-__all__ = ["HubCalls", "NobodyThereError", "listen", "send"]
+__all__ = ["HubCalls", "NobodyThereError", "listen", "send", "tell_changed"]
 
 
 async def listen(bus: HubBus, subject: str, receive: Receive) -> None:
@@ -27,6 +27,11 @@ async def listen(bus: HubBus, subject: str, receive: Receive) -> None:
 def send(bus: HubBus, subject: str, payload: bytes = b"") -> None:
     """Send without asking whether anybody listens."""
     bus.bus.write(message(subject, payload))
+
+
+def tell_changed(bus: HubBus, workspace: str, lane: subjects.Lane, reader: str) -> None:
+    """Tell those who send to or read from it that its settings changed; who misses it asks within a minute."""
+    send(bus, subjects.changed(workspace, lane, reader))
 
 
 class HubCalls:

@@ -1,22 +1,18 @@
 """What streams and consumers hold right now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
-import nats.errors
-from nats.js.api import ConsumerInfo
-from nats.js.errors import NotFoundError
-
-from trunkline.protocol.errors import BusUnavailableError
-from trunkline.protocol.subjects import Lane, consumer, reader_stream
+from trunkline.protocol import subjects
+from trunkline.protocol.subjects import Lane, reader_of_consumer
+from trunkline_hub.bus import facts
 from trunkline_hub.bus.connection import HubBus
-from trunkline_hub.bus.patience import patiently
-from trunkline_hub.bus.reconciler import consumers
+from trunkline_hub.bus.facts import ConsumerFacts
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderState:
-    """One durable consumer in numbers."""
+    """A queue or group in numbers, all its consumers together."""
 
     name: str
     waiting: int
@@ -38,65 +34,43 @@ class StreamState:
 EMPTY = ReaderState(name="", waiting=0, in_flight=0, redelivered=0, pulls_waiting=0, delivered=0)
 
 
-async def reader_state(bus: HubBus, workspace: str, lane: Lane, reader: str) -> ReaderState:
-    """Return the state of one reader; zeros where its consumer is not made yet."""
-    name = consumer(lane, reader)
-    try:
-        return _state(await patiently(partial(bus.js().consumer_info, reader_stream(workspace, lane), name)))
-    except NotFoundError:
-        return EMPTY
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell the state of {name}: {error}") from None
+async def queue_streams(bus: HubBus, workspace: str) -> list[str]:
+    """Return the streams that hold a workspace's queues: the common one, and those of queues with limits."""
+    limited = await facts.streams_on(bus, f"{subjects.ROOT}.{workspace}.limited.>")
+    return [subjects.tasks_stream(workspace), *limited]
 
 
 async def reader_states(bus: HubBus, workspace: str, lane: Lane) -> dict[str, ReaderState]:
-    """Return the state of every consumer of a lane, by consumer name."""
-    try:
-        found = await patiently(partial(consumers, bus.js(), reader_stream(workspace, lane)))
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell its consumers: {error}") from None
-    return {info.name: _state(info) for info in found}
+    """Return the state of every queue or group that has a consumer, by name."""
+    streams = await queue_streams(bus, workspace) if lane == "queue" else [subjects.events_stream(workspace)]
+    by_reader: dict[str, list[ConsumerFacts]] = {}
+    for stream in streams:
+        for one in await facts.consumers(bus, stream):
+            if one.name.startswith(f"{lane[0]}_"):
+                by_reader.setdefault(reader_of_consumer(one.name), []).append(one)
+    return {name: reader_state(name, ones) for name, ones in by_reader.items()}
+
+
+def reader_state(name: str, ones: Iterable[ConsumerFacts]) -> ReaderState:
+    """Return several consumers as the one reader they are."""
+    found = list(ones)
+    return ReaderState(
+        name=name,
+        waiting=sum(one.num_pending for one in found),
+        in_flight=sum(one.num_ack_pending for one in found),
+        redelivered=sum(one.num_redelivered for one in found),
+        pulls_waiting=max((one.num_waiting for one in found), default=0),
+        delivered=sum(one.delivered.consumer_seq for one in found),
+    )
 
 
 async def stream_state(bus: HubBus, stream: str) -> StreamState:
     """Return the state of a stream; zeros where it is not made yet."""
-    try:
-        state = (await patiently(partial(bus.js().stream_info, stream))).state
-    except NotFoundError:
-        return StreamState(messages=0, last_seq=0, size_bytes=0)
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell the state of {stream}: {error}") from None
-    return StreamState(messages=state.messages, last_seq=state.last_seq, size_bytes=state.bytes)
-
-
-async def subjects_held(bus: HubBus, stream: str, pattern: str) -> dict[str, int]:
-    """Return the subjects under `pattern` that hold messages, and how many each."""
-    try:
-        return (await bus.js().stream_info(stream, subjects_filter=pattern)).state.subjects or {}
-    except NotFoundError:
-        return {}
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell what {stream} holds: {error}") from None
-
-
-def _state(info: ConsumerInfo) -> ReaderState:
-    return ReaderState(
-        name=info.name,
-        waiting=info.num_pending or 0,
-        in_flight=info.num_ack_pending or 0,
-        redelivered=info.num_redelivered or 0,
-        pulls_waiting=info.num_waiting or 0,
-        delivered=info.delivered.consumer_seq if info.delivered else 0,
-    )
+    found = await facts.counts(bus, stream) or facts.StreamCounts()
+    return StreamState(messages=found.messages, last_seq=found.last_seq, size_bytes=found.bytes)
 
 
 async def group_cursor(bus: HubBus, workspace: str, group: str) -> int | None:
     """Return the last place in the log that a group has been handed, or None while its cursor is not made."""
-    name = consumer("group", group)
-    try:
-        info = await bus.js().consumer_info(reader_stream(workspace, "group"), name)
-    except NotFoundError:
-        return None
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailableError(f"The broker did not tell the state of {name}: {error}") from None
-    return (info.delivered.stream_seq if info.delivered else 0) or 0
+    found = await facts.consumer(bus, subjects.events_stream(workspace), subjects.consumer("group", group))
+    return found.delivered.stream_seq if found else None

@@ -7,6 +7,7 @@ from nats.js.errors import NotFoundError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol import subjects
+from trunkline.protocol.queueing import MAX_LANES
 from trunkline_hub.bus.schedule_streams import schedule_streams
 from trunkline_hub.bus.settings import BusSettings
 
@@ -16,7 +17,7 @@ DUPLICATE_WINDOW_S = 120.0
 _ADVISORY_BYTES = 64 * 2**20
 _MAX_MSGS_ADVISORY_AGE_S = 7 * 86400.0
 _COMPARED = (
-    "subjects", "retention", "discard", "max_bytes", "max_age", "max_consumers", "num_replicas",
+    "subjects", "retention", "discard", "max_msgs", "max_bytes", "max_age", "max_consumers", "num_replicas",
     "duplicate_window", "allow_atomic", "allow_direct",
 )  # fmt: skip
 
@@ -81,6 +82,22 @@ def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfi
             **_common(settings),
         ),
     ]
+
+
+def limited_stream(
+    workspace: str, queue: str, max_messages: int, max_bytes: int, settings: BusSettings
+) -> StreamConfig:
+    """Return the stream of a queue with limits of its own; 0 means no limit of that kind."""
+    return StreamConfig(
+        name=subjects.limited_stream(workspace, queue),
+        description="A queue with limits of its own. Full means back-pressure, never loss.",
+        subjects=[f"{subjects.ROOT}.{workspace}.limited.{subjects.token(queue)}.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        discard=DiscardPolicy.NEW,
+        max_msgs=max_messages or -1,
+        max_bytes=max_bytes or -1,
+        **_common(settings) | {"max_consumers": MAX_LANES * 2},
+    )
 
 
 def advisory_stream(settings: BusSettings) -> StreamConfig:

@@ -13,6 +13,8 @@ from typing import ClassVar, Literal, Protocol
 
 import structlog
 
+from trunkline.protocol.errors import UnavailableError
+
 _log = structlog.get_logger("supervisor")
 
 START_TIMEOUT_S = 10.0
@@ -139,7 +141,10 @@ class Supervisor:
     async def _try_acquire(self, name: str) -> bool:
         try:
             return await self._leases.acquire(name) is not None
-        except Exception:  # noqa: BLE001 -- the database may be away for a while
+        except UnavailableError as error:
+            _log.warning("lease_unknown", component=name, error=str(error))
+            return False
+        except Exception:  # noqa: BLE001 -- the supervising edge: nobody works without a lease, and all try again
             _log.exception("lease_failed", component=name)
             return False
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.protocol import subjects
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.resources import Condition, RouteMatch
 
@@ -98,17 +99,6 @@ class Filter:
             problems.append(FieldError(pointer, str(error)))
 
 
-def type_matches(pattern: str, event_type: str) -> bool:
-    """Whether a dotted type fits a pattern: `*` is one segment, a final `>` or `**` the rest."""
-    wanted, given = pattern.split("."), event_type.split(".")
-    if wanted[-1] in {">", "**"}:
-        wanted = wanted[:-1]
-        if len(given) <= len(wanted):
-            return False
-        given = given[: len(wanted)]
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))
-
-
 def _types(patterns: Sequence[str]) -> Callable[[str], bool]:
     if not patterns:
         return lambda _type: True
@@ -117,7 +107,7 @@ def _types(patterns: Sequence[str]) -> Callable[[str], bool]:
     def takes(event_type: str) -> bool:
         known = memo.get(event_type)
         if known is None:
-            known = any(type_matches(pattern, event_type) for pattern in patterns)
+            known = any(subjects.matches(pattern, event_type) for pattern in patterns)
             _remember(memo, event_type, verdict=known)
         return known
 

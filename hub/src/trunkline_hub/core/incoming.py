@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from trunkline.protocol import binary, modes
 from trunkline.protocol import envelope as ce
@@ -41,3 +44,17 @@ def from_bus(payload: bytes, headers: Mapping[str, str]) -> Incoming:
     if modes.is_binary(headers):
         return Incoming(message=modes.read(payload, headers), payload=payload, headers=modes.kept(headers))
     return structured(payload)
+
+
+def stamped(event: Incoming, **changed: str | None) -> Incoming:
+    """Return an event with some attributes set anew; its payload and all else stay as they came."""
+    given = {name: value for name, value in changed.items() if value is not None}
+    if not given:
+        return event
+    message = msgspec.structs.replace(event.message, **given)
+    if modes.is_binary(event.headers):
+        anew = binary.to_nats(given)
+        kept = {name: value for name, value in event.headers.items() if name.lower() not in anew}
+        return Incoming(message=message, payload=event.payload, headers=kept | anew)
+    fields: dict[str, Any] = msgspec.json.decode(event.payload, type=dict[str, msgspec.Raw])
+    return Incoming(message=message, payload=msgspec.json.encode(fields | given), headers=event.headers)

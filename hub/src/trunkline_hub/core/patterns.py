@@ -48,11 +48,6 @@ def _disjoint(patterns: list[str], pointer: str) -> list[str]:
     return kept
 
 
-def names(pattern: str, event_type: str) -> bool:
-    """Whether `pattern` names `event_type`."""
-    return _covers(pattern, event_type)
-
-
 def subject_matcher(filters: Sequence[str]) -> Callable[[str], bool]:
     """Return a test for subjects on the bus that some filter names, as the broker does it."""
     compiled = re.compile("|".join(_as_regex(one) for one in filters))

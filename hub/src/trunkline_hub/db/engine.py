@@ -93,6 +93,11 @@ class Database:
         self._engine = _engine(self.url, is_sqlite=self.is_sqlite, schema=schema)
 
     @property
+    def clock(self) -> Clock:
+        """The clock that its transactions go by."""
+        return self._clock
+
+    @property
     def engine(self) -> AsyncEngine:
         """The engine, for migrations."""
         return self._engine

@@ -13,11 +13,12 @@ from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import DeadLetterUnknownError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Attempt
 from trunkline.protocol.ids import new_id
+from trunkline.protocol.queueing import Layout
 from trunkline.protocol.resources import LetterFilter, RedriveRequest
 from trunkline_hub.bus import HubBus, direct
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.observer import Observer, Streams
-from trunkline_hub.bus.place import stream_of
+from trunkline_hub.bus.place import stream_under
 from trunkline_hub.core.component import Component
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.dead_letters import model, store
@@ -89,7 +90,7 @@ class DeadLetterIndex(_Index):
         if model.by_hub(delivery.subject) and frames.HEADER_UNPROVEN not in delivery.headers:
             return True
         corpse = model.examine(delivery.subject, delivery.payload, delivery.headers)
-        stream = stream_of(corpse.workspace, corpse.lane, corpse.reader)
+        stream = stream_under(corpse.workspace, corpse.lane, corpse.reader, corpse.subject)
         for seq in sorted({corpse.stream_seq, corpse.copy_seq} - {0}):
             found = await read_one(self._bus, stream, seq)
             if found is None or frames.HEADER_UNPROVEN in found.headers:
@@ -127,10 +128,9 @@ class LetterWorks:
     async def redrive(self, run: JobRun) -> dict[str, Any]:
         """Redrive letters; one that cannot be sent does not keep the others."""
         failures: list[dict[str, str]] = run.checkpoint.get("failures", [])
-        homes: dict[tuple[str, str], TrunklineError | None] = {}
         async for rows in self._batches(run):
             found = await self._stored(run.workspace, rows)
-            parcels, refused = await self._pack(run, rows, found, homes)
+            parcels, refused = await self._pack(run, rows, found)
             async with self._db.read() as tx:
                 began = tx.clock.now()
             sent, unsent, trouble = await self._send(parcels)
@@ -183,43 +183,40 @@ class LetterWorks:
         return await direct.read_many(self._bus, subjects.dead_stream(workspace), pattern, [row.seq for row in rows])
 
     async def _pack(
-        self,
-        run: JobRun,
-        rows: list[Any],
-        found: dict[int, Stored],
-        homes: dict[tuple[str, str], TrunklineError | None],
+        self, run: JobRun, rows: list[Any], found: dict[int, Stored]
     ) -> tuple[list[tuple[str, Parcel]], dict[str, str]]:
         """Return (id, parcel) of what can be sent, and what is wrong with the rest."""
         parcels: list[tuple[str, Parcel]] = []
         refused: dict[str, str] = {}
         wanted = RedriveRequest(queue=run.params["queue"])
+        homes: dict[tuple[str, str], Layout | TrunklineError | None] = {}
         for row in rows:
             try:
                 if row.seq not in found:
                     raise DeadLetterUnknownError("Its message is no longer stored")
-                await self._check_home(run.workspace, row, wanted.queue, homes)
-                parcels.append((row.id, self._letters.pack(run.by, row, found[row.seq], wanted)))
+                home = await self._home(run.workspace, row, wanted.queue, homes)
+                parcels.append((row.id, self._letters.pack(run.by, row, found[row.seq], wanted, home)))
             except UnavailableError:
                 raise
             except TrunklineError as error:
                 refused[row.id] = error.detail
         return parcels, refused
 
-    async def _check_home(
-        self, workspace: str, row: Any, queue: str | None, homes: dict[tuple[str, str], TrunklineError | None]
-    ) -> None:
+    async def _home(
+        self, workspace: str, row: Any, queue: str | None, homes: dict[tuple[str, str], Layout | TrunklineError | None]
+    ) -> Layout | None:
         key = (row.lane, row.reader)
         if key not in homes:
             try:
-                await self._letters.check_home(workspace, row, queue)
+                homes[key] = await self._letters.find_home(workspace, row, queue)
             except UnavailableError:
                 raise
             except TrunklineError as error:
                 homes[key] = error
-            else:
-                homes[key] = None
-        if (refusal := homes[key]) is not None:
-            raise refusal
+        found = homes[key]
+        if isinstance(found, TrunklineError):
+            raise found
+        return found
 
     async def _send(
         self, parcels: list[tuple[str, Parcel]]

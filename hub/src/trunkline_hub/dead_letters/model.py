@@ -9,7 +9,6 @@ import msgspec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import (
-    BulkCountError,
     ConflictError,
     DeadLetterUneditableError,
     FieldError,
@@ -25,10 +24,12 @@ from trunkline_hub.core.preview import storable
 State = Literal["waiting", "redriven", "discarded"]
 
 MAX_REASON_CHARS = 1000
-MAX_COUNT = 2**53
 MAX_EDITED_BYTES = 2**20
+MAX_IDS = 1000
 _PREFIX_TOKENS = 6
 _UNKNOWN = "unknown"
+EXPIRED = "expired"
+_CE_EXPIRY = "ce-expirytime"
 _MAX_DIGITS = 18
 MAX_INTEGER = 2**31 - 1
 _BATCH = 500
@@ -153,6 +154,20 @@ def edit(payload: bytes, headers: dict[str, str], data: Any) -> bytes:
     return msgspec.json.encode(fields)
 
 
+def without_expiry(payload: bytes, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    """Return a message that may be late: who sends back what expired wants it done all the same."""
+    kept = {name: value for name, value in headers.items() if name.lower() != _CE_EXPIRY}
+    if kept != headers:
+        return payload, kept
+    try:
+        fields = {} if modes.is_binary(headers) else msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TrunklineError):
+        return payload, headers
+    if fields.pop("expirytime", None) is None:
+        return payload, headers
+    return msgspec.json.encode(fields), headers
+
+
 def same_life(earlier: Any, later: Any) -> bool:
     """Whether `later` can be the death of what was redriven from `earlier`: a letter's own word may be forged."""
     if earlier.state != "redriven":
@@ -178,34 +193,6 @@ def check_reason(reason: str) -> None:
         )
 
 
-def check_bulk(*, dry_run: bool, expected_at_most: int | None, up_to: int | None) -> None:
-    """Refuse bulk work that nobody has counted.
-
-    Raises:
-        RequestInvalidError
-    """
-    problems = []
-    if not dry_run and expected_at_most is None:
-        problems.append(FieldError("/expected_at_most", "must say how many may be touched; a dry run tells"))
-    problems += [
-        FieldError(f"/{name}", f"must be 0 to {MAX_COUNT}")
-        for name, value in (("expected_at_most", expected_at_most), ("up_to", up_to))
-        if value is not None and not 0 <= value <= MAX_COUNT
-    ]
-    if problems:
-        raise RequestInvalidError(errors=problems)
-
-
-def check_count(count: int, expected_at_most: int | None) -> None:
-    """Refuse to touch more than was confirmed.
-
-    Raises:
-        BulkCountError
-    """
-    if expected_at_most is not None and count > expected_at_most:
-        raise BulkCountError(f"{count:,} letters match instead of at most {expected_at_most:,}")
-
-
 def conditions(wanted: LetterFilter, prefix: str = "/filter") -> dict[str, Any]:
     """Return what was given of a filter, its moments as such.
 
@@ -214,8 +201,12 @@ def conditions(wanted: LetterFilter, prefix: str = "/filter") -> dict[str, Any]:
     """
     given: dict[str, Any] = {name: value for name, value in msgspec.to_builtins(wanted).items() if value is not None}
     problems = [
-        FieldError(f"{prefix}/{name}", "must not contain NUL") for name, value in given.items() if "\0" in value
+        FieldError(f"{prefix}/{name}", "must not contain NUL")
+        for name, value in given.items()
+        if any("\0" in text for text in ([value] if isinstance(value, str) else value))
     ]
+    if len(given.get("ids", [])) > MAX_IDS:
+        problems.append(FieldError(f"{prefix}/ids", f"at most {MAX_IDS:,}"))
     for name in ("died_since", "died_before"):
         if name in given:
             moment = _moment(given[name])

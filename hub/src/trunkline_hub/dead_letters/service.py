@@ -1,12 +1,13 @@
 """Searching, inspecting, redriving and discarding dead letters; `events.py` does the bulk work ordered here."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames, subjects
+from trunkline.protocol import frames, queueing, subjects
 from trunkline.protocol.errors import (
     DeadLetterDiscardedError,
     DeadLetterHomelessError,
@@ -15,6 +16,7 @@ from trunkline.protocol.errors import (
     QueueUnknownError,
 )
 from trunkline.protocol.frames import Attempt
+from trunkline.protocol.queueing import Layout
 from trunkline.protocol.resources import (
     BulkDiscardRequest,
     BulkRedriveRequest,
@@ -34,7 +36,8 @@ from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus
 from trunkline_hub.bus.log import Stored, read_one
-from trunkline_hub.bus.place import address, has_reader, stream_of
+from trunkline_hub.bus.place import address, has_group, new_spot, said
+from trunkline_hub.core.bulk import check_bulk, check_count
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
 from trunkline_hub.core.lookup import LetterFate
 from trunkline_hub.core.page import cut, decode_number
@@ -48,6 +51,10 @@ _MAX_LIVES = 20
 """How many redrives back a letter's history is followed."""
 _FACETS = 100
 _SAMPLE = 10
+
+
+Layouts = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Layout]]]
+"""(workspace, queues) → how each of them lies on the bus."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +85,9 @@ class DeadLetters:
         self._bus = bus
         self._db = db
         self._audit = audit
+        self._jobs = jobs
+        self.layouts: Layouts = _no_queues
+        """Tells how the queues of a workspace lie on the bus; filled by the composition root."""
         self._jobs = jobs
 
     async def page(
@@ -145,8 +155,8 @@ class DeadLetters:
         """
         async with self._db.read() as tx:
             row = await self._row(tx, workspace, letter_id)
-        await self.check_home(workspace, row, wanted.queue)
-        parcel = self.pack(by.name, row, await self.stored(workspace, row), wanted)
+        home = await self.find_home(workspace, row, wanted.queue)
+        parcel = self.pack(by.name, row, await self.stored(workspace, row), wanted, home)
         async with self._db.write() as tx:
             if not await store.mark_redrive_began(tx, workspace, letter_id):
                 raise _redriven(await self._row(tx, workspace, letter_id))
@@ -191,7 +201,7 @@ class DeadLetters:
             QueueUnknownError: nobody declared the queue they are to go to.
         """
         if wanted.queue is not None:
-            await self._check_queue(workspace, wanted.queue)
+            await self._layout(workspace, wanted.queue)
         title = f"Redrive dead letters{f' of {wanted.filter.reader}' if wanted.filter.reader else ''}"
         return await self._order(by, workspace, "dead_letters.redrive", title, wanted)
 
@@ -243,19 +253,23 @@ class DeadLetters:
             raise DeadLetterUnknownError(f"The message of dead letter {row.id!r} is no longer stored")
         return stored
 
-    async def check_home(self, workspace: str, row: Any, queue: str | None) -> None:
-        """Refuse to send a letter where nobody reads: it would lie there unseen.
+    async def find_home(self, workspace: str, row: Any, queue: str | None) -> Layout | None:
+        """Return how the queue lies to which a letter goes, None for a group; where nobody reads, it would lie unseen.
 
         Raises:
             DeadLetterHomelessError, QueueUnknownError
         """
         if queue is not None:
-            await self._check_queue(workspace, queue)
-        elif not await has_reader(self._bus, workspace, row.lane, row.reader):
-            raise DeadLetterHomelessError(f"There is no {row.lane} {row.reader!r} any more")
+            return await self._layout(workspace, queue)
+        if row.lane == "group":
+            if await has_group(self._bus, workspace, row.reader):
+                return None
+        elif (layout := (await self.layouts(workspace, [row.reader])).get(row.reader)) is not None:
+            return layout
+        raise DeadLetterHomelessError(f"There is no {row.lane} {row.reader!r} any more")
 
-    def pack(self, by: str, row: Any, stored: Stored, wanted: RedriveRequest) -> Parcel:
-        """Make a letter ready to be sent again.
+    def pack(self, by: str, row: Any, stored: Stored, wanted: RedriveRequest, home: Layout | None) -> Parcel:
+        """Make a letter ready to be sent again: where its queue lies now, `home`, with its key and class.
 
         To another queue it goes under its sender's name only where that is
         proven: else a queue's reader could make others believe what it likes.
@@ -264,17 +278,21 @@ class DeadLetters:
             ConflictError, DeadLetterUneditableError, RequestInvalidError
         """
         workspace = row.workspace_id
-        stream = stream_of(workspace, row.lane, row.reader)
+        stream = subjects.events_stream(workspace)
         subject = model.redrive_subject(workspace, row.lane, row.reader, row.subject)
         unproven = {frames.HEADER_UNPROVEN: "1"} if wanted.queue is None and not row.sender_verified else {}
         headers = model.redrive_headers(row.id, stored.headers) | unproven
-        if wanted.queue is not None:
-            stream, subject = address(workspace, wanted.queue, row.sender if row.sender_verified else by)
         payload = stored.payload
         if wanted.edited is not None:
             payload = model.edit(payload, stored.headers, wanted.edited.data)
             structured = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_EDITED_BY: by}
             headers = {name: value for name, value in headers.items() if name.startswith("Tl-")} | structured
+        if row.reason == model.EXPIRED:
+            payload, headers = model.without_expiry(payload, headers)
+        if home is not None:
+            sender = row.sender if row.sender_verified else by
+            spot = queueing.spot(subject) if wanted.queue is None else new_spot(workspace, wanted.queue, sender)
+            stream, subject = address(spot, home, said(payload, headers), otherwise=row.id)
         return Parcel(
             stream=stream, subject=subject, payload=payload, msg_id=f"redrive:{row.id}", headers=header_lines(headers)
         )
@@ -282,7 +300,7 @@ class DeadLetters:
     async def _order(
         self, by: Principal, workspace: str, kind: str, title: str, wanted: BulkRedriveRequest | BulkDiscardRequest
     ) -> LetterWork:
-        model.check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
+        check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
         where = model.conditions(wanted.filter) | {"state": "waiting"}
         async with self._db.read() as tx:
             newest = await store.newest_seq(tx, workspace)
@@ -292,7 +310,7 @@ class DeadLetters:
         work = LetterWork(count=count, sample=[_letter(row) for row in rows], up_to=up_to)
         if wanted.dry_run:
             return work
-        model.check_count(count, wanted.expected_at_most)
+        check_count(count, wanted.expected_at_most)
         params = msgspec.to_builtins(wanted) | {"up_to": up_to, "count": count}
         rate = wanted.rate_per_s if isinstance(wanted, BulkRedriveRequest) else None
         async with self._db.write() as tx:
@@ -303,9 +321,11 @@ class DeadLetters:
         rows = await store.facets(tx, workspace, where, [name], _FACETS)
         return [Facet(value=row[0], total=row.total, waiting=row.waiting) for row in rows]
 
-    async def _check_queue(self, workspace: str, queue: str) -> None:
-        if not await has_reader(self._bus, workspace, "queue", queue):
+    async def _layout(self, workspace: str, queue: str) -> Layout:
+        layout = (await self.layouts(workspace, [queue])).get(queue)
+        if layout is None:
             raise QueueUnknownError(f"There is no queue {queue!r} in workspace {workspace!r}")
+        return layout
 
     async def _row(self, tx: Tx, workspace: str, letter_id: str) -> Any:
         row = await store.get(tx, workspace, letter_id)
@@ -346,3 +366,7 @@ def _life(row: Any) -> Life:
         died_at=rfc3339(row.died_at), redriven_at=rfc3339_or_none(row.redriven_at), redriven_by=row.redriven_by,
         edited_by=row.edited_by,
     )  # fmt: skip
+
+
+async def _no_queues(_workspace: str, _names: Sequence[str]) -> Mapping[str, Layout]:
+    return {}

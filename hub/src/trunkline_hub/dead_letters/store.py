@@ -285,6 +285,8 @@ def _filtered(query: Select[Any], workspace: str, where: dict[str, Any]) -> Sele
     for name in _EQUAL:
         if where.get(name) is not None:
             query = query.where(table.c[name] == where[name])
+    if where.get("ids") is not None:
+        query = query.where(table.c.id.in_(where["ids"]))
     if where.get("waiting") is not None:
         waits = table.c.state == "waiting"
         query = query.where(waits if where["waiting"] else ~waits)

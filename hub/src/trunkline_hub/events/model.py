@@ -4,13 +4,14 @@ import re
 from datetime import datetime
 from typing import Any
 
+from trunkline.protocol import error_rules
 from trunkline.protocol.errors import FieldError, RequestInvalidError
+from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.trace import trace_id
 from trunkline_hub.core.lookup import Lookup
 
 DEFAULT_ACK_WAIT_S = 30.0
 MAX_IN_FLIGHT = 10_000
-MAX_ATTEMPTS = 1000
 MAX_ACK_WAIT_S = 86400.0
 OF_A_HANDLER = "~"
 """What the names of declared handlers' groups begin with; no agent can name one so."""
@@ -37,15 +38,13 @@ def place(text: str) -> int | None:
     return int(text) or None if fits else None
 
 
-def check_group(pointer: str, max_attempts: int, ack_wait_s: float) -> None:
+def check_group(pointer: str, retry: RetryPolicy, ack_wait_s: float) -> None:
     """Refuse what the broker cannot keep.
 
     Raises:
         RequestInvalidError
     """
-    problems: list[FieldError] = []
-    if not 1 <= max_attempts <= MAX_ATTEMPTS:
-        problems.append(FieldError(f"{pointer}/retry/max_attempts", f"must be 1 to {MAX_ATTEMPTS}"))
+    problems = error_rules.problems(retry, f"{pointer}/retry")
     if not 1 <= ack_wait_s <= MAX_ACK_WAIT_S:
         problems.append(FieldError(f"{pointer}/ack_wait_s", f"must be 1 to {MAX_ACK_WAIT_S:g}"))
     if problems:

@@ -25,8 +25,8 @@ class Gate:
         """Check one message and store it under the name that the broker pinned into `subject`.
 
         Raises:
-            EnvelopeInvalidError, RequestInvalidError, QueueUnknownError, QueueDrainingError, QueueFullError,
-            MessageTooLargeError, BusUnavailableError, or what a check says.
+            EnvelopeInvalidError, RequestInvalidError, QueueUnknownError, QueueDrainingError, QueueClassUnknownError,
+            QueueFullError, MessageTooLargeError, BusUnavailableError, or what a check says.
         """
         workspace, sender, lane, rest = subjects.gate_parts(subject)
         principal = Principal(name=sender, workspace=workspace, scopes=frozenset(), via="bus", key_id="")

@@ -6,10 +6,11 @@ from typing import Any
 
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
+from trunkline.protocol import subjects
 from trunkline.protocol.errors import FieldError, HandlerLoopError, MessageError, RequestInvalidError
 from trunkline.protocol.frames import RetryPolicy
 from trunkline.protocol.resources import HandlerAction, HandlerDeclaration
-from trunkline_hub.core.filters import Facts, Filter, type_matches
+from trunkline_hub.core.filters import Facts, Filter
 from trunkline_hub.core.patterns import check_patterns
 from trunkline_hub.events.model import OF_A_HANDLER
 
@@ -57,7 +58,7 @@ def check(name: str, wanted: HandlerDeclaration) -> list[str]:
         raise RequestInvalidError(errors=problems)
     Filter(wanted.match)
     types = check_patterns(wanted.match.types, "/match/types")
-    if wanted.action == "publish" and any(type_matches(pattern, wanted.target) for pattern in types):
+    if wanted.action == "publish" and any(subjects.matches(pattern, wanted.target) for pattern in types):
         raise HandlerLoopError(f"{wanted.target!r} is one of {', '.join(types)}")
     return types
 

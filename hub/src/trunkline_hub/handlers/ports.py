@@ -19,7 +19,7 @@ class GroupDesk(Protocol):
 class QueueLane(Protocol):
     """Puts work into queues."""
 
-    async def admit(self, tx: Tx, workspace: str, name: str) -> None: ...
+    async def admit(self, tx: Tx, workspace: str, name: str) -> object: ...
 
     async def forward(
         self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str, extra: dict[str, str]

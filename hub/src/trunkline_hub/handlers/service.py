@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol import subjects
 from trunkline.protocol.errors import HandlerUnknownError, PermissionDeniedError
 from trunkline.protocol.resources import Handler, HandlerDeclaration, HandlerPage
 from trunkline_hub.audit import Audit
@@ -111,7 +110,7 @@ class Handlers:
 
 def _handler(row: Any, states: dict[str, ReaderState]) -> Handler:
     group = model.group_of(row.name)
-    state = states.get(subjects.consumer("group", group), EMPTY)
+    state = states.get(group, EMPTY)
     return Handler(
         name=row.name, declaration=store.declaration(row), group=group, paused=row.paused, waiting=state.waiting,
         in_flight=state.in_flight, redelivered=state.redelivered, revision=row.revision, updated_by=row.updated_by,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from trunkline.protocol import frames, subjects
-from trunkline.protocol.receipts import CALL, DEAD, FAILED, ReceiptBatch
+from trunkline.protocol.errors import MessageExpiredError
+from trunkline.protocol.receipts import CALL, DEAD, DROPPED, EXPIRED, FAILED, ReceiptBatch
 from trunkline.protocol.resources import Copy, Handling, Span, TracedLetter, TraceNode, Waiting
 from trunkline.protocol.trace import trace_id
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
@@ -155,13 +156,23 @@ def attempt_rows(part: int, stored_us: int, subject: str, payload: bytes) -> lis
             "stream_seq": one.stream_seq, "attempt": one.number, "origin": 1, "recorded_us": stored_us,
             "principal": principal, "agent": storable(one.agent, _SHORT_CHARS),
             "instance": storable(one.instance, _SHORT_CHARS), "version": storable(one.version, _SHORT_CHARS),
-            "started_us": micros_of(one.started_at) or stored_us - took_us, "duration_us": took_us, "outcome": DEAD if one.final else FAILED,
+            "started_us": micros_of(one.started_at) or stored_us - took_us, "duration_us": took_us,
+            "outcome": _outcome_of(one),
             "error": storable(one.error.message, _ERROR_CHARS),
             "type": None, "stored_us": None, "size_bytes": None, "sender": None, "source": None, "subject": None,
             "sent_us": None, "correlation": None, "causation": None, "trace_id": None, "redrive_of": None,
             "replay": None,
         }
     ]  # fmt: skip
+
+
+def _outcome_of(attempt: frames.Attempt) -> str:
+    """Return what a receipt of the same attempt would call it."""
+    if not attempt.final:
+        return FAILED
+    if attempt.outcome == DROPPED:
+        return DROPPED
+    return EXPIRED if attempt.error.code == MessageExpiredError.code else DEAD
 
 
 def letter_row(

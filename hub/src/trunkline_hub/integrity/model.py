@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,16 +60,6 @@ class Report:
             return cls()
         found = msgspec.convert(saved, Verification)
         return cls(checked=Counter(found.checked), counts=Counter(found.counts), findings=list(found.findings))
-
-
-def gaps(before: int, seqs: Iterable[int]) -> list[tuple[int, int]]:
-    """Return the runs of sequences that are absent between `before` and the last of `seqs`."""
-    absent: list[tuple[int, int]] = []
-    for seq in seqs:
-        if seq > before + 1:
-            absent.append((before + 1, seq - 1))
-        before = seq
-    return absent
 
 
 def digest(subject: str, payload: bytes, headers: Mapping[str, str]) -> str:

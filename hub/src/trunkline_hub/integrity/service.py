@@ -17,9 +17,10 @@ from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.scan import scan
 from trunkline_hub.core.component import Component
 from trunkline_hub.core.principal import Principal
+from trunkline_hub.core.sequences import absent
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.integrity import model, store
-from trunkline_hub.integrity.model import Report, gaps, what_is_wrong
+from trunkline_hub.integrity.model import Report, what_is_wrong
 from trunkline_hub.integrity.settings import IntegritySettings
 from trunkline_hub.jobs import JobRun, Jobs
 
@@ -153,7 +154,7 @@ class Verifier:
         yield report, 0
 
     async def _note_gaps(self, workspace: str, report: Report, before: int, seqs: Sequence[int]) -> None:
-        for first, last in gaps(before, seqs):
+        for first, last in absent(before, seqs):
             log = await self._history.log(workspace)
             left = log.first_seq if log else 0  # what is before it left, as its age or the log's size demands
             if last >= left:

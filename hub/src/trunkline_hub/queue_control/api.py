@@ -139,6 +139,7 @@ async def rollback(
     reconciler: Reconciler,
 ) -> Queue:  # fmt: skip
     """Give the queue the settings of an earlier revision again."""
+    await queue_control.check_rollback(workspace, name, data.revision)
     async with db.write() as tx:
         await queue_control.rollback(tx, request.user, workspace, name, data.revision, data.note)
         tx.after_commit(reconciler.converge)

@@ -1,4 +1,4 @@
-"""Work handled in the background: the jobs that purge, move and delete, and the search for what nobody will ever take.
+"""Work handled in the background: the jobs that purge, move and delete.
 
 While messages are taken off a queue, nothing of it is handed out, so that a
 message is either a worker's or the job's. A hub that dies leaves the queue
@@ -8,22 +8,21 @@ the broker knows its copies by their ids.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-import structlog
-
-from trunkline.protocol import frames, subjects
-from trunkline.protocol.errors import BusUnavailableError, QueueBusyError, QueueUnknownError
+from trunkline.protocol import frames, queueing, subjects
+from trunkline.protocol.errors import QueueBusyError, QueueUnknownError
+from trunkline.protocol.queueing import Layout
 from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus, Reconciler, direct
 from trunkline_hub.bus.letters import own_headers, write_letter
 from trunkline_hub.bus.log import Stored
 from trunkline_hub.bus.pauses import hold
-from trunkline_hub.bus.place import Place, address, handed_out, place_of
-from trunkline_hub.bus.state import subjects_held
-from trunkline_hub.core.component import Component
+from trunkline_hub.bus.place import Place, address, handed_out, said
+from trunkline_hub.core.bulk import check_count
 from trunkline_hub.core.principal import ordered_by
 from trunkline_hub.db import Database
 from trunkline_hub.jobs import JobRun
@@ -31,15 +30,12 @@ from trunkline_hub.queue_control import model, store
 from trunkline_hub.queue_control.ports import KnownQueues
 from trunkline_hub.queue_control.service import QueueControl
 
-_log = structlog.get_logger("queues")
 _RUN = 500
 _SETTLE_S = 0.25
 _MAX_SETTLE_S = 60.0
-_SCAN_S = 30.0
 
 Act = Callable[[list[Stored]], Awaitable[object]]
 """Keeps messages elsewhere before they are removed."""
-Workspaces = Callable[[], Awaitable[list[str]]]
 
 
 class QueueWorks:
@@ -86,7 +82,9 @@ class QueueWorks:
         )
 
         async def copy(messages: list[Stored]) -> None:
-            await asyncio.gather(*(self._copy(run, to, message) for message in messages))
+            async with self._db.read() as tx:
+                layout = (await self._control.place(tx, run.workspace, to)).layout
+            await asyncio.gather(*(self._copy(run, to, layout, message) for message in messages))
 
         await self._sweep(run, place, select, copy, sender=wanted.get("sender"))
         return await self._end(run, "moved", {"moved": run.done, "to": to})
@@ -123,12 +121,12 @@ class QueueWorks:
         """
         name = run.params["queue"]
         async with self._db.read() as tx:
-            await self._queues.declaration(tx, run.workspace, name)
+            place = await self._control.place(tx, run.workspace, name)
             row = await store.get(tx, run.workspace, name)
         if row is None or row.job_id != run.id:
             raise QueueBusyError("Other work on the queue was ordered since this job stopped")
         await run.expect(run.params["count"])
-        return place_of(run.workspace, name)
+        return place
 
     async def _end(self, run: JobRun, deed: str, result: dict[str, Any]) -> dict[str, Any]:
         name = run.params["queue"]
@@ -165,7 +163,7 @@ class QueueWorks:
                 size = model.batch_size(run.rate_per_s)
                 part, meant = meant[:size], meant[size:]
                 done = await self._take(place, part, act, in_flight=in_flight)
-                model.check_count(run.done + done, run.params.get("expected_at_most"))
+                check_count(run.done + done, run.params.get("expected_at_most"))
                 await run.step({"seq": part[-1].seq}, done=done)
             seq = found[-1].seq
             await run.step({"seq": seq})
@@ -179,17 +177,20 @@ class QueueWorks:
             await act(free)
             return await direct.remove(self._bus, place.stream, [m.seq for m in free])
 
-    async def _copy(self, run: JobRun, to: str, message: Stored) -> None:
+    async def _copy(self, run: JobRun, to: str, layout: Layout, message: Stored) -> None:
+        """Store a message in another queue, in its class there if it has that, and in order with others of its key."""
         claimed = frames.HEADER_UNPROVEN in message.headers
         sender = run.by if claimed else subjects.sender_of(message.subject)
-        stream, subject = address(run.workspace, to, sender)
+        spot = replace(queueing.spot(message.subject), queue=to, principal=sender)
+        words = said(message.payload, message.headers)
+        stream, subject = address(spot, layout, words, otherwise=str(message.seq))
         kept = own_headers(message.headers)
         kept.pop(frames.HEADER_UNPROVEN, None)
         headers = header_lines(kept)
-        key = model.read(message.subject, message.payload, message.headers).key
         await self._bus.store(
-            stream, subject, message.payload, msg_id=f"move:{run.id}:{message.seq}", headers=headers, key=key
-        )
+            stream, subject, message.payload, msg_id=f"move:{run.id}:{message.seq}", headers=headers,
+            key=words.partitionkey,
+        )  # fmt: skip
 
     async def _bury(self, place: Place, messages: list[Stored], reason: str, error: str) -> None:
         await asyncio.gather(
@@ -208,51 +209,3 @@ class QueueWorks:
 
     def _stays(self, place: Place) -> Callable[[], Awaitable[bool]]:
         return lambda: self._control.is_paused(place.workspace, place.queue)
-
-
-class UnroutableScan(Component):
-    """Sends to the dead letters what lies under a queue that is not declared: no worker will ever be handed it."""
-
-    name: ClassVar[str] = "unroutable-scan"
-    scope: ClassVar[Literal["each", "one"]] = "one"
-
-    def __init__(
-        self, bus: HubBus, db: Database, queues: KnownQueues, workspaces: Workspaces, *, interval_s: float = _SCAN_S
-    ) -> None:
-        super().__init__()
-        self._bus = bus
-        self._db = db
-        self._queues = queues
-        self._workspaces = workspaces
-        self._interval_s = interval_s
-
-    async def run(self) -> None:
-        self.started.set()
-        while True:
-            await asyncio.sleep(self._interval_s)
-            for workspace in await self._workspaces():
-                try:
-                    await self.scan(workspace)
-                except BusUnavailableError as error:
-                    _log.warning("unroutable_scan_postponed", error=str(error))
-
-    async def scan(self, workspace: str) -> int:
-        """Bury what is under no queue of one workspace; how many."""
-        held = await subjects_held(self._bus, subjects.tasks_stream(workspace), f"{subjects.ROOT}.{workspace}.tasks.>")
-        async with self._db.read() as tx:
-            known = await self._queues.names(tx, workspace)
-        lost = {subjects.untoken(subject.split(".")[3]) for subject in held} - known
-        return sum([await self._bury(place_of(workspace, queue)) for queue in sorted(lost)])
-
-    async def _bury(self, place: Place) -> int:
-        buried = 0
-        while messages := (await direct.read_run(self._bus, place.stream, place.subjects, limit=_RUN)).messages:
-            for message in messages:
-                await write_letter(
-                    self._bus, ("queue", place.queue), message, reason=model.REASON_UNROUTABLE,
-                    error="nobody declared its queue", stream=place.stream,
-                )  # fmt: skip
-            buried += await direct.remove(self._bus, place.stream, [m.seq for m in messages])
-        if buried:
-            _log.warning("unroutable_messages", workspace=place.workspace, queue=place.queue, count=buried)
-        return buried

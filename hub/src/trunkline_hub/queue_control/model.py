@@ -6,7 +6,6 @@ from typing import Literal
 
 from trunkline.protocol import modes, subjects
 from trunkline.protocol.errors import (
-    BulkCountError,
     FieldError,
     QueueMessageUnknownError,
     RequestInvalidError,
@@ -27,7 +26,6 @@ REASON_CANCELLED = "cancelled"
 REASON_UNROUTABLE = "unroutable"
 
 MAX_REASON_CHARS = 1000
-MAX_COUNT = 2**53
 _UNKNOWN = "unknown"
 _MAX_DIGITS = 15
 _BATCH = 500
@@ -108,34 +106,6 @@ def check_reason(reason: str, pointer: str = "/reason") -> None:
     """
     if len(reason) > MAX_REASON_CHARS or "\0" in reason:
         raise RequestInvalidError(errors=[FieldError(pointer, f"at most {MAX_REASON_CHARS} characters, no NUL")])
-
-
-def check_bulk(*, dry_run: bool, expected_at_most: int | None, up_to: int | None) -> None:
-    """Refuse bulk work that nobody has counted.
-
-    Raises:
-        RequestInvalidError
-    """
-    problems = []
-    if not dry_run and expected_at_most is None:
-        problems.append(FieldError("/expected_at_most", "must say how many may be touched; a dry run tells"))
-    problems += [
-        FieldError(f"/{name}", f"must be 0 to {MAX_COUNT}")
-        for name, value in (("expected_at_most", expected_at_most), ("up_to", up_to))
-        if value is not None and not 0 <= value <= MAX_COUNT
-    ]
-    if problems:
-        raise RequestInvalidError(errors=problems)
-
-
-def check_count(count: int, expected_at_most: int | None) -> None:
-    """Refuse to touch more than was confirmed.
-
-    Raises:
-        BulkCountError
-    """
-    if expected_at_most is not None and count > expected_at_most:
-        raise BulkCountError(f"{count:,} instead of at most {expected_at_most:,}")
 
 
 def check_filter(wanted: MessageFilter) -> None:

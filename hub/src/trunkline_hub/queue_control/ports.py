@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from trunkline.protocol.resources import Queue, QueueDeclaration
-from trunkline_hub.bus import ConsumerSpec
+from trunkline_hub.bus import ConsumerSpec, Only
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
 
@@ -21,9 +21,9 @@ class KnownQueues(Protocol):
 
     async def forget(self, tx: Tx, by: Principal, workspace: str, name: str, note: str) -> None: ...
 
-    async def desired_consumers(self) -> list[ConsumerSpec]: ...
+    async def preview(self, workspace: str, name: str, wanted: QueueDeclaration) -> object: ...
 
-    async def names(self, tx: Tx, workspace: str) -> set[str]: ...
+    async def desired_consumers(self, only: Only | None) -> list[ConsumerSpec]: ...
 
 
 class FailedAttempts(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trunkline.delivery import origin_seq
-from trunkline.protocol import frames
+from trunkline.protocol import frames, queueing, subjects
 from trunkline.protocol.errors import (
     FieldError,
     QueueBusyError,
@@ -31,12 +31,13 @@ from trunkline.protocol.resources import (
     RevisionPage,
 )
 from trunkline_hub.audit import Audit
-from trunkline_hub.bus import ConsumerSpec, HubBus, direct
+from trunkline_hub.bus import ConsumerSpec, HubBus, Only, direct
 from trunkline_hub.bus.letters import write_letter
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.pauses import hold
-from trunkline_hub.bus.place import HandedOut, Place, handed_out, matches, place_of
+from trunkline_hub.bus.place import HandedOut, Place, handed_out, place_of
 from trunkline_hub.bus.state import stream_state
+from trunkline_hub.core.bulk import MAX_COUNT, check_bulk, check_count
 from trunkline_hub.core.clock import rfc3339
 from trunkline_hub.core.page import cut, decode_number, encode_cursor
 from trunkline_hub.core.preview import show, show_headers
@@ -101,9 +102,9 @@ class QueueControl:
         self._queues = queues
         self._attempts = attempts
 
-    async def desired_consumers(self) -> list[ConsumerSpec]:
+    async def desired_consumers(self, only: Only | None = None) -> list[ConsumerSpec]:
         """Return the consumers that should exist, those of paused queues paused."""
-        specs = await self._queues.desired_consumers()
+        specs = await self._queues.desired_consumers(only)
         async with self._db.read() as tx:
             held = {(row.workspace_id, row.name) for row in await store.every(tx) if row.state in model.HELD}
         return [replace(spec, paused=(spec.workspace, spec.reader) in held) for spec in specs]
@@ -146,8 +147,7 @@ class QueueControl:
         Raises:
             QueueUnknownError, CursorInvalidError
         """
-        await self._queues.declaration(tx, workspace, name)
-        place = place_of(workspace, name)
+        place = await self.place(tx, workspace, name)
         after, since = decode_number(cursor) or 0, _in_utc(filters.get("since"))
         select = model.Selection(type=filters.get("type"), key=filters.get("key"), since=since)
         found: list[Stored] = []
@@ -174,8 +174,7 @@ class QueueControl:
         Raises:
             QueueUnknownError, QueueMessageUnknownError
         """
-        await self._queues.declaration(tx, workspace, name)
-        place = place_of(workspace, name)
+        place = await self.place(tx, workspace, name)
         (shown,) = await self._show(tx, place, [await self._find(place, seq)])
         return shown
 
@@ -187,9 +186,9 @@ class QueueControl:
             QueueBusyError: bulk work has the queue.
         """
         model.check_reason(reason)
-        place = place_of(workspace, name)
         async with self._db.read() as tx:
             settings = await self._queues.declaration(tx, workspace, name)
+            place = place_of(workspace, name, queueing.layout(settings))
             if await self._is_held(tx, workspace, name):
                 raise QueueBusyError
         message = await self._find(place, seq)
@@ -225,10 +224,9 @@ class QueueControl:
             QueueUnknownError, BulkCountError, QueueBusyError, RequestInvalidError
         """
         model.check_reason(wanted.reason)
-        model.check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
-        place = place_of(workspace, name)
+        check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
         async with self._db.read() as tx:
-            await self._queues.declaration(tx, workspace, name)
+            place = await self.place(tx, workspace, name)
         up_to = await self._up_to(place, wanted.up_to)
         out = await handed_out(self._bus, place)
         count = await self._total(place.stream, place.subjects, up_to) - (0 if wanted.in_flight else out.in_flight)
@@ -244,12 +242,11 @@ class QueueControl:
         """
         model.check_reason(wanted.reason)
         model.check_filter(wanted.filter)
-        model.check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
+        check_bulk(dry_run=wanted.dry_run, expected_at_most=wanted.expected_at_most, up_to=wanted.up_to)
         if wanted.to == name:
             raise RequestInvalidError(errors=[FieldError("/to", "must be another queue")])
-        place = place_of(workspace, name)
         async with self._db.read() as tx:
-            await self._queues.declaration(tx, workspace, name)
+            place = await self.place(tx, workspace, name)
             await self.admission(tx, workspace, wanted.to)
             now = tx.clock.now()
         age = wanted.filter.older_than_s
@@ -269,8 +266,8 @@ class QueueControl:
             QueueInUseError: it holds messages or has workers, and `force` was not said.
         """
         model.check_reason(wanted.reason)
-        place = place_of(workspace, name)
         async with self._db.read() as tx:
+            place = await self.place(tx, workspace, name)
             queue = await self._queues.get(tx, workspace, name)
         up_to = await self._up_to(place, None)
         count = await self._total(place.stream, place.subjects, up_to)
@@ -284,11 +281,23 @@ class QueueControl:
         """Return what a queue's settings were, newest first; also of a queue that is gone."""
         return await self._revisions.page(tx, workspace, ("queue", name), cursor=cursor, limit=limit)
 
+    async def check_rollback(self, workspace: str, name: str, number: int) -> None:
+        """Refuse settings that need an empty queue where it is not; asks the broker, so not in a transaction.
+
+        Raises:
+            RevisionUnknownError, QueueInUseError
+        """
+        async with self._db.read() as tx:
+            body = await self._revisions.body(tx, workspace, ("queue", name), number)
+        await self._queues.preview(workspace, name, msgspec.convert(body, QueueDeclaration))
+
     async def rollback(self, tx: Tx, by: Principal, workspace: str, name: str, number: int, note: str) -> None:
         """Give a queue the settings of an earlier revision; one that was deleted exists again.
 
+        Call `check_rollback` before the transaction.
+
         Raises:
-            RevisionUnknownError
+            RevisionUnknownError, RequestInvalidError
         """
         model.check_reason(note, "/note")
         body = await self._revisions.body(tx, workspace, ("queue", name), number)
@@ -306,6 +315,14 @@ class QueueControl:
         """
         return await self._queues.get(tx, workspace, name)
 
+    async def place(self, tx: Tx, workspace: str, name: str) -> Place:
+        """Return where a queue lies now.
+
+        Raises:
+            QueueUnknownError
+        """
+        return place_of(workspace, name, queueing.layout(await self._queues.declaration(tx, workspace, name)))
+
     async def is_paused(self, workspace: str, name: str) -> bool:
         """Whether a hold on the queue is to last."""
         async with self._db.read() as tx:
@@ -319,7 +336,7 @@ class QueueControl:
         if params["dry_run"]:
             return work
         name, expected = params["queue"], params.get("expected_at_most")
-        model.check_count(work.count, expected)
+        check_count(work.count, expected)
         async with self._db.write() as tx:
             if await self._is_held(tx, workspace, name):
                 raise QueueBusyError
@@ -368,8 +385,8 @@ class QueueControl:
         return QueueWork(count=count, exact=False, up_to=up_to)
 
     async def _find(self, place: Place, seq: int) -> Stored:
-        found = await read_one(self._bus, place.stream, seq) if 0 < seq <= model.MAX_COUNT else None
-        if found is None or not matches(place.subjects, found.subject):
+        found = await read_one(self._bus, place.stream, seq) if 0 < seq <= MAX_COUNT else None
+        if found is None or not subjects.matches(place.subjects, found.subject):
             raise QueueMessageUnknownError(f"The queue {place.queue!r} holds no message {seq}")
         return found
 

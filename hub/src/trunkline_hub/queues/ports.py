@@ -12,6 +12,12 @@ class DeadCounts(Protocol):
     async def waiting_by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...
 
 
+class Workers(Protocol):
+    """Counts the running agents that take work, by queue."""
+
+    async def by_queue(self, tx: Tx, workspace: str) -> dict[str, int]: ...
+
+
 class Statuses(Protocol):
     """Tells what operators said about queues: paused, draining."""
 

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Literal, Protocol
 
-import msgspec
 import structlog
 
 from trunkline.context import Context
 from trunkline.delivery import Delivery
 from trunkline.payloads import Codec
 from trunkline.processing import Identity
-from trunkline.protocol import binary, frames, modes, subjects
 from trunkline.protocol import envelope as ce
+from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import AgentOfflineError, MessageError, QueueDrainingError, TrunklineError
 from trunkline.retry import PermanentError
 from trunkline.wire import header_lines
@@ -33,7 +32,7 @@ from trunkline_hub.bus.workforce import Key, Post, Workforce
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
 from trunkline_hub.core.filters import Facts
-from trunkline_hub.core.incoming import Incoming
+from trunkline_hub.core.incoming import Incoming, stamped
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.routes import model, store
 from trunkline_hub.routes.service import Routes
@@ -378,9 +377,4 @@ def _retyped(event: Incoming, decision: model.Decision) -> Incoming:
         "causationid": message.id,
         "correlationid": message.correlationid or message.id,
     }
-    made = msgspec.structs.replace(message, **changed)
-    if modes.is_binary(event.headers):
-        headers = event.headers | {f"{binary.PREFIX}{name}": str(value) for name, value in changed.items()}
-        return Incoming(message=made, payload=event.payload, headers=headers)
-    fields: dict[str, Any] = msgspec.json.decode(event.payload, type=dict[str, msgspec.Raw])
-    return Incoming(message=made, payload=msgspec.json.encode(fields | changed), headers=event.headers)
+    return stamped(event, **changed)

@@ -11,7 +11,7 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import FieldError, RequestInvalidError, RouteLoopError
 from trunkline.protocol.resources import RouteDeclaration, RouteTarget, RouteVerdict
-from trunkline_hub.core.filters import Facts, Filter, type_matches
+from trunkline_hub.core.filters import Facts, Filter
 
 MAX_TARGETS = 50
 MAX_ORDER = 1_000_000
@@ -264,7 +264,7 @@ def _why_not(route: Route, facts: Facts, stopped: str | None) -> str | None:
 
 def nobody_follows(groups: Iterable[Sequence[str]], event_type: str) -> bool:
     """Whether no event group follows a type; `groups` are their patterns."""
-    return not any(type_matches(pattern, event_type) for patterns in groups for pattern in patterns)
+    return not any(subjects.matches(pattern, event_type) for patterns in groups for pattern in patterns)
 
 
 def hops_of(headers: Mapping[str, Any]) -> list[str]:

@@ -67,14 +67,13 @@ class Mover(Carrier):
         if plan is None:
             _log.error("plan_unreadable", subject=delivery.subject, seq=delivery.stream_seq)
             return
-        headers = header_lines(plan.headers)
         if plan.queue is None:
-            stream = subjects.events_stream(workspace)
+            stream, headers = subjects.events_stream(workspace), header_lines(plan.headers)
             await self._bus.store(stream, plan.subject, delivery.payload, msg_id=plan.store_id, headers=headers)
             return
         try:
             await self._work.carry(
-                workspace, plan.queue, plan.subject, delivery.payload, store_id=plan.store_id, headers=headers
+                workspace, plan.queue, plan.subject, delivery.payload, store_id=plan.store_id, headers=plan.headers
             )
         except QueueFullError:  # it waits where it takes no place from others
             later = rfc3339(self._clock.now() + timedelta(seconds=_FULL_AGAIN_S))

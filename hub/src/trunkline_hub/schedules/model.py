@@ -11,8 +11,9 @@ import msgspec
 from cronsim import CronSim, CronSimError
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol.errors import FieldError, RequestInvalidError
-from trunkline.protocol.resources import ScheduleDeclaration
+from trunkline.protocol import queueing
+from trunkline.protocol.errors import FieldError, QueueClassUnknownError, RequestInvalidError
+from trunkline.protocol.resources import QueueDeclaration, ScheduleDeclaration
 from trunkline.protocol.subjects import can_name_reader
 from trunkline_hub.core.clock import rfc3339
 
@@ -66,6 +67,8 @@ def check(name: str, wanted: ScheduleDeclaration, now: datetime) -> None:
     problems += _timing_problems(wanted.cron, wanted.timezone, now)
     if (wanted.queue is None) == (wanted.event is None):
         problems.append(FieldError("/queue", "give exactly one of `queue` and `event`"))
+    if wanted.event is not None and wanted.priority is not None:
+        problems.append(FieldError("/priority", "only work has a priority, events have none"))
     if wanted.event is not None and not _is_type(wanted.event):
         detail = f"must be 1 to {_MAX_TYPE_CHARS} characters without spaces, '*' or '>'"
         problems.append(FieldError("/event", detail))
@@ -88,6 +91,19 @@ def check_times(cron: str, zone: str, now: datetime) -> None:
     """
     if problems := _timing_problems(cron, zone, now, "query:"):
         raise RequestInvalidError(errors=problems)
+
+
+def check_class(wanted: ScheduleDeclaration, queue: QueueDeclaration) -> None:
+    """Refuse a class that the queue does not have.
+
+    Raises:
+        QueueClassUnknownError
+    """
+    classes = queueing.layout(queue).classes
+    if wanted.priority is not None and wanted.priority not in classes:
+        raise QueueClassUnknownError(
+            f"The queue {wanted.queue!r} has no class {wanted.priority!r}; it has {', '.join(classes)}"
+        )
 
 
 def next_after(cron: str, zone: str, moment: datetime) -> datetime:
@@ -162,6 +178,7 @@ def firing_message(
         datacontenttype=ce.JSON_DATA,
         data=msgspec.Raw(msgspec.json.encode(wanted.data)),
         partitionkey=wanted.key,
+        priority=wanted.priority,
         schedule=name,
         scheduledtime=rfc3339(planned),
     )

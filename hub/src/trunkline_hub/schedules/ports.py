@@ -22,7 +22,7 @@ class Work(Protocol):
         ...
 
     async def carry(
-        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: bytes
+        self, workspace: str, name: str, subject: str, raw: bytes, *, store_id: str, headers: dict[str, str]
     ) -> None:
         """Put a message that waited for its time into its queue."""
         ...

@@ -64,7 +64,7 @@ class Schedules:
         """Create a schedule, or change it. What it sends carries the name of who declared it last.
 
         Raises:
-            RequestInvalidError, QueueUnknownError
+            RequestInvalidError, QueueUnknownError, QueueClassUnknownError
             PermissionDeniedError: the caller may not send what the schedule is to send.
         """
         now = self._clock.now()
@@ -73,7 +73,7 @@ class Schedules:
         if not allows(by.scopes, scope):
             raise PermissionDeniedError(f"What the schedule sends needs the scope {scope!r}")
         if wanted.queue is not None:
-            await self._work.declaration(tx, workspace, wanted.queue)
+            model.check_class(wanted, await self._work.declaration(tx, workspace, wanted.queue))
         present = await store.get(tx, workspace, name)
         if present is not None and store.declaration(present) == wanted and present.owner == by.name:
             tx.audited = True  # nothing changed, so there is nothing to record

@@ -3,13 +3,14 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from trunkline.protocol import subjects
+from trunkline.protocol import queueing, subjects
 from trunkline.protocol.errors import FieldError, RequestInvalidError, TokenExpiredError, TokenInvalidError
+from trunkline.protocol.queueing import PLAIN, Layout
 from trunkline_hub.core.permission import allows, covers
 from trunkline_hub.core.principal import EVERY_WORKSPACE, Principal
 
@@ -130,17 +131,18 @@ def check_scopes(wanted: Iterable[str], known: Iterable[str], held: Iterable[str
         raise RequestInvalidError(errors=problems)
 
 
-def rights(principal: Principal, grants: Iterable[Grant]) -> Rights:
+def rights(principal: Principal, grants: Iterable[Grant], layouts: Mapping[str, Layout]) -> Rights:
     """Return the exact subjects for a connection of `principal` that works as the agent of `grants`.
 
     A grant is the principal's; what of it this token may use, its workspace and scopes say.
+    `layouts` tells of the queues granted which consumers they have.
     """
     found = _base_rights(principal)
     for grant in grants:
         needed = {"agents:register"} | ({_GRANT_SCOPES[grant.kind]} if grant.kind in _GRANT_SCOPES else set())
         if not principal.works_in(grant.workspace) or not all(allows(principal.scopes, scope) for scope in needed):
             continue
-        extra = _grant_rights(principal.name, grant)
+        extra = _grant_rights(principal.name, grant, layouts.get(grant.name, PLAIN))
         found.publish.extend(extra.publish)
         found.subscribe.extend(extra.subscribe)
     return Rights(publish=sorted(set(found.publish)), subscribe=sorted(set(found.subscribe)))
@@ -159,7 +161,9 @@ def _base_rights(principal: Principal) -> Rights:
     if allows(scopes, "events:publish"):
         publish.append(subjects.event_filter(workspace, ">", name))
     if allows(scopes, "queues:enqueue"):
-        publish.append(f"{subjects.ROOT}.{workspace}.tasks.*.*.*.{subjects.token(name)}")
+        publish += [f"{subjects.ROOT}.{workspace}.{root}.*.*.*.{subjects.token(name)}" for root in ("tasks", "limited")]
+    if allows(scopes, "queues:submit"):
+        subscribe.append(f"{subjects.ROOT}.{workspace}.changed.queue.*")
     if allows(scopes, "agents:call"):
         publish.append(f"{subjects.ROOT}.{workspace}.call.{subjects.token(name)}.>")
         subscribe.append(f"{subjects.ROOT}.{workspace}.reply.*.{subjects.token(name)}.>")
@@ -168,7 +172,7 @@ def _base_rights(principal: Principal) -> Rights:
     return Rights(publish=publish, subscribe=subscribe)
 
 
-def _grant_rights(principal: str, grant: Grant) -> Rights:
+def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
     if grant.kind == "agent":  # to give signs of life
         beat = f"{subjects.ROOT}.{grant.workspace}.beat.{subjects.token(principal)}.{subjects.token(grant.agent)}.*"
         return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
@@ -183,17 +187,29 @@ def _grant_rights(principal: str, grant: Grant) -> Rights:
                 f"{subjects.ROOT}.{grant.workspace}.call.*.{subjects.token(grant.name)}.{subjects.token(grant.agent)}.*",
             ],
         )
-    stream = subjects.reader_stream(grant.workspace, grant.kind)
-    consumer = subjects.consumer(grant.kind, grant.name)
     return Rights(
         publish=[
-            f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
-            f"{_ACK}.{stream}.{consumer}.>",
-            f"{_ACK}.*.*.{stream}.{consumer}.>",
+            *(subject for place in _consumers(grant, layout) for subject in _consumer_rights(*place)),
             subjects.attempts(grant.workspace, principal, grant.kind, grant.name),
             subjects.dead(grant.workspace, principal, grant.kind, grant.name),
             subjects.deferred(grant.workspace, principal, grant.kind, grant.name),
             subjects.receipts(grant.workspace, principal, grant.kind, grant.name),
         ],
-        subscribe=[],
+        subscribe=[subjects.changed(grant.workspace, grant.kind, grant.name)],
     )
+
+
+def _consumers(grant: Grant, layout: Layout) -> list[tuple[str, str]]:
+    """Return (stream, consumer) of everything a reader reads from."""
+    if grant.kind == "queue":
+        stream = queueing.stream(grant.workspace, grant.name, layout)
+        return [(stream, lane.consumer) for lane in queueing.lanes(grant.name, layout)]
+    return [(subjects.events_stream(grant.workspace), subjects.consumer("group", grant.name))]
+
+
+def _consumer_rights(stream: str, consumer: str) -> list[str]:
+    return [
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
+        f"{_ACK}.{stream}.{consumer}.>",
+        f"{_ACK}.*.*.{stream}.{consumer}.>",
+    ]

@@ -1,6 +1,12 @@
 """What security needs from elsewhere."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
+
+from trunkline.protocol.queueing import Layout
+
+Layouts = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Layout]]]
+"""(workspace, queues) → how each of them lies on the bus."""
 
 
 class Evict(Protocol):

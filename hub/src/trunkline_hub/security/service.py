@@ -1,6 +1,7 @@
 """Judging tokens and sessions, making and revoking them, granting the bus."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from trunkline.protocol.errors import (
     TokenUnknownError,
 )
 from trunkline.protocol.ids import new_token
+from trunkline.protocol.queueing import Layout
 from trunkline.protocol.resources import SigninLink, Token, TokenCreated, TokenPage, TokenRequest
 from trunkline_hub.audit import Audit
 from trunkline_hub.core.clock import Clock, rfc3339, rfc3339_or_none
@@ -24,7 +26,7 @@ from trunkline_hub.core.principal import EVERY_WORKSPACE, Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.security import model, store
 from trunkline_hub.security.model import Grant, Key, Rights
-from trunkline_hub.security.ports import Evict
+from trunkline_hub.security.ports import Evict, Layouts
 from trunkline_hub.security.settings import SecuritySettings
 
 _log = structlog.get_logger("security")
@@ -49,6 +51,8 @@ class Security:
         """Every permission of every feature; filled by the composition root."""
         self.used: dict[str, datetime] = {}
         """Keys used since they were last written to the database."""
+        self.layouts: Layouts = _all_plain
+        """Tells how the queues of a workspace lie on the bus; filled by the composition root."""
         self._settings = settings
         self._db = db
         self._clock = clock
@@ -109,10 +113,23 @@ class Security:
         words = connection.split(" ")
         agent = words[1] if len(words) > 1 and words[0] == "agent" else None
         if agent is None:
-            return principal, model.rights(principal, [])
+            return principal, model.rights(principal, [], {})
         async with self._db.read() as tx:
             grants = await store.grants_of(tx, principal.name, agent)
-        return principal, model.rights(principal, grants)
+        return principal, await self._agent_rights(principal, grants)
+
+    async def _agent_rights(self, principal: Principal, grants: list[Grant]) -> Rights:
+        """An agent's name is the same in several workspaces only where it was registered in each."""
+        publish: list[str] = []
+        subscribe: list[str] = []
+        for workspace in {grant.workspace for grant in grants} or {_home(principal)}:
+            own = [grant for grant in grants if grant.workspace == workspace]
+            names = [grant.name for grant in own if grant.kind == "queue"]
+            layouts = await self.layouts(workspace, names) if names else {}
+            found = model.rights(principal, own, layouts)
+            publish += found.publish
+            subscribe += found.subscribe
+        return Rights(publish=sorted(set(publish)), subscribe=sorted(set(subscribe)))
 
     async def create_token(self, tx: Tx, by: Principal, workspace: str, request: TokenRequest) -> TokenCreated:
         """Make a token that can do no more than its maker.
@@ -238,6 +255,10 @@ class LastUsed(Component):
             if used:
                 async with self._db.write() as tx:
                     await store.touch_keys(tx, used)
+
+
+async def _all_plain(_workspace: str, _names: Sequence[str]) -> Mapping[str, Layout]:
+    return {}
 
 
 def _is_alive(key: Key, now: datetime) -> bool:

@@ -59,6 +59,7 @@ async def show_schedule(client: Client, screen: Screen, name: str) -> None:
               help="Firings that nobody was there for: leave them out, or make up for them by one.")  # fmt: skip
 @click.option("--jitter", "jitter_s", type=float, default=0.0, help="Put each firing off by up to this many seconds.")
 @click.option("--key", help="Messages with the same key keep their order.")
+@click.option("--priority", help="Class of the queue.")
 @click.option("--description", default="", help="What it is for.")
 @with_client
 async def declare_schedule(

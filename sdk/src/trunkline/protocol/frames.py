@@ -1,13 +1,16 @@
 """Structs that travel between SDK and hub, over HTTP or the bus."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from trunkline.protocol.errors import FieldError
+from trunkline.protocol.queueing import QueueLane, QueueOptions
 from trunkline.protocol.subjects import Lane
 
 HEADER_MSG_ID = "Nats-Msg-Id"
+HEADER_DEDUPE_KEY = "Tl-Dedupe-Key"
+"""Over HTTP, beside a CloudEvent: its de-duplication key, percent-encoded."""
 HEADER_TIMEOUT = "Tl-Timeout"
 """Seconds the caller waits from now; relative, so clocks need not agree."""
 HEADER_KIND = "Tl-Kind"
@@ -42,11 +45,27 @@ KIND_ERROR = "error"
 KIND_PROGRESS = "progress"
 
 
+class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What happens to a message whose handler failed with one of `errors`.
+
+    A name is that of an exception's class or of one above it, plain
+    (`ValueError`) or with its module, a Trunkline error's code, or
+    `http.<status>`; `*` and `?` match within it.
+    """
+
+    errors: tuple[str, ...]
+    then: Literal["retry", "dead_letter", "drop"] = "retry"
+    max_attempts: int | None = None
+    base_s: float | None = None
+    max_s: float | None = None
+
+
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often and when a failed message is tried again.
 
     The delay before attempt n+1 is `base_s * factor**(n-1)`, at most `max_s`,
-    less up to `jitter` (a fraction of it) so that retries spread out.
+    less up to `jitter` (a fraction of it) so that retries spread out. The
+    first of `rules` that names the error decides otherwise.
     """
 
     max_attempts: int = 5
@@ -54,6 +73,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     factor: float = 2.0
     max_s: float = 300.0
     jitter: float = 0.2
+    rules: tuple[ErrorRule, ...] = ()
 
 
 class Skill(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -76,6 +96,8 @@ class ReaderDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
     retry: RetryPolicy | None = None
     ack_wait_s: float | None = None
     payload_schema: dict[str, Any] | None = None
+    options: QueueOptions | None = None
+    """For queues only; changes what it names and leaves the rest."""
 
 
 class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -98,6 +120,8 @@ class Reader(msgspec.Struct, kw_only=True):
     consumer: str
     retry: RetryPolicy
     ack_wait_s: float
+    lanes: list[QueueLane] = []
+    """The consumers of a queue with classes or partitions; empty where `consumer` is the only one."""
 
 
 class Connection(msgspec.Struct, kw_only=True):
@@ -143,6 +167,8 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     duration_ms: float
     error: AttemptError
     final: bool = False
+    outcome: str = ""
+    """`retry`, `dead_letter` or `dropped`."""
     handler: str = ""
     """Name of the function that was run."""
 

@@ -7,7 +7,7 @@ before it carries anything, so that a reader cannot have it write elsewhere.
 
 import re
 
-from trunkline.protocol import subjects
+from trunkline.protocol import queueing, subjects
 from trunkline.protocol.subjects import Lane
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)+")
@@ -19,12 +19,27 @@ def home(workspace: str, lane: Lane, reader: str, subject: str) -> str | None:
     A queue's message goes back to its queue, an event to the one group and not
     into the log, which the others have handled.
     """
-    place = f"{subjects.ROOT}.{workspace}"
-    name = subjects.token(reader)
-    again = f"{place}.redrive.{name}."
-    queue = (f"{place}.tasks.{name}.", f"{place}.limited.{name}.")
-    if not _SUBJECT.fullmatch(subject) or not subject.startswith(
-        queue if lane == "queue" else (f"{place}.events.", again)
-    ):
+    if not _SUBJECT.fullmatch(subject):
         return None
-    return subject if lane == "queue" or subject.startswith(again) else subjects.redrive_event(subject, reader)
+    if lane == "queue":
+        return subject if _is_of_queue(workspace, reader, subject) else None
+    place = f"{subjects.ROOT}.{workspace}"
+    again = f"{place}.redrive.{subjects.token(reader)}."
+    if not subject.startswith((f"{place}.events.", again)):
+        return None
+    return subject if subject.startswith(again) else subjects.redrive_event(subject, reader)
+
+
+def _is_of_queue(workspace: str, queue: str, subject: str) -> bool:
+    """Whether it is a subject of the queue: of whichever class and partition, with limits of its own or without.
+
+    Where the queue lies now, the hub looks up when it stores the message.
+    """
+    roots = tuple(f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}." for root in ("tasks", "limited"))
+    if not subject.startswith(roots):
+        return False
+    try:
+        queueing.spot(subject)
+    except ValueError:  # too few words, or too many, or a name that is none
+        return False
+    return True

@@ -8,6 +8,8 @@ subjects it stands for "any instance".
     tl.<ws>.events.<principal>.<type…>
     tl.<ws>.redrive.<group>.<principal>.<type…>            (hub only)
     tl.<ws>.tasks.<queue>.<class>.<partition>.<principal>
+    tl.<ws>.limited.<queue>.<class>.<partition>.<principal>  (queues with limits of their own)
+    tl.<ws>.changed.<lane>.<reader>                        (hub only)
     tl.<ws>.call.<caller>.<skill>.<agent>.<instance>
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
     tl.<ws>.attempts.<principal>.<lane>.<reader>
@@ -55,6 +57,7 @@ _SENDER_AT = {
     "deferred": 3,
     "events": 3,
     "gate": 3,
+    "limited": 6,
     "receipts": 3,
     "redrive": 4,
     "tasks": 6,
@@ -124,6 +127,11 @@ def task(workspace: str, queue: str, principal: str) -> str:
 def task_filter(workspace: str, queue: str, principal: str | None = None) -> str:
     sender = "*" if principal is None else token(principal)
     return f"{ROOT}.{workspace}.tasks.{token(queue)}.*.*.{sender}"
+
+
+def changed(workspace: str, lane: Lane, reader: str | None = None) -> str:
+    """Return where the hub tells that a queue's or group's settings changed; of any, without a name."""
+    return f"{ROOT}.{workspace}.changed.{lane}.{'*' if reader is None else token(reader)}"
 
 
 def call(workspace: str, caller: str, skill: str, agent: str | None = None, instance: str | None = None) -> str:
@@ -210,6 +218,15 @@ def tasks_stream(workspace: str) -> str:
     return f"TASKS_{workspace}"
 
 
+def limited_stream(workspace: str, queue: str) -> str:
+    """Return the stream of a queue with limits of its own."""
+    return f"{tasks_stream(workspace)}~{token(queue)}"
+
+
+def workspace_of_stream(stream: str) -> str:
+    return stream.split("_", 1)[1].split("~", 1)[0]
+
+
 def dead_stream(workspace: str) -> str:
     return f"DEAD_{workspace}"
 
@@ -239,6 +256,11 @@ def consumer(lane: Lane, reader: str) -> str:
     return f"{lane[0]}_{token(reader)}"
 
 
+def reader_of_consumer(name: str) -> str:
+    """Return the queue or group of a durable's name, whichever of its consumers it is."""
+    return untoken(name.split("~", 1)[0].split("_", 1)[1])
+
+
 def can_name_reader(name: str) -> bool:
     """Whether a queue or group may have this name: the broker takes consumer names of 255 characters."""
     return _NAME.fullmatch(name) is not None and len(consumer("queue", name)) <= _MAX_CONSUMER_CHARS
@@ -252,3 +274,14 @@ def sender_of(subject: str) -> str:
     """Return the principal pinned into a subject that carries one."""
     parts = subject.split(".")
     return untoken(parts[_SENDER_AT[parts[2]]])
+
+
+def matches(pattern: str, dotted: str) -> bool:
+    """Whether a pattern names an event type or a subject: `*` is one segment, a final `>` (or `**`) one or more."""
+    wanted, given = pattern.split("."), dotted.split(".")
+    if wanted[-1] in {">", "**"}:
+        wanted.pop()
+        if len(given) <= len(wanted):
+            return False
+        given = given[: len(wanted)]
+    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))

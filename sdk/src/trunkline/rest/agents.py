@@ -1,9 +1,12 @@
 """The catalogue of agents over HTTP."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from trunkline.http import HttpApi, segment
 from trunkline.protocol import frames, resources
+
+_Readers = list[frames.Reader]
 
 
 class AgentsApi:
@@ -27,3 +30,7 @@ class AgentsApi:
     async def remove(self, name: str) -> None:
         """Remove an agent from the catalogue."""
         await self._api.delete(f"/agents/{segment(name)}")
+
+    async def readers(self, name: str) -> Sequence[frames.Reader]:
+        """Return the queues an agent of one's own takes work from, as they are set now."""
+        return await self._api.get(f"/agents/{segment(name)}/readers", _Readers)

@@ -15,7 +15,7 @@ class DeadLettersApi:
     async def list(self, **filters: Any) -> resources.DeadLetterPage:
         """List dead letters, newest first.
 
-        Filters: the fields of `LetterFilter`, and `waiting` (neither redriven nor discarded), `discarded`, `limit`, `cursor`.
+        Filters: the fields of `LetterFilter` but `ids`, and `waiting` (neither redriven nor discarded), `discarded`, `limit`, `cursor`.
         """
         return await self._api.get("/dead-letters", resources.DeadLetterPage, **filters)
 

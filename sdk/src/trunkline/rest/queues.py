@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from trunkline.declaring import Queue
 from trunkline.http import segment
-from trunkline.protocol import resources
+from trunkline.protocol import frames, resources
 from trunkline.rest.queue_control import QueueControlApi
 
 
@@ -18,10 +19,29 @@ class QueuesApi(QueueControlApi):
         """Return one queue with its depth, or raise QueueUnknownError."""
         return await self._api.get(f"/queues/{segment(name)}", resources.Queue)
 
-    async def exists(self, name: str) -> None:
-        """Raise QueueUnknownError unless the queue is declared."""
-        await self._api.get(f"/queues/{segment(name)}/declaration", resources.QueueDeclaration)
+    async def declaration(self, name: str) -> resources.QueueDeclaration:
+        """Return a queue's settings alone, or raise QueueUnknownError."""
+        return await self._api.get(f"/queues/{segment(name)}/declaration", resources.QueueDeclaration)
 
-    async def declare(self, name: str, declaration: resources.QueueDeclaration) -> resources.Queue:
-        """Create a queue or change its settings."""
-        return await self._api.put(f"/queues/{segment(name)}", resources.Queue, declaration)
+    async def declare(
+        self, queue: str | Queue, declaration: resources.QueueDeclaration | None = None
+    ) -> resources.Queue:
+        """Create a queue or change its settings.
+
+        Raises:
+            RequestInvalidError: names each setting that is wrong.
+            QueueInUseError: a setting that needs an empty queue, and it is not.
+        """
+        name = queue.name if isinstance(queue, Queue) else queue
+        wanted = queue.declaration() if isinstance(queue, Queue) else declaration or resources.QueueDeclaration()
+        return await self._api.put(f"/queues/{segment(name)}", resources.Queue, wanted)
+
+    async def preview(self, name: str, declaration: resources.QueueDeclaration) -> resources.QueueDeclaration:
+        """Return the settings that `declare` would leave, without changing anything; raises as it would."""
+        return await self._api.post(
+            f"/queues/{segment(name)}/declaration/preview", resources.QueueDeclaration, declaration
+        )
+
+    async def enqueue(self, name: str, request: resources.EnqueueRequest) -> frames.Ack:
+        """Put work into a queue through the hub."""
+        return await self._api.post(f"/queues/{segment(name)}/messages", frames.Ack, request)

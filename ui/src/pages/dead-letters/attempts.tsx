@@ -1,5 +1,5 @@
 import type { Attempt, DeadLetter } from "~/api/resources";
-import { CodeBlock, Marked, RelativeTime, Timeline, TimelineItem, format } from "~/design";
+import { CodeBlock, Disclosure, Marked, PanelSection, RelativeTime, Sentence, Timeline, TimelineItem, format } from "~/design";
 
 import css from "./detail.module.css";
 
@@ -12,10 +12,9 @@ interface AttemptsProps {
 export function Attempts({ letter, history }: AttemptsProps) {
   const missing = letter.attempts - history.length;
   return (
-    <section>
-      <h3 className={css.heading}>Attempts</h3>
+    <PanelSection title="Attempts">
       {history.length === 0 ? (
-        <p className={css.none}>No attempt is on record.</p>
+        <Sentence>No attempt is on record.</Sentence>
       ) : (
         <Timeline label="Attempts">
           {history.map((attempt) => (
@@ -23,8 +22,8 @@ export function Attempts({ letter, history }: AttemptsProps) {
           ))}
         </Timeline>
       )}
-      {history.length > 0 && missing > 0 && <p className={css.none}>{missing} more left no record.</p>}
-    </section>
+      {history.length > 0 && missing > 0 && <Sentence>{missing} more left no record.</Sentence>}
+    </PanelSection>
   );
 }
 
@@ -35,6 +34,7 @@ function Item({ attempt }: { attempt: Attempt }) {
     <TimelineItem marker={attempt.number} tone={attempt.final ? "danger" : "neutral"} testId="attempt">
       <div className={css.attempt}>
         <b>{attempt.agent}</b>
+        {attempt.handler && <code className={css.handler}>{attempt.handler}</code>}
         <span className={css.meta}>
           v{attempt.version} · {attempt.instance} · {format.duration(attempt.duration_ms)} ·{" "}
           <RelativeTime at={attempt.started_at} />
@@ -50,10 +50,9 @@ function Item({ attempt }: { attempt: Attempt }) {
         </p>
       ))}
       {error.traceback && (
-        <details className={css.details}>
-          <summary>Traceback</summary>
+        <Disclosure summary="Traceback">
           <CodeBlock text={error.traceback.trimEnd()} what="traceback" />
-        </details>
+        </Disclosure>
       )}
     </TimelineItem>
   );

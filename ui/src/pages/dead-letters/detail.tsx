@@ -3,12 +3,12 @@ import { Skeleton } from "@mantine/core";
 import { useDeadLetter } from "~/api/dead-letters";
 import { mayPass, problemOf } from "~/api/problem";
 import type { DeadLetter, DeadLetterDetail } from "~/api/resources";
-import { CodeBlock, ErrorState, SidePanel, StateBadge } from "~/design";
+import { CodeBlock, ErrorState, MessagePayload, PanelSection, Sentence, SidePanel, StateBadge } from "~/design";
 
 import { Attempts } from "./attempts";
 import css from "./detail.module.css";
 import { Headers, Where } from "./facts";
-import { Payload } from "./payload";
+import { Lives } from "./lives";
 import { REASONS, reasonLabel } from "./reasons";
 import { Redrive } from "./redrive";
 
@@ -43,22 +43,29 @@ export function LetterDetail({ id, onClose }: LetterDetailProps) {
 }
 
 function Badge({ letter }: { letter: DeadLetter }) {
-  if (letter.redriven_at === null) return <StateBadge state="waiting" />;
-  return <StateBadge state="redriven" testId="redriven-badge" />;
+  if (letter.redriven_at !== null) return <StateBadge state="redriven" testId="redriven-badge" />;
+  return <StateBadge state={letter.discarded_at === null ? "waiting" : "discarded"} testId="letter-state" />;
 }
 
 function Detail({ detail }: { detail: DeadLetterDetail }) {
   const { letter } = detail;
   return (
     <>
-      <Redrive letter={letter} />
-      <section>
-        <h3 className={css.heading}>{reasonLabel(letter.reason)}</h3>
-        <p className={css.sentence}>{REASONS[letter.reason]?.sentence ?? `The reader gave "${letter.reason}".`}</p>
-        {letter.error !== "" && <CodeBlock text={letter.error} what="error" tone="danger" wrap />}
-      </section>
+      <Redrive detail={detail} />
+      <PanelSection title={reasonLabel(letter.reason)}>
+        <div className={css.reason}>
+          <Sentence>{REASONS[letter.reason]?.sentence ?? `The reader gave "${letter.reason}".`}</Sentence>
+          {letter.error !== "" && <CodeBlock text={letter.error} what="error" tone="danger" wrap />}
+        </div>
+      </PanelSection>
       <Where detail={detail} />
-      <Payload detail={detail} />
+      <MessagePayload
+        payload={detail.payload}
+        encoding={detail.payload_encoding}
+        size_bytes={letter.size_bytes}
+        truncated={detail.payload_truncated}
+      />
+      <Lives lives={detail.lives} current={letter.id} />
       <Attempts letter={letter} history={detail.history} />
       <Headers headers={detail.headers} />
     </>

@@ -1,9 +1,7 @@
 import { Link } from "react-router";
 
 import type { DeadLetterDetail } from "~/api/resources";
-import { Chip, CopyButton, Fact, Facts, RelativeTime, format } from "~/design";
-
-import css from "./detail.module.css";
+import { Chip, CopyButton, Disclosure, Fact, Facts, RelativeTime, format } from "~/design";
 
 /** `00-<trace id>-<span id>-01` (W3C trace context). */
 function traceId(traceparent: string | null): string | null {
@@ -20,7 +18,9 @@ export function Where({ detail }: { detail: DeadLetterDetail }) {
         <Fact name="Reader">
           {letter.reader} <Chip>{letter.lane}</Chip>
         </Fact>
-        <Fact name="Sender">{letter.sender}</Fact>
+        <Fact name="Sender">
+          {letter.sender} {!letter.sender_verified && <Chip title="The letter says so itself; the hub cannot tell">unproven</Chip>}
+        </Fact>
         <Fact name="Died">
           <RelativeTime at={letter.died_at} /> · {format.moment(letter.died_at)}
         </Fact>
@@ -34,6 +34,19 @@ export function Where({ detail }: { detail: DeadLetterDetail }) {
         <Fact name="Dead letter">
           <Id value={letter.id} what="dead letter id" />
         </Fact>
+        {letter.correlation_id !== null && (
+          <Fact name="Correlation">
+            <Id value={letter.correlation_id} what="correlation id" />
+            <Link to={`/dead-letters?correlation=${encodeURIComponent(letter.correlation_id)}&show=all`}>its letters</Link>
+          </Fact>
+        )}
+        {letter.job_id !== null && (
+          <Fact name="Job">
+            <Link to={`/jobs/${letter.job_id}`}>
+              <code>{letter.job_id}</code>
+            </Link>
+          </Fact>
+        )}
         {trace !== null && (
           <Fact name="Trace">
             <Id value={trace} what="trace id" />
@@ -58,8 +71,7 @@ export function Headers({ headers }: { headers: Record<string, string> }) {
   if (entries.length === 0) return null;
   return (
     <section>
-      <details className={css.details}>
-        <summary>Headers ({entries.length})</summary>
+      <Disclosure summary={`Headers (${String(entries.length)})`}>
         <Facts>
           {entries.map(([name, value]) => (
             <Fact key={name} name={name}>
@@ -67,7 +79,7 @@ export function Headers({ headers }: { headers: Record<string, string> }) {
             </Fact>
           ))}
         </Facts>
-      </details>
+      </Disclosure>
     </section>
   );
 }

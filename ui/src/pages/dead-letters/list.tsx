@@ -1,27 +1,26 @@
 import { Button, Skeleton } from "@mantine/core";
 import { CircleCheckBig, SearchX } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
-import { Link } from "react-router";
 
 import { useDeadLetters } from "~/api/dead-letters";
 import { problemOf } from "~/api/problem";
-import type { DeadLetter } from "~/api/resources";
-import { Chip, DataTable, EmptyState, ErrorState, Panel, RelativeTime, StateBadge } from "~/design";
-import type { Column } from "~/design";
+import { DataTable, EmptyState, ErrorState, FreshRows, ListFoot, LoadMore, Panel } from "~/design";
 import { useLiveOverview } from "~/live/overview";
 
+import { BulkButtons, Counted } from "./bulk-bar";
+import { columns } from "./columns";
 import type { FilterState } from "./filter";
-import css from "./page.module.css";
-import { reasonLabel } from "./reasons";
+import type { Picked } from "./picked";
 
 interface LetterListProps {
   state: FilterState;
+  picked: Picked;
   selected: string | undefined;
   onOpen: (id: string) => void;
 }
 
-export function LetterList({ state, selected, onOpen }: LetterListProps) {
-  const letters = useDeadLetters(state.filter);
+export function LetterList({ state, picked, selected, onOpen }: LetterListProps) {
+  const letters = useDeadLetters(state.wanted);
   const pages = letters.data?.pages;
   const rows = pages?.flatMap((page) => page.items);
   const { refetch } = letters;
@@ -29,20 +28,21 @@ export function LetterList({ state, selected, onOpen }: LetterListProps) {
   const fresh = useFreshLetters(letters.dataUpdatedAt, pages?.length ?? 0, again);
 
   return (
-    <Panel flush label="Dead letters">
+    <Panel
+      flush
+      label="Dead letters"
+      title={<Counted state={state} picked={picked} />}
+      aside={<BulkButtons state={state} picked={picked} />}
+    >
       {letters.isError && rows === undefined && (
         <ErrorState problem={problemOf(letters.error)} onRetry={again} />
       )}
       {letters.isPending && <Skeleton height={320} radius={0} />}
-      {fresh > 0 && (
-        <button type="button" className={css.fresh} onClick={again}>
-          {fresh} more died: show
-        </button>
-      )}
+      {fresh > 0 && <FreshRows onShow={again}>{fresh} more died: show</FreshRows>}
       {rows !== undefined && (
         <DataTable
           label="Dead letters"
-          columns={columns(state.search)}
+          columns={columns(state.search, rows, picked)}
           rows={rows}
           rowKey={(letter) => letter.id}
           rowTestId="dead-row"
@@ -57,66 +57,10 @@ export function LetterList({ state, selected, onOpen }: LetterListProps) {
         <ErrorState compact problem={problemOf(letters.error)} />
       )}
       {rows !== undefined && rows.length > 0 && (
-        <div className={css.more}>
-          {letters.hasNextPage ? (
-            <Button variant="default" loading={letters.isFetchingNextPage} onClick={() => void letters.fetchNextPage()}>
-              Load more
-            </Button>
-          ) : (
-            `${String(rows.length)} in all`
-          )}
-        </div>
+        <ListFoot>{letters.hasNextPage ? <LoadMore list={letters} /> : `${String(rows.length)} in all`}</ListFoot>
       )}
     </Panel>
   );
-}
-
-function columns(search: string): Column<DeadLetter>[] {
-  return [
-    {
-      key: "message",
-      title: "Message",
-      cell: (letter) => (
-        <Link to={`/dead-letters/${letter.id}${search}`} className={css.row} tabIndex={-1}>
-          <span className={css.type}>{letter.type}</span>
-          <span className={css.error} title={letter.error}>
-            {letter.error}
-          </span>
-          <span className={css.under}>
-            {letter.reader} · {reasonLabel(letter.reason)}
-          </span>
-        </Link>
-      ),
-    },
-    {
-      key: "reader",
-      title: "Reader",
-      priority: "medium",
-      cell: (letter) => (
-        <span className={css.reader}>
-          {letter.reader} <Chip>{letter.lane}</Chip>
-        </span>
-      ),
-    },
-    { key: "reason", title: "Reason", priority: "medium", cell: (letter) => <span className={css.reason}>{reasonLabel(letter.reason)}</span> },
-    { key: "attempts", title: "Attempts", align: "right", priority: "low", cell: (letter) => letter.attempts },
-    {
-      key: "state",
-      title: "State",
-      priority: "low",
-      cell: (letter) => <StateBadge state={letter.redriven_at === null ? "waiting" : "redriven"} />,
-    },
-    {
-      key: "died",
-      title: "Died",
-      align: "right",
-      cell: (letter) => (
-        <span className={css.quiet}>
-          <RelativeTime at={letter.died_at} />
-        </span>
-      ),
-    },
-  ];
 }
 
 function NoLetters({ state }: { state: FilterState }) {
@@ -130,11 +74,18 @@ function NoLetters({ state }: { state: FilterState }) {
     );
   }
   return (
-    <EmptyState icon={CircleCheckBig} title={state.filter.waiting ? "Nothing is waiting here" : "Nothing has ever died"}>
+    <EmptyState icon={CircleCheckBig} title={NOTHING[state.wanted.state ?? "all"]}>
       A message that fails for good is kept here with its payload and the error of every attempt.
     </EmptyState>
   );
 }
+
+const NOTHING = {
+  waiting: "Nothing is waiting here",
+  redriven: "Nothing was redriven",
+  discarded: "Nothing was discarded",
+  all: "Nothing has ever died",
+};
 
 /**
  * How many died since the list was read. A short list is read anew by itself; one that

@@ -99,10 +99,10 @@ test("the filter is in the address, and goes to the hub", async () => {
   const user = visit("/dead-letters?reader=group%3Abilling&reason=invalid");
   expect(await screen.findByText("No dead letter matches the filter")).toBeVisible();
   const asked = () => Object.fromEntries(new URL(hub.asked(LIST).at(-1)?.url ?? "").searchParams);
-  expect(asked()).toMatchObject({ lane: "group", reader: "billing", reason: "invalid", waiting: "true" });
+  expect(asked()).toMatchObject({ lane: "group", reader: "billing", reason: "invalid", state: "waiting" });
   await user.click(screen.getByRole("radio", { name: "All" }));
   await waitFor(() => {
-    expect(asked()).not.toHaveProperty("waiting");
+    expect(asked()).not.toHaveProperty("state");
   });
   expect(window.location.search).toContain("show=all");
 });

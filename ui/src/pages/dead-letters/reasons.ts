@@ -8,6 +8,10 @@ export const REASONS: Record<string, { label: string; sentence: string }> = {
     label: "Deliveries exhausted",
     sentence: "It was handed out as often as allowed, and nobody settled it.",
   },
+  expired: { label: "Expired", sentence: "Its time was over before anybody could do it." },
+  unroutable: { label: "Unroutable", sentence: "It was to go to a queue that is not there, or not any more." },
+  purged: { label: "Purged", sentence: "An operator emptied its queue while it waited there." },
+  cancelled: { label: "Cancelled", sentence: "An operator took it out of its queue." },
 };
 
 export function reasonLabel(reason: string): string {

@@ -1,5 +1,5 @@
 import { Button, Skeleton } from "@mantine/core";
-import { Link2, Waypoints } from "lucide-react";
+import { History, Link2, Waypoints } from "lucide-react";
 import { Link } from "react-router";
 
 import { useEvent } from "~/api/events";
@@ -64,6 +64,14 @@ function Detail({ stored }: { stored: StoredEvent }) {
             leftSection={<Link2 size={14} />}
           >
             All of this correlation
+          </Button>
+          <Button
+            component={Link}
+            to={`/replays?new=&after=${String(stored.seq - 1)}&up_to=${String(stored.seq)}`}
+            variant="default"
+            leftSection={<History size={14} />}
+          >
+            Replay it
           </Button>
         </nav>
       )}

@@ -5,7 +5,7 @@ import { useCallback, useMemo } from "react";
 import { useEvents } from "~/api/events";
 import { problemOf } from "~/api/problem";
 import type { EventPage, StoredEvent } from "~/api/resources";
-import { DataTable, EmptyState, ErrorState, Panel, StateBadge, format } from "~/design";
+import { DataTable, EmptyState, ErrorState, FreshRows, ListFoot, LoadMore, Panel, StateBadge, format } from "~/design";
 import { useTail } from "~/live/tail";
 
 import { columns } from "./columns";
@@ -13,6 +13,7 @@ import { accepts } from "./filter";
 import type { FilterState } from "./filter";
 import { useHold } from "./hold";
 import css from "./page.module.css";
+import { ReplayThese } from "./replay-these";
 
 interface EventListProps {
   state: FilterState;
@@ -38,6 +39,7 @@ export function EventList({ state, selected, onOpen }: EventListProps) {
       label="Events"
       aside={
         <span className={css.tools}>
+          <ReplayThese filter={filter} />
           {live && <StateBadge state={hold ? "paused" : tail.state} pulse={!hold && tail.state === "live"} plain testId="tail-state" />}
           <Switch
             size="xs"
@@ -51,9 +53,7 @@ export function EventList({ state, selected, onOpen }: EventListProps) {
       }
     >
       {tail.held > 0 && (
-        <button type="button" className={css.fresh} onClick={tail.show}>
-          {tail.held} new: show
-        </button>
+        <FreshRows onShow={tail.show}>{tail.held} new: show</FreshRows>
       )}
       {events.isError && rows === undefined && <ErrorState problem={problemOf(events.error)} onRetry={again} />}
       {events.isPending && <Skeleton height={320} radius={0} />}
@@ -75,7 +75,7 @@ export function EventList({ state, selected, onOpen }: EventListProps) {
       )}
       {events.isError && rows !== undefined && <ErrorState compact problem={problemOf(events.error)} onRetry={again} />}
       {rows !== undefined && tail.overflown && (
-        <div className={css.more}>
+        <ListFoot>
           They come too fast to show all.
           <Button
             variant="default"
@@ -86,19 +86,17 @@ export function EventList({ state, selected, onOpen }: EventListProps) {
           >
             Read the log anew
           </Button>
-        </div>
+        </ListFoot>
       )}
       {rows !== undefined && !tail.overflown && (
-        <div className={css.more}>
+        <ListFoot>
           {events.hasNextPage ? (
-            <Button variant="default" loading={events.isFetchingNextPage} onClick={() => void events.fetchNextPage()}>
-              {rows.length === 0 ? "Search further back" : "Load more"}
-            </Button>
+            <LoadMore list={events} label={rows.length === 0 ? "Search further back" : "Load more"} />
           ) : (
             rows.length > 0 && `${String(rows.length)} in all`
           )}
           <Lag page={pages?.[0]} />
-        </div>
+        </ListFoot>
       )}
     </Panel>
   );

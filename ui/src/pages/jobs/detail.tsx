@@ -1,15 +1,12 @@
 import { Skeleton } from "@mantine/core";
 
-import { isUnderWay, useJob } from "~/api/jobs";
+import { useJob } from "~/api/jobs";
 import { mayPass, problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import {
-  CodeBlock, ErrorState, Fact, Facts, JsonBlock, PanelSection, ProgressBar, RelativeTime, SidePanel, StateBadge, format,
-} from "~/design";
-
-import { Controls } from "./controls";
-import { figures } from "./list";
-import css from "./page.module.css";
+import { ErrorState, Fact, JsonBlock, PanelSection, SidePanel, StateBadge } from "~/design";
+import { JobAbout, JobTrouble } from "~/jobs/about";
+import { Controls } from "~/jobs/controls";
+import { JobProgress } from "~/jobs/progress";
 
 interface JobDetailProps {
   id: string;
@@ -44,35 +41,12 @@ export function JobDetail({ id, onClose }: JobDetailProps) {
 function Detail({ job }: { job: Job }) {
   return (
     <>
-      <section className={css.big}>
-        <ProgressBar
-          label="Progress"
-          done={job.done}
-          total={job.total}
-          failed={job.failed}
-          active={isUnderWay(job)}
-        />
-        <p className={css.figures} data-testid="job-figures">
-          {figures(job)}
-          {isUnderWay(job) && remaining(job)}
-        </p>
-      </section>
+      <JobProgress job={job} remaining />
       <Controls job={job} />
-      {job.error !== null && (
-        <PanelSection title={job.state === "failed" ? "Why it failed" : "Last trouble"}>
-          <CodeBlock text={job.error} what="error" tone="danger" wrap />
-        </PanelSection>
-      )}
-      <PanelSection title="About">
-        <Facts>
-          <Fact name="Kind">{job.kind}</Fact>
-          <Fact name="By">{job.by}</Fact>
-          <Fact name="Pace">{job.rate_per_s === null ? "as fast as it goes" : `${format.rate(job.rate_per_s)} a second`}</Fact>
-          <Moment name="Created" at={job.created_at} />
-          <Moment name="Started" at={job.started_at} />
-          <Moment name="Finished" at={job.finished_at} />
-        </Facts>
-      </PanelSection>
+      <JobTrouble job={job} />
+      <JobAbout job={job}>
+        <Fact name="Kind">{job.kind}</Fact>
+      </JobAbout>
       {Object.keys(job.result).length > 0 && (
         <PanelSection title="Result">
           <JsonBlock value={job.result} what="result" />
@@ -83,22 +57,4 @@ function Detail({ job }: { job: Job }) {
       </PanelSection>
     </>
   );
-}
-
-function Moment({ name, at }: { name: string; at: string | null }) {
-  if (at === null) return null;
-  return (
-    <Fact name={name}>
-      <RelativeTime at={at} /> · {format.moment(at)}
-    </Fact>
-  );
-}
-
-/** How much longer, from the pace so far. */
-function remaining(job: Job): string {
-  const elapsed = job.started_at === null ? 0 : Date.parse(job.updated_at) - Date.parse(job.started_at);
-  const done = job.done + job.failed;
-  if (job.total === null || done === 0 || elapsed < 1000) return "";
-  const left_ms = ((job.total - done) * elapsed) / done;
-  return left_ms <= 0 ? "" : ` · about ${format.duration(left_ms)} left`;
 }

@@ -1,14 +1,12 @@
 import { Skeleton } from "@mantine/core";
 import { ListChecks } from "lucide-react";
-import { Link } from "react-router";
 
-import { isUnderWay, useJobs } from "~/api/jobs";
+import { useJobs } from "~/api/jobs";
 import { problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import { DataTable, EmptyState, ErrorState, LoadMore, Panel, ProgressBar, RelativeTime, StateBadge, format } from "~/design";
+import { DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, RowLink } from "~/design";
 import type { Column } from "~/design";
-
-import css from "./page.module.css";
+import { JOB_COLUMNS } from "~/jobs/columns";
 
 interface JobListProps {
   state: Job["state"] | null;
@@ -40,7 +38,9 @@ export function JobList({ state, search, selected, onOpen }: JobListProps) {
           empty={<NoJobs filtered={state !== null} />}
         />
       )}
-      <LoadMore list={jobs} />
+      <ListFoot>
+        <LoadMore list={jobs} />
+      </ListFoot>
     </Panel>
   );
 }
@@ -58,48 +58,8 @@ function columns(search: string): Column<Job>[] {
     {
       key: "title",
       title: "Job",
-      cell: (job) => (
-        <Link to={`/jobs/${job.id}${search}`} className={css.row} tabIndex={-1}>
-          <span className={css.title}>{job.title}</span>
-          <span className={css.kind}>{job.kind}</span>
-        </Link>
-      ),
+      cell: (job) => <RowLink to={`/jobs/${job.id}${search}`} name={job.title} under={job.kind} />,
     },
-    { key: "state", title: "State", cell: (job) => <StateBadge state={job.state} pulse={job.state === "running"} /> },
-    {
-      key: "progress",
-      title: "Progress",
-      width: "26%",
-      cell: (job) => (
-        <div className={css.progress}>
-          <ProgressBar
-            label={`Progress of ${job.title}`}
-            done={job.done}
-            total={job.total}
-            failed={job.failed}
-            active={isUnderWay(job)}
-          />
-          <span className={css.figures}>{figures(job)}</span>
-        </div>
-      ),
-    },
-    { key: "by", title: "By", priority: "low", cell: (job) => job.by },
-    {
-      key: "created",
-      title: "Created",
-      align: "right",
-      priority: "medium",
-      cell: (job) => (
-        <span className={css.quiet}>
-          <RelativeTime at={job.created_at} />
-        </span>
-      ),
-    },
+    ...JOB_COLUMNS,
   ];
-}
-
-/** "1,200 of 5,000, 3 failed". */
-export function figures(job: Job): string {
-  const done = job.total === null ? format.count(job.done) : `${format.count(job.done)} of ${format.count(job.total)}`;
-  return job.failed > 0 ? `${done}, ${format.count(job.failed)} failed` : done;
 }

@@ -1,10 +1,9 @@
-import { Button } from "@mantine/core";
 import { ArrowRightLeft, Eraser, Trash2 } from "lucide-react";
 import { useState } from "react";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import type { Queue, QueueWork } from "~/api/resources";
-import { Actions, toast } from "~/design";
+import { Actions, GuardedButton, toast } from "~/design";
 
 import { DeleteDialog } from "./delete";
 import { MoveDialog } from "./move";
@@ -22,9 +21,10 @@ interface BulkProps {
 
 /** Work on all of a queue: each begins with a question, and runs as a job. */
 export function Bulk({ queue, onStarted }: BulkProps) {
-  const may = useMay("queues:operate");
+  const denied = useDenied("queues:operate");
+  const unseen = useDenied("jobs:read");
   const [asked, setAsked] = useState<What | null>(null);
-  if (!may || stateOf(queue) === "deleting") return null;
+  if (stateOf(queue) === "deleting") return null;
   const ask = (what: What) => () => {
     setAsked(what);
   };
@@ -35,15 +35,15 @@ export function Bulk({ queue, onStarted }: BulkProps) {
   return (
     <>
       <Actions label="Bulk work">
-        <Button variant="default" leftSection={<ArrowRightLeft size={14} />} onClick={ask("move")}>
+        <GuardedButton denied={denied} variant="default" leftSection={<ArrowRightLeft size={14} />} onClick={ask("move")}>
           Move…
-        </Button>
-        <Button variant="default" leftSection={<Eraser size={14} />} onClick={ask("purge")}>
+        </GuardedButton>
+        <GuardedButton denied={denied} variant="default" leftSection={<Eraser size={14} />} onClick={ask("purge")}>
           Purge…
-        </Button>
-        <Button variant="default" leftSection={<Trash2 size={14} />} onClick={ask("delete")}>
+        </GuardedButton>
+        <GuardedButton denied={denied} variant="default" leftSection={<Trash2 size={14} />} onClick={ask("delete")}>
           Delete…
-        </Button>
+        </GuardedButton>
       </Actions>
       {Asked !== null && (
         <Asked
@@ -52,7 +52,7 @@ export function Bulk({ queue, onStarted }: BulkProps) {
           onOrdered={({ job }: QueueWork) => {
             close();
             if (job == null) return;
-            toast("ok", job.title, "Its progress is shown at the queue.");
+            toast("ok", job.title, unseen ?? "Its progress is shown at the queue.");
             onStarted(job.id);
           }}
         />

@@ -3,13 +3,12 @@ import { useState } from "react";
 
 import { besides, fieldErrors } from "~/api/problem";
 import { useDeclareQueue } from "~/api/queue-control";
-import { Actions, ErrorState, Form, Panel, Quiet, Wide, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, Panel, Quiet, toast } from "~/design";
 
-import { changes, fieldsOf } from "./fields";
+import { FIELDS, changes } from "./fields";
 import type { Texts } from "./fields";
 import { SettingInputs } from "./setting-inputs";
 
-const FIELDS = fieldsOf(null);
 const POINTERS = ["/name", ...FIELDS.map(({ pointer }) => pointer)];
 
 interface DeclareQueueProps {
@@ -29,9 +28,10 @@ export function DeclareQueue({ onClose, onDeclared }: DeclareQueueProps) {
     <Panel title="Declare a queue" label="Declare a queue" aside={<Quiet>What is left empty takes the default.</Quiet>}>
       <Form
         label="Declare a queue"
+        onClose={onClose}
         onSubmit={() => {
           declare.mutate(
-            { name: wanted, declaration: changes(FIELDS, texts, null) },
+            { name: wanted, declaration: changes(texts, null) },
             {
               onSuccess: () => {
                 toast("ok", `${wanted} is declared`);
@@ -42,22 +42,20 @@ export function DeclareQueue({ onClose, onDeclared }: DeclareQueueProps) {
           );
         }}
       >
-        <Wide>
+        <FormWide>
           <TextInput
             size="xs"
             label="Name"
             placeholder="invoices"
             required
-            data-autofocus
             error={wrong["/name"]}
             value={name}
             onChange={(event) => {
               setName(event.currentTarget.value);
             }}
           />
-        </Wide>
+        </FormWide>
         <SettingInputs
-          fields={FIELDS}
           texts={texts}
           wrong={wrong}
           placeholder="default"
@@ -66,9 +64,9 @@ export function DeclareQueue({ onClose, onDeclared }: DeclareQueueProps) {
           }}
         />
         {rest && (
-          <Wide>
+          <FormWide>
             <ErrorState compact problem={rest} />
-          </Wide>
+          </FormWide>
         )}
         <Actions>
           <Button type="submit" loading={declare.isPending} disabled={wanted === ""}>

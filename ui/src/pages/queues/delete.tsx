@@ -4,21 +4,21 @@ import { useState } from "react";
 
 import { problemOf } from "~/api/problem";
 import { useDeleteQueue } from "~/api/queue-control";
-import { Actions, Dialog, ErrorState, Form, Note, TypedConfirmation, Wide } from "~/design";
+import { Actions, Dialog, ErrorState, Form, FormWide, Sentence, TypedConfirmation } from "~/design";
 
-import { workersOf } from "./list";
 import { messages } from "./purge";
 import type { OrderProps } from "./purge";
 import { Reason } from "./reason";
 
 /** An unused queue goes at once; one in use only where that is said, and nothing in it is lost. */
 export function DeleteDialog({ queue, onClose, onOrdered }: OrderProps) {
-  const { name, depth, in_flight: taken } = queue;
+  const { name, depth, in_flight: taken, workers, workers_waiting: asking } = queue;
   const remove = useDeleteQueue(name);
   const [force, setForce] = useState(false);
   const [reason, setReason] = useState("");
   const [sure, setSure] = useState(false);
-  const used = depth + taken > 0 || workersOf(queue) > 0;
+  const attended = workers > 0 || asking > 0;
+  const used = depth + taken > 0 || attended;
   return (
     <Dialog title={`Delete ${name}`} onClose={onClose}>
       <Form
@@ -27,13 +27,13 @@ export function DeleteDialog({ queue, onClose, onOrdered }: OrderProps) {
           if (sure) remove.mutate({ force, reason: reason.trim() }, { onSuccess: onOrdered });
         }}
       >
-        <Wide>
-          <Note>
+        <FormWide>
+          <Sentence>
             {used
-              ? `It holds ${messages(depth + taken)}${workersOf(queue) > 0 ? " and has workers" : ""}. By force it takes nothing in, workers get up to a minute to finish, and the rest goes to the dead letters.`
+              ? `It holds ${messages(depth + taken)}${attended ? " and has workers" : ""}. By force it takes nothing in, workers get up to a minute to finish, and the rest goes to the dead letters.`
               : "It is empty and has no workers."}{" "}
             What is sent to this name later becomes a dead letter. Its settings stay in its history.
-          </Note>
+          </Sentence>
           {used && (
             <Switch
               size="xs"
@@ -47,11 +47,11 @@ export function DeleteDialog({ queue, onClose, onOrdered }: OrderProps) {
           <Reason value={reason} onValue={setReason} />
           <TypedConfirmation word={name} onTyped={setSure} />
           {remove.isError && <ErrorState compact problem={problemOf(remove.error)} />}
-        </Wide>
+        </FormWide>
         <Actions>
           <Button
             type="submit"
-            color="red"
+            color="var(--tl-danger)"
             leftSection={<Trash2 size={14} />}
             loading={remove.isPending}
             disabled={!sure || (used && !force)}

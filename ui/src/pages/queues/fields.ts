@@ -12,7 +12,8 @@ export interface Field {
   weights?: boolean;
 }
 
-const BASE: Field[] = [
+/** The settings that every queue has. */
+export const FIELDS: Field[] = [
   { pointer: "/retry/max_attempts", label: "Attempts", about: "before it becomes a dead letter" },
   { pointer: "/retry/base_s", label: "First wait", about: "before the second attempt", suffix: " s" },
   { pointer: "/retry/factor", label: "Growth", about: "each wait is so many times the one before" },
@@ -20,9 +21,6 @@ const BASE: Field[] = [
   { pointer: "/retry/jitter", label: "Jitter", about: "part of a wait that is left to chance, 0 to 1" },
   { pointer: "/ack_wait_s", label: "Lease", about: "until a dead worker's message goes to another", suffix: " s" },
   { pointer: "/max_in_flight", label: "Most in flight", about: "with all workers together" },
-];
-
-const MORE: Field[] = [
   { pointer: "/max_messages", label: "Most messages", about: "a full queue refuses; 0 is no limit" },
   { pointer: "/max_bytes", label: "Most bytes", about: "as stored; 0 is no limit" },
   { pointer: "/expires_after_s", label: "Expires after", about: "what waits longer is dead; 0 is never", suffix: " s" },
@@ -32,17 +30,11 @@ const MORE: Field[] = [
   { pointer: "/classes", label: "Priority classes", about: "each with its weight", weights: true },
 ];
 
-/** The settings that the hub tells of this queue; of one that is yet to be, those of every queue. */
-export function fieldsOf(queue: Queue | null): Field[] {
-  if (queue === null) return BASE;
-  return [...BASE, ...MORE.filter(({ pointer }) => pointer.slice(1) in queue)];
-}
-
 /** What is typed, by pointer. */
 export type Texts = Record<string, string | number>;
 
 export function textsOf(queue: Queue): Texts {
-  return Object.fromEntries(fieldsOf(queue).map((field) => [field.pointer, textOf(queue, field)]));
+  return Object.fromEntries(FIELDS.map((field) => [field.pointer, textOf(queue, field)]));
 }
 
 function textOf(queue: Queue, { pointer, weights = false }: Field): string | number {
@@ -57,10 +49,10 @@ function textOf(queue: Queue, { pointer, weights = false }: Field): string | num
 }
 
 /** What differs from how the queue is, as a declaration: what it leaves out stays. */
-export function changes(fields: Field[], texts: Texts, queue: Queue | null): QueueDeclaration {
+export function changes(texts: Texts, queue: Queue | null): QueueDeclaration {
   const before: Texts = queue === null ? {} : textsOf(queue);
-  const changed = fields.filter(({ pointer }) => (texts[pointer] ?? "") !== (before[pointer] ?? "") && texts[pointer] !== "");
-  const cleared = fields.filter(({ pointer, weights }) => weights === true && texts[pointer] === "" && before[pointer] !== "");
+  const changed = FIELDS.filter(({ pointer }) => (texts[pointer] ?? "") !== (before[pointer] ?? "") && texts[pointer] !== "");
+  const cleared = FIELDS.filter(({ pointer, weights }) => weights === true && texts[pointer] === "" && before[pointer] !== "");
   const declaration: Record<string, unknown> = {};
   const retry: Record<string, unknown> = { ...(queue?.retry ?? {}) };
   for (const { pointer, weights = false } of [...changed, ...cleared]) {

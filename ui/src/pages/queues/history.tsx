@@ -1,16 +1,15 @@
-import { Button } from "@mantine/core";
 import { Undo2 } from "lucide-react";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { problemOf } from "~/api/problem";
 import { useQueueRollback } from "~/api/queue-control";
 import { useQueueHistory } from "~/api/queues";
-import { Disclosure, ErrorState, JsonBlock, PanelSection, RevisionTimeline, toast } from "~/design";
+import { Disclosure, ErrorState, GuardedButton, JsonBlock, PanelSection, RevisionTimeline, toast } from "~/design";
 
 /** What its settings were; also of a queue that is gone. */
 export function History({ name }: { name: string }) {
   const history = useQueueHistory(name);
-  const may = useMay("queues:write");
+  const denied = useDenied("queues:write");
   const items = history.data?.items ?? [];
   const current = items[0]?.action === "removed" ? undefined : items[0]?.number;
   if (items.length === 0) return null;
@@ -19,7 +18,7 @@ export function History({ name }: { name: string }) {
       <RevisionTimeline revisions={items} current={current}>
         {({ number, body }) => (
           <>
-            {may && number !== current && body !== null && <GoBack name={name} number={number} />}
+            {number !== current && body !== null && <GoBack denied={denied} name={name} number={number} />}
             {body !== null && (
               <Disclosure summary="Settings">
                 <JsonBlock value={body} what={`settings of revision ${String(number)}`} />
@@ -32,11 +31,12 @@ export function History({ name }: { name: string }) {
   );
 }
 
-function GoBack({ name, number }: { name: string; number: number }) {
+function GoBack({ name, number, denied }: { name: string; number: number; denied: string | undefined }) {
   const rollback = useQueueRollback(name);
   return (
     <>
-      <Button
+      <GuardedButton
+        denied={denied}
         size="compact-xs"
         variant="default"
         leftSection={<Undo2 size={12} />}
@@ -50,7 +50,7 @@ function GoBack({ name, number }: { name: string; number: number }) {
         }}
       >
         Go back to this
-      </Button>
+      </GuardedButton>
       {rollback.isError && <ErrorState compact problem={problemOf(rollback.error)} />}
     </>
   );

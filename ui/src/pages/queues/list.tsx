@@ -6,7 +6,7 @@ import { problemOf } from "~/api/problem";
 import { useQueues } from "~/api/queues";
 import type { Queue } from "~/api/resources";
 import {
-  DataTable, EmptyState, ErrorState, Figure, LoadMore, Panel, Quiet, RowLink, SearchBox, Sparkline, format,
+  DataTable, EmptyState, ErrorState, Figure, FilterInput, ListFoot, LoadMore, Panel, Quiet, RowLink, Sparkline, format,
 } from "~/design";
 import type { Column } from "~/design";
 import { readerKey } from "~/pages/dead-letters/filter";
@@ -28,11 +28,12 @@ export function QueueList({ search, selected, onOpen }: QueueListProps) {
   return (
     <>
       <div className={css.filters} role="search" aria-label="Filter queues">
-        <SearchBox
+        <FilterInput
+          search
           label="Search queues"
           placeholder="Part of a name"
-          wanted={text ?? ""}
-          onText={(value) => {
+          value={text}
+          onCommit={(value) => {
             setParams(value === "" ? {} : { text: value }, { replace: true });
           }}
         />
@@ -45,7 +46,7 @@ export function QueueList({ search, selected, onOpen }: QueueListProps) {
         {rows !== undefined && (
           <DataTable
             label="Queues"
-            columns={columns(search, rows)}
+            columns={columns(search)}
             rows={rows}
             rowKey={({ name }) => name}
             rowTestId="queue-row"
@@ -56,7 +57,9 @@ export function QueueList({ search, selected, onOpen }: QueueListProps) {
             empty={<NoQueues narrowed={text !== null} />}
           />
         )}
-        <LoadMore list={queues} />
+        <ListFoot>
+          <LoadMore list={queues} />
+        </ListFoot>
       </Panel>
     </>
   );
@@ -70,9 +73,7 @@ function NoQueues({ narrowed }: { narrowed: boolean }) {
   );
 }
 
-/** Columns that no queue here has anything for are left out. */
-function columns(search: string, rows: Queue[]): Column<Queue>[] {
-  const measured = rows.some(({ in_per_s: rate }) => rate !== undefined);
+function columns(search: string): Column<Queue>[] {
   return [
     {
       key: "name",
@@ -82,8 +83,15 @@ function columns(search: string, rows: Queue[]): Column<Queue>[] {
     { key: "state", title: "State", cell: (queue) => <QueueState queue={queue} /> },
     { key: "waiting", title: "Waiting", align: "right", cell: (queue) => <Depth queue={queue} /> },
     { key: "flight", title: "In flight", align: "right", priority: "medium", cell: (queue) => <Figure value={queue.in_flight} /> },
-    ...(measured ? MEASURED : []),
-    { key: "workers", title: measured ? "Workers" : "Asking", align: "right", priority: "low", cell: (queue) => <Figure value={workersOf(queue)} /> },
+    {
+      key: "oldest",
+      title: "Oldest",
+      align: "right",
+      priority: "medium",
+      cell: ({ oldest_age_s: age }) => <Quiet>{age === null ? "none" : format.age(age)}</Quiet>,
+    },
+    { key: "rates", title: "In / out", align: "right", priority: "low", cell: (queue) => <Quiet>{rates(queue)}</Quiet> },
+    { key: "workers", title: "Workers", align: "right", priority: "low", cell: ({ workers }) => <Figure value={workers} /> },
     {
       key: "dead",
       title: "Dead",
@@ -99,17 +107,11 @@ function columns(search: string, rows: Queue[]): Column<Queue>[] {
   ];
 }
 
-const MEASURED: Column<Queue>[] = [
-  { key: "oldest", title: "Oldest", align: "right", priority: "medium", cell: ({ oldest_age_s: age }) => <Quiet>{age == null ? "none" : format.age(age)}</Quiet> },
-  { key: "rates", title: "In / out", align: "right", priority: "low", cell: (queue) => <Quiet>{rates(queue)}</Quiet> },
-];
-
-function Depth({ queue }: { queue: Queue }) {
-  const trend = queue.trend ?? [];
+function Depth({ queue: { depth, trend } }: { queue: Queue }) {
   return (
     <span className={css.depth}>
       {trend.some((value) => value > 0) && <Sparkline values={trend} color="var(--tl-copper)" className={css.spark} />}
-      <Figure value={queue.depth} />
+      <Figure value={depth} />
     </span>
   );
 }
@@ -118,19 +120,26 @@ export function deadLettersOf(name: string): string {
   return `/dead-letters?reader=${encodeURIComponent(readerKey("queue", name))}`;
 }
 
-/** Running agents that take its work; or else the requests for work that wait at the broker. */
-export function workersOf({ workers, workers_waiting: waiting }: Queue): number {
-  return workers ?? waiting;
-}
-
 /** "12 / 9.5 a second". */
-export function rates({ in_per_s: came = 0, out_per_s: went = 0 }: Queue): string {
+export function rates({ in_per_s: came, out_per_s: went }: Queue): string {
   return `${format.rate(came)} / ${format.rate(went)} a second`;
 }
 
-/** What one should know before opening it. */
+/** What one should know before opening it: what holds it up, or how it is unlike a plain one. */
 function under(queue: Queue): string {
-  const { depth, in_flight: taken, status } = queue;
+  const { depth, in_flight: taken, status, workers, workers_waiting: asking } = queue;
   if (stateOf(queue) !== "active") return status?.reason || `since ${status?.by ?? "somebody"} said so`;
-  return depth > 0 && taken === 0 && workersOf(queue) === 0 ? "no worker asks for more" : "";
+  if (depth > 0 && taken === 0 && workers === 0 && asking === 0) return "no worker asks for more";
+  return traits(queue).join(" · ");
+}
+
+/** "3 classes", "1 at once per key": what makes it no plain queue. */
+export function traits({ classes, concurrency_per_key: perKey, max_messages: messages, max_bytes: bytes }: Queue): string[] {
+  const names = Object.keys(classes);
+  const limits = [...(messages > 0 ? [`${format.count(messages)} messages`] : []), ...(bytes > 0 ? [format.bytes(bytes)] : [])];
+  return [
+    ...(names.some((name) => name !== "normal") ? [`classes ${names.join(", ")}`] : []),
+    ...(perKey === 1 ? ["in order per key"] : perKey > 1 ? [`${String(perKey)} at once per key`] : []),
+    ...(limits.length > 0 ? [`at most ${limits.join(", ")}`] : []),
+  ];
 }

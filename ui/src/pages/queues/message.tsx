@@ -1,12 +1,14 @@
 import { CircleX } from "lucide-react";
 import { Link } from "react-router";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { problemOf } from "~/api/problem";
 import { useCancelMessage } from "~/api/queue-control";
 import { useQueuedMessage } from "~/api/queues";
 import type { QueuedMessage } from "~/api/resources";
-import { Actions, AskButton, CopyButton, Disclosure, ErrorState, Fact, Facts, MessagePayload, Quiet, format, toast } from "~/design";
+import {
+  Actions, AskButton, CopyButton, Disclosure, ErrorState, Fact, Facts, MessagePayload, Quiet, format, toast,
+} from "~/design";
 
 import css from "./page.module.css";
 
@@ -51,8 +53,8 @@ export function Message({ queue, message }: MessageProps) {
 
 function Cancel({ queue, message: { seq, state } }: MessageProps) {
   const cancel = useCancelMessage(queue);
-  const may = useMay("queues:operate");
-  if (!may) return null;
+  const lacking = useDenied("queues:operate");
+  const denied = lacking ?? (state === "taken" ? "A worker has it in its hands" : undefined);
   return (
     <>
       <Actions>
@@ -61,7 +63,7 @@ function Cancel({ queue, message: { seq, state } }: MessageProps) {
           question="Take it out for good?"
           icon={<CircleX size={13} />}
           pending={cancel.isPending}
-          disabled={state === "taken"}
+          denied={denied}
           onConfirm={() => {
             cancel.mutate(
               { seq, reason: "" },
@@ -75,7 +77,7 @@ function Cancel({ queue, message: { seq, state } }: MessageProps) {
         >
           Cancel the message
         </AskButton>
-        <Quiet>{state === "taken" ? "A worker has it in its hands." : "A discarded dead letter keeps it."}</Quiet>
+        <Quiet>{denied ?? "A discarded dead letter keeps it."}</Quiet>
       </Actions>
       {cancel.isError && <ErrorState compact problem={problemOf(cancel.error)} />}
     </>

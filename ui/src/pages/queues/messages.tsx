@@ -1,44 +1,41 @@
-import { Skeleton, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
+import { Skeleton } from "@mantine/core";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useState } from "react";
 
 import { problemOf } from "~/api/problem";
 import { usePeek } from "~/api/queues";
+import type { PeekFilter } from "~/api/queues";
 import type { QueuedMessage } from "~/api/resources";
-import { ErrorState, LoadMore, Note, PanelSection, Quiet, RelativeTime, StateBadge, format } from "~/design";
+import { ErrorState, FilterInput, ListFoot, LoadMore, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, format } from "~/design";
 
 import { Message } from "./message";
 import css from "./page.module.css";
 
-const TYPING_MS = 300;
 const FILTERS = [
   { name: "type", label: "Type" },
   { name: "sender", label: "Sender" },
   { name: "key", label: "Key" },
 ] as const;
-const ANY = { type: "", sender: "", key: "" };
+const ANY: PeekFilter = { type: null, sender: null, key: null };
 
 /** What lies in the queue, oldest first; looking takes nothing. */
 export function Messages({ name }: { name: string }) {
-  const [typed, setTyped] = useState(ANY);
-  const [wanted] = useDebouncedValue(typed, TYPING_MS);
+  const [wanted, setWanted] = useState<PeekFilter>(ANY);
   const [open, setOpen] = useState<number | null>(null);
-  const found = usePeek(name, { type: orNull(wanted.type), sender: orNull(wanted.sender), key: orNull(wanted.key) });
+  const found = usePeek(name, wanted);
   const rows = found.data?.pages.flatMap((page) => page.items);
-  const narrowed = Object.values(wanted).some((text) => text !== "");
+  const narrowed = FILTERS.some(({ name: field }) => wanted[field] !== null);
   return (
     <PanelSection title="Messages" aside={<Quiet>Oldest first. Looking takes nothing.</Quiet>}>
       <div className={css.peek} role="search" aria-label="Filter messages">
         {FILTERS.map(({ name: field, label }) => (
-          <TextInput
+          <FilterInput
             key={field}
-            size="xs"
-            aria-label={label}
+            label={label}
             placeholder={label}
-            value={typed[field]}
-            onChange={(event) => {
-              setTyped({ ...typed, [field]: event.currentTarget.value.trim() });
+            value={wanted[field]}
+            onCommit={(value) => {
+              setWanted({ ...wanted, [field]: value === "" ? null : value });
             }}
           />
         ))}
@@ -46,9 +43,9 @@ export function Messages({ name }: { name: string }) {
       {found.isPending && <Skeleton height={90} radius="md" />}
       {found.isError && rows === undefined && <ErrorState compact problem={problemOf(found.error)} />}
       {rows?.length === 0 && (
-        <Note testId="no-messages">
+        <Sentence testId="no-messages">
           {found.hasNextPage ? "None of those looked at so far matches." : narrowed ? "No message matches." : "It is empty."}
-        </Note>
+        </Sentence>
       )}
       {rows !== undefined && rows.length > 0 && (
         <ul className={css.messages} aria-label="Messages">
@@ -65,7 +62,9 @@ export function Messages({ name }: { name: string }) {
           ))}
         </ul>
       )}
-      <LoadMore list={found} />
+      <ListFoot>
+        <LoadMore list={found} />
+      </ListFoot>
     </PanelSection>
   );
 }
@@ -101,8 +100,4 @@ function Row({ queue, message, isOpen, onToggle }: RowProps) {
       {isOpen && <Message queue={queue} message={message} />}
     </li>
   );
-}
-
-function orNull(text: string): string | null {
-  return text === "" ? null : text;
 }

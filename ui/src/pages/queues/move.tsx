@@ -1,12 +1,12 @@
-import { Autocomplete, Button, NumberInput, TextInput } from "@mantine/core";
+import { Button, NumberInput, TextInput } from "@mantine/core";
 import { ArrowRightLeft, Calculator } from "lucide-react";
 import { useState } from "react";
 
 import { besides, fieldErrors } from "~/api/problem";
 import { useMove } from "~/api/queue-control";
-import { useQueues } from "~/api/queues";
 import type { MoveRequest } from "~/api/resources";
-import { Actions, Dialog, ErrorState, Form, Note, Wide } from "~/design";
+import { Actions, Dialog, ErrorState, Form, FormWide, Sentence } from "~/design";
+import { QueueInput } from "~/queues/queue-input";
 
 import { messages } from "./purge";
 import type { OrderProps } from "./purge";
@@ -24,7 +24,6 @@ export function MoveDialog({ queue: { name }, onClose, onOrdered }: OrderProps) 
   const count = useMove(name);
   const move = useMove(name);
   const [wanted, setWanted] = useState<MoveRequest>({ to: "" });
-  const known = useQueues(wanted.to === "" ? null : wanted.to).data?.pages[0]?.items ?? [];
   const change = (more: Partial<MoveRequest>) => {
     setWanted({ ...wanted, ...more });
     count.reset();
@@ -44,14 +43,13 @@ export function MoveDialog({ queue: { name }, onClose, onOrdered }: OrderProps) 
   return (
     <Dialog title={`Move what waits in ${name}`} onClose={onClose}>
       <Form label={`Move what waits in ${name}`} onSubmit={submit}>
-        <Autocomplete
-          size="xs"
+        <QueueInput
           label="To queue"
           required
-          data={known.map((each) => each.name).filter((each) => each !== name)}
+          except={name}
           error={wrong["/to"]}
           value={wanted.to}
-          onChange={(to) => {
+          onValue={(to) => {
             change({ to });
           }}
         />
@@ -93,7 +91,7 @@ export function MoveDialog({ queue: { name }, onClose, onOrdered }: OrderProps) 
             filter("older_than_s", age);
           }}
         />
-        <Wide>
+        <FormWide>
           <Reason
             value={wanted.reason ?? ""}
             onValue={(reason) => {
@@ -102,17 +100,17 @@ export function MoveDialog({ queue: { name }, onClose, onOrdered }: OrderProps) 
           />
           <div aria-live="polite">
             {found && (
-              <Note testId="move-count">
+              <Sentence testId="move-count">
                 <b>
                   {found.exact ? "" : "At least "}
                   {messages(found.count)}
                 </b>{" "}
                 would go to {wanted.to}. What workers hold stays.
-              </Note>
+              </Sentence>
             )}
             {rest && <ErrorState compact problem={rest} />}
           </div>
-        </Wide>
+        </FormWide>
         <Actions>
           {found === undefined ? (
             <Button type="submit" leftSection={<Calculator size={14} />} loading={count.isPending} disabled={wanted.to === ""}>

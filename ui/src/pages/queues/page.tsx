@@ -1,10 +1,9 @@
-import { Button } from "@mantine/core";
 import { Plus } from "lucide-react";
 import { useCallback, useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
 
-import { useMay } from "~/api/permissions";
-import { PageHeader, SplitView } from "~/design";
+import { useDenied } from "~/api/permission";
+import { GuardedButton, PageHeader, SplitView } from "~/design";
 
 import { DeclareQueue } from "./declare";
 import { QueueDetail } from "./detail";
@@ -16,23 +15,22 @@ export function QueuesPage() {
   const navigate = useNavigate();
   const [params] = useSearchParams();
   const [declaring, setDeclaring] = useState(false);
-  const mayDeclare = useMay("queues:write");
+  const denied = useDenied("queues:write");
   const search = params.size === 0 ? "" : `?${params.toString()}`;
   const open = useCallback((queue: string) => void navigate(`/queues/${encodeURIComponent(queue)}${search}`), [navigate, search]);
   const close = useCallback(() => void navigate(`/queues${search}`), [navigate, search]);
   return (
     <SplitView detail={name === undefined ? null : <QueueDetail key={name} name={name} onClose={close} />} onClose={close}>
       <PageHeader title="Queues" hint="Work that waits for a worker, and what holds it up.">
-        {mayDeclare && (
-          <Button
-            leftSection={<Plus size={14} />}
-            onClick={() => {
-              setDeclaring(true);
-            }}
-          >
-            Declare a queue
-          </Button>
-        )}
+        <GuardedButton
+          denied={denied}
+          leftSection={<Plus size={14} />}
+          onClick={() => {
+            setDeclaring(true);
+          }}
+        >
+          Declare a queue
+        </GuardedButton>
       </PageHeader>
       {declaring && (
         <DeclareQueue

@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 import { problemOf } from "~/api/problem";
 import { usePurge } from "~/api/queue-control";
 import type { Queue, QueueWork } from "~/api/resources";
-import { Actions, Dialog, ErrorState, Form, Note, TypedConfirmation, Wide, format } from "~/design";
+import { Actions, Dialog, ErrorState, Form, FormWide, Sentence, TypedConfirmation, format } from "~/design";
 
 import { Reason } from "./reason";
 
@@ -43,10 +43,10 @@ export function PurgeDialog({ queue: { name }, onClose, onOrdered }: OrderProps)
   return (
     <Dialog title={`Purge ${name}`} onClose={onClose}>
       <Form label={`Purge ${name}`} onSubmit={order}>
-        <Wide>
-          <Note testId="purge-count">
+        <FormWide>
+          <Sentence testId="purge-count">
             {found === undefined ? "Counting…" : <Told found={found} keep={keep} />}
-          </Note>
+          </Sentence>
           <Switch
             size="xs"
             label="Keep each as a dead letter, which can be redriven"
@@ -67,11 +67,11 @@ export function PurgeDialog({ queue: { name }, onClose, onOrdered }: OrderProps)
           <TypedConfirmation word={name} onTyped={setSure} />
           {counting.isError && <ErrorState compact problem={problemOf(counting.error)} />}
           {purge.isError && <ErrorState compact problem={problemOf(purge.error)} />}
-        </Wide>
+        </FormWide>
         <Actions>
           <Button
             type="submit"
-            color="red"
+            color="var(--tl-danger)"
             leftSection={<Eraser size={14} />}
             loading={purge.isPending}
             disabled={!sure || found === undefined || found.count === 0 || counting.isPending}

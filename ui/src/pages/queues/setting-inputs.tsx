@@ -1,9 +1,9 @@
 import { NumberInput, TextInput } from "@mantine/core";
 
-import type { Field, Texts } from "./fields";
+import { FIELDS } from "./fields";
+import type { Texts } from "./fields";
 
 interface SettingInputsProps {
-  fields: Field[];
   texts: Texts;
   /** What the hub found wrong, by pointer. */
   wrong: Record<string, string>;
@@ -13,8 +13,8 @@ interface SettingInputsProps {
 }
 
 /** One input for each setting, with what is wrong with it below. */
-export function SettingInputs({ fields, texts, wrong, disabled = false, placeholder = "", onText }: SettingInputsProps) {
-  return fields.map(({ pointer, label, about, suffix, weights = false }) => {
+export function SettingInputs({ texts, wrong, disabled = false, placeholder = "", onText }: SettingInputsProps) {
+  return FIELDS.map(({ pointer, label, about, suffix, weights = false }) => {
     const shared = { size: "xs", label, description: about, disabled, error: errorAt(wrong, pointer), value: texts[pointer] ?? "" };
     if (weights) {
       return (

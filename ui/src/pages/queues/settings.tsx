@@ -1,29 +1,28 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { besides, fieldErrors } from "~/api/problem";
 import { useDeclareQueue } from "~/api/queue-control";
 import type { Queue } from "~/api/resources";
-import { Actions, ErrorState, Form, Lacks, PanelSection, Quiet, Wide, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, PanelSection, Quiet, toast } from "~/design";
 
-import { changes, fieldsOf, textsOf } from "./fields";
+import { FIELDS, changes, textsOf } from "./fields";
 import type { Texts } from "./fields";
 import { SettingInputs } from "./setting-inputs";
 
 /** Its settings, changed while it lives: workers and senders take a change up by themselves. */
 export function Settings({ queue }: { queue: Queue }) {
   const declare = useDeclareQueue();
-  const may = useMay("queues:write");
+  const denied = useDenied("queues:write");
   // Only what was typed: what others change meanwhile is shown, and not written back.
   const [typed, setTyped] = useState<Texts>({});
-  const fields = fieldsOf(queue);
   const texts = { ...textsOf(queue), ...typed };
-  const declaration = changes(fields, texts, queue);
+  const declaration = changes(texts, queue);
   const changed = Object.keys(declaration).length > 0;
-  const rest = besides(declare.error, fields.map(({ pointer }) => pointer));
+  const rest = besides(declare.error, FIELDS.map(({ pointer }) => pointer));
   return (
-    <PanelSection title="Settings" aside={may && <Quiet>A change takes effect at once.</Quiet>}>
+    <PanelSection title="Settings" aside={<Quiet>{denied ?? "A change takes effect at once."}</Quiet>}>
       <Form
         label="Settings"
         onSubmit={() => {
@@ -39,27 +38,21 @@ export function Settings({ queue }: { queue: Queue }) {
           );
         }}
       >
-        {!may && (
-          <Wide>
-            <Lacks scope="queues:write" to="change settings" />
-          </Wide>
-        )}
         <SettingInputs
-          fields={fields}
           texts={texts}
           wrong={fieldErrors(declare.error)}
-          disabled={!may}
+          disabled={denied !== undefined}
           onText={(pointer, text) => {
             setTyped({ ...typed, [pointer]: text });
             if (declare.isError) declare.reset();
           }}
         />
         {rest && (
-          <Wide>
+          <FormWide>
             <ErrorState compact problem={rest} />
-          </Wide>
+          </FormWide>
         )}
-        {may && (
+        {denied === undefined && (
           <Actions>
             <Button type="submit" loading={declare.isPending} disabled={!changed}>
               Save settings

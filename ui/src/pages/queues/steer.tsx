@@ -1,13 +1,12 @@
-import { Button } from "@mantine/core";
 import { Droplets, Pause, Play } from "lucide-react";
 import { useState } from "react";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { problemOf } from "~/api/problem";
 import { useSteerQueue } from "~/api/queue-control";
 import type { Verb } from "~/api/queue-control";
 import type { Queue } from "~/api/resources";
-import { Actions, ErrorState, Lacks, Note, toast } from "~/design";
+import { Actions, ErrorState, GuardedButton, Sentence, toast } from "~/design";
 
 import { Reason } from "./reason";
 import { StateInWords, stateOf } from "./state";
@@ -17,7 +16,7 @@ const DONE: Record<Verb, string> = { pause: "is paused", drain: "takes nothing i
 /** Pause, drain and resume, each with its reason. */
 export function Steer({ queue }: { queue: Queue }) {
   const steer = useSteerQueue(queue.name);
-  const may = useMay("queues:operate");
+  const denied = useDenied("queues:operate");
   const [reason, setReason] = useState("");
   const state = stateOf(queue);
   const press = (verb: Verb) => () => {
@@ -34,33 +33,33 @@ export function Steer({ queue }: { queue: Queue }) {
   const doing = (verb: Verb) => steer.isPending && steer.variables.verb === verb;
   return (
     <>
-      <Note testId="state-in-words">
+      <Sentence testId="state-in-words">
         <StateInWords queue={queue} />
-      </Note>
-      {!may && <Lacks scope="queues:operate" to="pause, drain, empty or delete it" />}
-      {may && state !== "deleting" && (
+      </Sentence>
+      {state !== "deleting" && (
         <>
           <Reason
             labelled={false}
+            disabled={denied !== undefined}
             placeholder="Why? Shown beside the state, kept in the audit trail"
             value={reason}
             onValue={setReason}
           />
           <Actions label="State">
             {state !== "active" && (
-              <Button leftSection={<Play size={14} />} loading={doing("resume")} onClick={press("resume")}>
+              <GuardedButton denied={denied} leftSection={<Play size={14} />} loading={doing("resume")} onClick={press("resume")}>
                 Resume
-              </Button>
+              </GuardedButton>
             )}
             {state !== "paused" && (
-              <Button variant="default" leftSection={<Pause size={14} />} loading={doing("pause")} onClick={press("pause")}>
+              <GuardedButton denied={denied} variant="default" leftSection={<Pause size={14} />} loading={doing("pause")} onClick={press("pause")}>
                 Pause
-              </Button>
+              </GuardedButton>
             )}
             {state !== "draining" && (
-              <Button variant="default" leftSection={<Droplets size={14} />} loading={doing("drain")} onClick={press("drain")}>
+              <GuardedButton denied={denied} variant="default" leftSection={<Droplets size={14} />} loading={doing("drain")} onClick={press("drain")}>
                 Drain
-              </Button>
+              </GuardedButton>
             )}
           </Actions>
         </>

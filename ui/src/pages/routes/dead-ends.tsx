@@ -1,6 +1,6 @@
 import type { DeadEnd } from "~/api/resources";
 import { useDeadEnds } from "~/api/routes";
-import { DataTable, Panel, RelativeTime, format } from "~/design";
+import { DataTable, Panel, Quiet, RelativeTime, format } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -15,9 +15,9 @@ const COLUMNS: Column<DeadEnd>[] = [
     align: "right",
     priority: "medium",
     cell: (one) => (
-      <span className={css.quiet}>
+      <Quiet>
         <RelativeTime at={one.last_at} />
-      </span>
+      </Quiet>
     ),
   },
 ];
@@ -27,7 +27,7 @@ export function DeadEnds() {
   const rows = useDeadEnds().data?.items ?? [];
   if (rows.length === 0) return null;
   return (
-    <Panel flush title="Dead ends" aside={<span className={css.quiet}>What nothing took stays in the log.</span>}>
+    <Panel flush title="Dead ends" aside={<Quiet>What nothing took stays in the log.</Quiet>}>
       <DataTable
         label="Dead ends"
         columns={COLUMNS}

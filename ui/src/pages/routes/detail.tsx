@@ -5,8 +5,8 @@ import { mayPass, problemOf } from "~/api/problem";
 import type { Route } from "~/api/resources";
 import { useRollback, useRoute, useRouteHistory } from "~/api/routes";
 import {
-  CodeBlock, ErrorState, Fact, Facts, JsonBlock, PanelSection, RelativeTime, RevisionTimeline, SidePanel, StateBadge,
-  format, toast,
+  CodeBlock, Disclosure, ErrorState, Fact, Facts, JsonBlock, PanelSection, Quiet, RelativeTime, RevisionTimeline,
+  Sentence, SidePanel, StateBadge, format, toast,
 } from "~/design";
 
 import css from "./page.module.css";
@@ -48,10 +48,10 @@ function About({ item }: { item: Route }) {
   const wanted = conditions(route);
   return (
     <>
-      {route.description !== undefined && route.description !== "" && <p className={css.sentence}>{route.description}</p>}
+      {route.description !== undefined && route.description !== "" && <Sentence>{route.description}</Sentence>}
       <PanelSection title="Takes events of which">
         {wanted.length === 0 ? (
-          <p className={css.sentence}>nothing is asked: every event</p>
+          <Sentence>nothing is asked: every event</Sentence>
         ) : (
           <ul className={css.conditions}>
             {wanted.map((text) => (
@@ -66,7 +66,7 @@ function About({ item }: { item: Route }) {
         <ul className={css.conditions}>
           {route.targets.map((target, at) => (
             <li key={at}>
-              {targetWords(target)} <span className={css.quiet}>{share(route, target)}</span>
+              {targetWords(target)} <Quiet>{share(route, target)}</Quiet>
             </li>
           ))}
         </ul>
@@ -84,10 +84,9 @@ function About({ item }: { item: Route }) {
         </Fact>
       </Facts>
       {counts.last_error !== null && <CodeBlock text={counts.last_error} what="last trouble" tone="danger" wrap />}
-      <details>
-        <summary className={css.quiet}>As declared</summary>
+      <Disclosure summary="As declared">
         <JsonBlock value={route} what="route" />
-      </details>
+      </Disclosure>
     </>
   );
 }

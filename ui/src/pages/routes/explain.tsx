@@ -1,11 +1,11 @@
-import { Button, JsonInput, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { FlaskConical } from "lucide-react";
 import { useState } from "react";
 
 import { problemOf } from "~/api/problem";
 import type { Explanation } from "~/api/resources";
 import { useExplain } from "~/api/routes";
-import { ErrorState, Panel } from "~/design";
+import { Actions, ErrorState, Form, FormWide, JsonField, Panel, Quiet } from "~/design";
 
 import css from "./page.module.css";
 
@@ -26,15 +26,15 @@ export function Explain() {
   const [text, setText] = useState("");
   const { data, wrong } = parsed(text);
   return (
-    <Panel title="Where would it go?" aside={<span className={css.quiet}>Nothing is sent.</span>}>
-      <form
-        className={css.form}
-        onSubmit={(event) => {
-          event.preventDefault();
+    <Panel title="Where would it go?" aside={<Quiet>Nothing is sent.</Quiet>}>
+      <Form
+        label="Where would it go?"
+        onSubmit={() => {
           if (wrong === undefined) explain.mutate({ type, source: source || "/sample", data });
         }}
       >
         <TextInput
+          size="xs"
           label="Type"
           placeholder="order.created"
           required
@@ -44,6 +44,7 @@ export function Explain() {
           }}
         />
         <TextInput
+          size="xs"
           label="Source"
           placeholder="/sample"
           value={source}
@@ -51,21 +52,23 @@ export function Explain() {
             setSource(event.currentTarget.value);
           }}
         />
-        <JsonInput
-          className={css.wide}
+        <FormWide>
+          <JsonField
           label="Data"
           placeholder={'{"total": 150}'}
-          autosize
           minRows={2}
           maxRows={10}
           error={wrong}
           value={text}
           onChange={setText}
         />
+        </FormWide>
+        <Actions>
         <Button type="submit" leftSection={<FlaskConical size={15} />} loading={explain.isPending} disabled={type === ""}>
           Explain
         </Button>
-      </form>
+        </Actions>
+      </Form>
       {explain.isError && <ErrorState compact problem={problemOf(explain.error)} />}
       {explain.data && <Verdicts found={explain.data} />}
     </Panel>

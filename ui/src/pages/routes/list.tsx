@@ -1,11 +1,12 @@
 import { Skeleton } from "@mantine/core";
 import { Split } from "lucide-react";
-import { Link } from "react-router";
 
 import { problemOf } from "~/api/problem";
 import type { Route } from "~/api/resources";
 import { useRoutes } from "~/api/routes";
-import { Chip, DataTable, EmptyState, ErrorState, LoadMore, Marked, Panel, RelativeTime, format } from "~/design";
+import {
+  Chip, DataTable, EmptyState, ErrorState, Figure, ListFoot, LoadMore, Marked, Panel, Quiet, RelativeTime, RowLink,
+} from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -39,7 +40,9 @@ export function RouteList({ selected, onOpen }: RouteListProps) {
           empty={<NoRoutes />}
         />
       )}
-      <LoadMore list={routes} />
+      <ListFoot>
+        <LoadMore list={routes} />
+      </ListFoot>
     </Panel>
   );
 }
@@ -61,12 +64,15 @@ const COLUMNS: Column<Route>[] = [
     key: "name",
     title: "Route",
     cell: ({ name, route }) => (
-      <Link to={`/routes/${encodeURIComponent(name)}`} className={css.row} tabIndex={-1}>
-        <span className={css.name}>
-          {name} {route.enabled === false && <Chip>off</Chip>} {route.stop === true && <Chip>stops</Chip>}
-        </span>
-        <span className={css.under}>{conditions(route)[0] ?? "every event"}</span>
-      </Link>
+      <RowLink
+        to={`/routes/${encodeURIComponent(name)}`}
+        name={
+          <>
+            {name} {route.enabled === false && <Chip>off</Chip>} {route.stop === true && <Chip>stops</Chip>}
+          </>
+        }
+        under={conditions(route)[0] ?? "every event"}
+      />
     ),
   },
   {
@@ -76,30 +82,26 @@ const COLUMNS: Column<Route>[] = [
       <ul className={css.targets}>
         {route.targets.map((target, at) => (
           <li key={at}>
-            {targetWords(target)} <span className={css.quiet}>{share(route, target)}</span>
+            {targetWords(target)} <Quiet>{share(route, target)}</Quiet>
           </li>
         ))}
       </ul>
     ),
   },
   { key: "order", title: "Order", align: "right", priority: "low", cell: ({ route }) => route.order ?? 100 },
-  { key: "routed", title: "Routed", align: "right", cell: ({ counts }) => format.count(counts.routed) },
+  { key: "routed", title: "Routed", align: "right", cell: ({ counts }) => <Figure value={counts.routed} /> },
   {
     key: "trouble",
     title: "Dead ends",
     align: "right",
     priority: "medium",
-    cell: ({ counts }) => (
-      <span data-trouble={counts.dead_ends + counts.loops > 0} className={css.trouble}>
-        {format.count(counts.dead_ends + counts.loops)}
-      </span>
-    ),
+    cell: ({ counts }) => <Figure value={counts.dead_ends + counts.loops} trouble />,
   },
   {
     key: "last",
     title: "Last",
     align: "right",
     priority: "low",
-    cell: ({ counts }) => <span className={css.quiet}>{counts.last_at === null ? "never" : <RelativeTime at={counts.last_at} />}</span>,
+    cell: ({ counts }) => <Quiet>{counts.last_at === null ? "never" : <RelativeTime at={counts.last_at} />}</Quiet>,
   },
 ];

@@ -3,7 +3,7 @@ import { useState } from "react";
 
 import { besides, fieldErrors } from "~/api/problem";
 import { useDeclareSchedule } from "~/api/schedules";
-import { Actions, ErrorState, Form, Panel, Wide, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, Panel, toast } from "~/design";
 
 import { Fields } from "./fields";
 import { EMPTY, POINTERS, declarationOf, wrongData } from "./form";
@@ -26,6 +26,7 @@ export function DeclareSchedule({ onClose, onDeclared }: DeclareScheduleProps) {
     <Panel title="Declare a schedule" label="Declare a schedule">
       <Form
         label="Declare a schedule"
+        onClose={onClose}
         onSubmit={() => {
           if (!ready) return;
           declare.mutate(
@@ -40,7 +41,7 @@ export function DeclareSchedule({ onClose, onDeclared }: DeclareScheduleProps) {
           );
         }}
       >
-        <Wide>
+        <FormWide>
           <TextInput
             size="xs"
             label="Name"
@@ -52,7 +53,7 @@ export function DeclareSchedule({ onClose, onDeclared }: DeclareScheduleProps) {
               setName(event.currentTarget.value);
             }}
           />
-        </Wide>
+        </FormWide>
         <Fields
           typed={typed}
           wrong={wrong}
@@ -62,9 +63,9 @@ export function DeclareSchedule({ onClose, onDeclared }: DeclareScheduleProps) {
           }}
         />
         {rest && (
-          <Wide>
+          <FormWide>
             <ErrorState compact problem={rest} />
-          </Wide>
+          </FormWide>
         )}
         <Actions>
           <Button type="submit" loading={declare.isPending} disabled={!ready}>

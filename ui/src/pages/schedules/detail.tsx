@@ -1,13 +1,13 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { Pause, Play, Trash2, Zap } from "lucide-react";
 import { Link } from "react-router";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { mayPass, problemOf } from "~/api/problem";
 import type { Schedule } from "~/api/resources";
 import { useRemoveSchedule, useRunSchedule, useSchedule, useSteerSchedule } from "~/api/schedules";
 import {
-  Actions, AskButton, ErrorState, Fact, Facts, JsonBlock, Lacks, Note, PanelSection, RelativeTime, SidePanel, toast,
+  Actions, AskButton, ErrorState, Fact, Facts, GuardedButton, JsonBlock, PanelSection, RelativeTime, Sentence, SidePanel, toast,
 } from "~/design";
 
 import { EditSchedule } from "./edit";
@@ -53,7 +53,7 @@ function Detail({ schedule, onRemoved }: { schedule: Schedule; onRemoved: () => 
   return (
     <>
       <section className={css.stack} aria-label="Operate">
-        {declaration.description !== undefined && declaration.description !== "" && <Note>{declaration.description}</Note>}
+        {declaration.description !== undefined && declaration.description !== "" && <Sentence>{declaration.description}</Sentence>}
         <Controls schedule={schedule} onRemoved={onRemoved} />
       </section>
       <PanelSection title="When">
@@ -65,7 +65,7 @@ function Detail({ schedule, onRemoved }: { schedule: Schedule; onRemoved: () => 
           <Fact name="If missed">{misfire === "skip" ? "left out" : "made up for once"}</Fact>
           {jitter > 0 && <Fact name="Put off">by up to {jitter} s</Fact>}
         </Facts>
-        {paused ? <Note>It is paused: it fires no more until it is resumed.</Note> : <Times next={next} timezone={timezone} />}
+        {paused ? <Sentence>It is paused: it fires no more until it is resumed.</Sentence> : <Times next={next} timezone={timezone} />}
       </PanelSection>
       <PanelSection title="What it sends">
         <Facts>
@@ -79,6 +79,7 @@ function Detail({ schedule, onRemoved }: { schedule: Schedule; onRemoved: () => 
           {declaration.type != null && <Fact name="Type">{declaration.type}</Fact>}
           {declaration.subject != null && <Fact name="Subject">{declaration.subject}</Fact>}
           {declaration.key != null && <Fact name="Key">{declaration.key}</Fact>}
+          {declaration.priority != null && <Fact name="Class">{declaration.priority}</Fact>}
           <Fact name="As">{schedule.owner}, who declared it last</Fact>
           <Fact name="Changed">
             <RelativeTime at={schedule.updated_at} />
@@ -97,16 +98,16 @@ function Detail({ schedule, onRemoved }: { schedule: Schedule; onRemoved: () => 
 }
 
 function Controls({ schedule: { name, paused }, onRemoved }: { schedule: Schedule; onRemoved: () => void }) {
-  const may = useMay("schedules:write");
+  const denied = useDenied("schedules:write");
   const steer = useSteerSchedule(name);
   const run = useRunSchedule(name);
   const remove = useRemoveSchedule(name);
   const failed = [steer, run, remove].find(({ isError }) => isError);
-  if (!may) return <Lacks scope="schedules:write" to="pause, run or remove it" />;
   return (
     <>
       <Actions label="Controls">
-        <Button
+        <GuardedButton
+          denied={denied}
           variant={paused ? "filled" : "default"}
           leftSection={paused ? <Play size={14} /> : <Pause size={14} />}
           loading={steer.isPending}
@@ -119,8 +120,9 @@ function Controls({ schedule: { name, paused }, onRemoved }: { schedule: Schedul
           }}
         >
           {paused ? "Resume" : "Pause"}
-        </Button>
-        <Button
+        </GuardedButton>
+        <GuardedButton
+          denied={denied}
           variant="default"
           leftSection={<Zap size={14} />}
           loading={run.isPending}
@@ -133,8 +135,9 @@ function Controls({ schedule: { name, paused }, onRemoved }: { schedule: Schedul
           }}
         >
           Fire now
-        </Button>
+        </GuardedButton>
         <AskButton
+          denied={denied}
           question="Remove it, and the record of its firings?"
           icon={<Trash2 size={14} />}
           pending={remove.isPending}

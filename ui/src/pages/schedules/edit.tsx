@@ -1,21 +1,21 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { besides, fieldErrors } from "~/api/problem";
 import type { Schedule } from "~/api/resources";
 import { useDeclareSchedule } from "~/api/schedules";
-import { Actions, Disclosure, ErrorState, Form, PanelSection, Quiet, Wide, toast } from "~/design";
+import { Actions, Disclosure, ErrorState, Form, FormWide, PanelSection, Quiet, toast } from "~/design";
 
 import { Fields } from "./fields";
 import { POINTERS, declarationOf, typedOf, wrongData } from "./form";
 
 /** Change a schedule; from then on its messages carry the name of who did. */
 export function EditSchedule({ schedule: { name, declaration } }: { schedule: Schedule }) {
-  const may = useMay("schedules:write");
+  const denied = useDenied("schedules:write");
   const declare = useDeclareSchedule();
   const [typed, setTyped] = useState(() => typedOf(declaration));
-  if (!may) return null;
+  if (denied !== undefined) return null;
   const rest = besides(declare.error, POINTERS);
   const ready = typed.cron.trim() !== "" && typed.target.trim() !== "" && wrongData(typed.data) === null;
   return (
@@ -44,9 +44,9 @@ export function EditSchedule({ schedule: { name, declaration } }: { schedule: Sc
             }}
           />
           {rest && (
-            <Wide>
+            <FormWide>
               <ErrorState compact problem={rest} />
-            </Wide>
+            </FormWide>
           )}
           <Actions>
             <Button type="submit" loading={declare.isPending} disabled={!ready}>

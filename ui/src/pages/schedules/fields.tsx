@@ -1,10 +1,10 @@
-import { Autocomplete, JsonInput, NumberInput, Select, TextInput } from "@mantine/core";
+import { Autocomplete, NumberInput, Select, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 
 import { fieldErrors } from "~/api/problem";
-import { useQueues } from "~/api/queues";
 import { useCronTimes } from "~/api/schedules";
-import { Wide } from "~/design";
+import { FormWide, JsonField } from "~/design";
+import { QueueInput } from "~/queues/queue-input";
 
 import { wrongData } from "./form";
 import type { Typed } from "./form";
@@ -62,9 +62,9 @@ function When({ typed, wrong, onTyped }: FieldsProps) {
         }}
       />
       {cron !== "" && times.data && !times.isError && (
-        <Wide>
+        <FormWide>
           <Times next={times.data.next_at} timezone={timezone || "UTC"} />
-        </Wide>
+        </FormWide>
       )}
       <Select
         size="xs"
@@ -97,11 +97,11 @@ function When({ typed, wrong, onTyped }: FieldsProps) {
 
 function What({ typed, wrong, onTyped }: FieldsProps) {
   const isQueue = typed.kind === "queue";
-  const queues = useQueues(isQueue && typed.target !== "" ? typed.target : null).data?.pages[0]?.items ?? [];
   const more = [
     ...(isQueue ? ([["type", "Type of the message", `task.${typed.target || "queue"}`]] as const) : []),
     ["subject", "Subject", "none"],
     ["key", "Key", "none"],
+    ...(isQueue ? ([["priority", "Class", "normal"]] as const) : []),
     ["description", "Description", "What it is for"],
   ] as const;
   return (
@@ -119,34 +119,41 @@ function What({ typed, wrong, onTyped }: FieldsProps) {
           onTyped({ kind: value as Typed["kind"] });
         }}
       />
-      <Autocomplete
-        size="xs"
-        label={isQueue ? "Queue" : "Type of the event"}
-        required
-        placeholder={isQueue ? "reports" : "shop.hour"}
-        data={isQueue ? queues.map(({ name }) => name) : []}
-        error={wrong["/queue"] ?? wrong["/event"]}
-        value={typed.target}
-        onChange={(target) => {
-          onTyped({ target });
-        }}
-      />
-      <Wide>
-        <JsonInput
+      {isQueue ? (
+        <QueueInput
+          label="Queue"
+          required
+          placeholder="reports"
+          error={wrong["/queue"]}
+          value={typed.target}
+          onValue={(target) => {
+            onTyped({ target });
+          }}
+        />
+      ) : (
+        <TextInput
           size="xs"
+          label="Type of the event"
+          required
+          placeholder="shop.hour"
+          error={wrong["/event"]}
+          value={typed.target}
+          onChange={(event) => {
+            onTyped({ target: event.currentTarget.value });
+          }}
+        />
+      )}
+      <FormWide>
+        <JsonField
           label="Data"
           placeholder={'{"kind": "daily"}'}
-          autosize
-          minRows={2}
-          maxRows={12}
-          spellCheck={false}
           error={wrong["/data"] ?? wrongData(typed.data)}
           value={typed.data}
           onChange={(data) => {
             onTyped({ data });
           }}
         />
-      </Wide>
+      </FormWide>
       {more.map(([field, label, placeholder]) => (
         <TextInput
           key={field}

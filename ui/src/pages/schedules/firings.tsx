@@ -3,7 +3,7 @@ import { Link } from "react-router";
 import { problemOf } from "~/api/problem";
 import type { Firing } from "~/api/resources";
 import { useFirings } from "~/api/schedules";
-import { ErrorState, LoadMore, Note, PanelSection, Quiet, RelativeTime, StateBadge, format } from "~/design";
+import { ErrorState, ListFoot, LoadMore, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, format } from "~/design";
 import type { Tone } from "~/design";
 
 import css from "./page.module.css";
@@ -18,7 +18,7 @@ export function Firings({ name, timezone }: { name: string; timezone: string }) 
   return (
     <PanelSection title="Firings" aside={<Quiet>newest first</Quiet>}>
       {firings.isError && rows === undefined && <ErrorState compact problem={problemOf(firings.error)} />}
-      {rows?.length === 0 && <Note>It did not fire yet.</Note>}
+      {rows?.length === 0 && <Sentence>It did not fire yet.</Sentence>}
       <ul className={css.firings}>
         {rows?.map((firing) => (
           <li key={`${firing.planned_at} ${firing.at} ${firing.outcome}`} data-testid="firing">
@@ -30,13 +30,15 @@ export function Firings({ name, timezone }: { name: string; timezone: string }) 
               <Quiet>
                 <RelativeTime at={firing.at} />
               </Quiet>
-              {firing.detail !== "" && <Note>{firing.detail}</Note>}
+              {firing.detail !== "" && <Sentence>{firing.detail}</Sentence>}
             </span>
             {firing.message_id !== null && <Link to={`/trace/${encodeURIComponent(firing.message_id)}`}>trace</Link>}
           </li>
         ))}
       </ul>
-      <LoadMore list={firings} />
+      <ListFoot>
+        <LoadMore list={firings} />
+      </ListFoot>
     </PanelSection>
   );
 }

@@ -10,19 +10,20 @@ export interface Typed {
   type: string;
   subject: string;
   key: string;
+  priority: string;
   misfire: "skip" | "once";
   jitter_s: string | number;
   description: string;
 }
 
 export const EMPTY: Typed = {
-  cron: "", timezone: "UTC", kind: "queue", target: "", data: "", type: "", subject: "", key: "", misfire: "skip", jitter_s: "",
+  cron: "", timezone: "UTC", kind: "queue", target: "", data: "", type: "", subject: "", key: "", priority: "", misfire: "skip", jitter_s: "",
   description: "",
 };
 
 /** What the hub's errors may point at, that the form has a field for. */
 export const POINTERS = [
-  "/name", "/cron", "/timezone", "/queue", "/event", "/data", "/type", "/subject", "/key", "/jitter_s", "/description",
+  "/name", "/cron", "/timezone", "/queue", "/event", "/data", "/type", "/subject", "/key", "/priority", "/jitter_s", "/description",
 ];
 
 export function typedOf(declared: ScheduleDeclaration): Typed {
@@ -35,6 +36,7 @@ export function typedOf(declared: ScheduleDeclaration): Typed {
     type: declared.type ?? "",
     subject: declared.subject ?? "",
     key: declared.key ?? "",
+    priority: declared.priority ?? "",
     jitter_s: jitter === 0 ? "" : jitter,
   };
 }
@@ -52,7 +54,7 @@ export function wrongData(text: string): string | null {
 
 /** What was typed, as a declaration; `before` keeps what the form has no field for. */
 export function declarationOf(typed: Typed, before: ScheduleDeclaration | null): ScheduleDeclaration {
-  const { cron, timezone, kind, target, data, type, subject, key, misfire, jitter_s: jitter, description } = typed;
+  const { cron, timezone, kind, target, data, type, subject, key, priority, misfire, jitter_s: jitter, description } = typed;
   return {
     ...before,
     cron: cron.trim(),
@@ -64,6 +66,7 @@ export function declarationOf(typed: Typed, before: ScheduleDeclaration | null):
     type: type.trim() || null,
     subject: subject.trim() || null,
     key: key.trim() || null,
+    priority: kind === "queue" ? priority.trim() || null : null,
     misfire,
     jitter_s: Number(jitter),
     description: description.trim(),

@@ -4,7 +4,7 @@ import { CalendarClock } from "lucide-react";
 import { problemOf } from "~/api/problem";
 import type { Schedule } from "~/api/resources";
 import { useSchedules } from "~/api/schedules";
-import { DataTable, DueTime, EmptyState, ErrorState, LoadMore, Panel, Quiet, RowLink } from "~/design";
+import { DataTable, DueTime, EmptyState, ErrorState, ListFoot, LoadMore, Panel, Quiet, RowLink } from "~/design";
 import type { Column } from "~/design";
 
 import { ScheduleState, targetOf } from "./words";
@@ -43,7 +43,9 @@ export function ScheduleList({ search, selected, onOpen }: ScheduleListProps) {
           }
         />
       )}
-      <LoadMore list={schedules} />
+      <ListFoot>
+        <LoadMore list={schedules} />
+      </ListFoot>
     </Panel>
   );
 }

@@ -1,10 +1,9 @@
-import { Button } from "@mantine/core";
 import { Plus } from "lucide-react";
 import { useCallback, useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
 
-import { useMay } from "~/api/permissions";
-import { PageHeader, SplitView } from "~/design";
+import { useDenied } from "~/api/permission";
+import { GuardedButton, PageHeader, SplitView } from "~/design";
 
 import { DeclareSchedule } from "./declare";
 import { ScheduleDetail } from "./detail";
@@ -18,23 +17,22 @@ export function SchedulesPage() {
   const navigate = useNavigate();
   const [params] = useSearchParams();
   const [declaring, setDeclaring] = useState(false);
-  const mayDeclare = useMay("schedules:write");
+  const denied = useDenied("schedules:write");
   const search = params.size === 0 ? "" : `?${params.toString()}`;
   const close = useCallback(() => void navigate(`/schedules${search}`), [navigate, search]);
   const open = (what: "cron" | "waiting") => (one: string) => void navigate(`/schedules/${what}/${encodeURIComponent(one)}${search}`);
   return (
     <SplitView detail={id === undefined ? null : detail(kind, id, close)} onClose={close}>
       <PageHeader title="Schedules" hint="What is to happen later: by the clock, once or again and again.">
-        {mayDeclare && (
-          <Button
-            leftSection={<Plus size={14} />}
-            onClick={() => {
-              setDeclaring(true);
-            }}
-          >
-            Declare a schedule
-          </Button>
-        )}
+        <GuardedButton
+          denied={denied}
+          leftSection={<Plus size={14} />}
+          onClick={() => {
+            setDeclaring(true);
+          }}
+        >
+          Declare a schedule
+        </GuardedButton>
       </PageHeader>
       {declaring && (
         <DeclareSchedule

@@ -1,13 +1,13 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { CircleX, Zap } from "lucide-react";
 import { Link } from "react-router";
 
-import { useMay } from "~/api/permissions";
+import { useDenied } from "~/api/permission";
 import { mayPass, problemOf } from "~/api/problem";
 import type { ScheduledDetail } from "~/api/resources";
 import { useCancelScheduled, useRunScheduled, useScheduledMessage } from "~/api/schedules";
 import {
-  Actions, AskButton, Chip, CopyButton, DueTime, ErrorState, Fact, Facts, Lacks, MessagePayload, RelativeTime, SidePanel, format,
+  Actions, AskButton, Chip, CopyButton, DueTime, ErrorState, Fact, Facts, GuardedButton, MessagePayload, RelativeTime, SidePanel, format,
   toast,
 } from "~/design";
 
@@ -74,15 +74,15 @@ function Detail({ detail: { item, payload }, onDone }: { detail: ScheduledDetail
 }
 
 function Controls({ id, onDone }: { id: string; onDone: () => void }) {
-  const may = useMay("schedules:write");
+  const denied = useDenied("schedules:write");
   const run = useRunScheduled(id);
   const cancel = useCancelScheduled(id);
   const failed = [run, cancel].find(({ isError }) => isError);
-  if (!may) return <Lacks scope="schedules:write" to="hasten or cancel it" />;
   return (
     <>
       <Actions label="Controls">
-        <Button
+        <GuardedButton
+          denied={denied}
           variant="default"
           leftSection={<Zap size={14} />}
           loading={run.isPending}
@@ -96,8 +96,9 @@ function Controls({ id, onDone }: { id: string; onDone: () => void }) {
           }}
         >
           Let it go now
-        </Button>
+        </GuardedButton>
         <AskButton
+          denied={denied}
           question="Take it back? It is gone for good"
           icon={<CircleX size={14} />}
           pending={cancel.isPending}

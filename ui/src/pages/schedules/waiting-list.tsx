@@ -5,7 +5,9 @@ import { useSearchParams } from "react-router";
 import { problemOf } from "~/api/problem";
 import type { Scheduled } from "~/api/resources";
 import { useScheduled } from "~/api/schedules";
-import { Chip, DataTable, DueTime, EmptyState, ErrorState, LoadMore, Panel, Quiet, RelativeTime, RowLink, SearchBox } from "~/design";
+import {
+  Chip, DataTable, DueTime, EmptyState, ErrorState, FilterInput, ListFoot, LoadMore, Panel, Quiet, RelativeTime, RowLink,
+} from "~/design";
 import type { Column } from "~/design";
 
 interface WaitingListProps {
@@ -26,11 +28,12 @@ export function WaitingList({ search, selected, onOpen }: WaitingListProps) {
       title="Waiting for their time"
       label="Waiting for their time"
       aside={
-        <SearchBox
+        <FilterInput
+          search
           label="Queue"
           placeholder="Only to this queue"
-          wanted={queue ?? ""}
-          onText={(value) => {
+          value={queue}
+          onCommit={(value) => {
             setParams(value === "" ? {} : { queue: value }, { replace: true });
           }}
         />
@@ -61,7 +64,9 @@ export function WaitingList({ search, selected, onOpen }: WaitingListProps) {
           }
         />
       )}
-      <LoadMore list={waiting} />
+      <ListFoot>
+        <LoadMore list={waiting} />
+      </ListFoot>
     </Panel>
   );
 }

@@ -1,11 +1,10 @@
-import { Button, JsonInput, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 import { useDeclare } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
-import { ErrorState, Panel, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, JsonField, Panel, toast } from "~/design";
 
-import css from "./page.module.css";
 import { schemaOf } from "./schema-text";
 import type { Given } from "./schema-text";
 
@@ -26,10 +25,10 @@ export function Declare({ onClose, onDeclared }: DeclareProps) {
   const given: Given = text.trim() === "" ? {} : schemaOf(text);
   return (
     <Panel title="Declare a type" label="Declare a type">
-      <form
-        className={css.form}
-        onSubmit={(event) => {
-          event.preventDefault();
+      <Form
+        label="Declare a type"
+        onClose={onClose}
+        onSubmit={() => {
           if (given.wrong !== undefined) return;
           const declaration = { owner, description, policy, ...(given.schema === undefined ? {} : { schema: given.schema }) };
           declare.mutate(
@@ -57,28 +56,24 @@ export function Declare({ onClose, onDeclared }: DeclareProps) {
             setPolicy(value as Policy);
           }}
         />
-        <JsonInput
-          className={css.wide}
+        <FormWide>
+          <JsonField
           label="JSON Schema"
           placeholder={'{"type": "object", "properties": {"id": {"type": "integer"}}}'}
-          size="xs"
-          autosize
-          minRows={3}
-          maxRows={14}
           error={given.wrong}
-          classNames={{ input: css.code ?? "" }}
           value={text}
           onChange={setText}
         />
-        <div className={`${css.actions ?? ""} ${css.wide ?? ""}`}>
+        </FormWide>
+        <Actions>
           <Button type="submit" loading={declare.isPending} disabled={name.trim() === "" || given.wrong !== undefined}>
             Declare
           </Button>
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-        </div>
-      </form>
+        </Actions>
+      </Form>
       {declare.isError && <ErrorState compact problem={problemOf(declare.error)} />}
     </Panel>
   );

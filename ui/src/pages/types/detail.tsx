@@ -4,7 +4,9 @@ import { Link } from "react-router";
 import { useEventType } from "~/api/event-types";
 import { mayPass, problemOf } from "~/api/problem";
 import type { EventTypeDetail } from "~/api/resources";
-import { Chip, ErrorState, Fact, Facts, JsonBlock, PanelSection, RelativeTime, SidePanel, format } from "~/design";
+import {
+  Chip, ErrorState, Fact, Facts, JsonBlock, PanelSection, RelativeTime, Sentence, SidePanel, format,
+} from "~/design";
 
 import { TypeState } from "./list";
 import { NewVersion } from "./new-version";
@@ -48,11 +50,11 @@ function Detail({ detail }: { detail: EventTypeDetail }) {
   return (
     <>
       <section className={css.about2}>
-        {type.description && <p className={css.sentence}>{type.description}</p>}
+        {type.description && <Sentence>{type.description}</Sentence>}
         {!type.declared && (
-          <p className={css.sentence}>
+          <Sentence>
             Nobody declared it, yet it was published. Give it a schema below, and it can be checked.
-          </p>
+          </Sentence>
         )}
         <Facts>
           {type.owner && <Fact name="Owner">{type.owner}</Fact>}

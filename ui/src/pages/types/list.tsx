@@ -1,12 +1,15 @@
 import { SegmentedControl, Skeleton } from "@mantine/core";
 import { BookType, SearchX } from "lucide-react";
-import { Link, useSearchParams } from "react-router";
+import { useSearchParams } from "react-router";
 
 import { useEventTypes } from "~/api/event-types";
 import type { TypeFilter } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import type { EventType } from "~/api/resources";
-import { Chip, DataTable, EmptyState, ErrorState, LoadMore, Panel, RelativeTime, SearchBox, StateBadge, format } from "~/design";
+import {
+  Chip, DataTable, EmptyState, ErrorState, Figure, FilterInput, ListFoot, LoadMore, Panel, Quiet, RelativeTime, RowLink,
+  StateBadge,
+} from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -45,11 +48,12 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
   return (
     <>
       <div className={css.filters} role="search" aria-label="Filter event types">
-        <SearchBox
+        <FilterInput
+          search
           label="Search types"
           placeholder="Name, description, tag"
-          wanted={text ?? ""}
-          onText={(value) => {
+          value={text}
+          onCommit={(value) => {
             set("text", value);
           }}
         />
@@ -86,7 +90,9 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
             }
           />
         )}
-        <LoadMore list={types} />
+        <ListFoot>
+          <LoadMore list={types} />
+        </ListFoot>
       </Panel>
     </>
   );
@@ -104,10 +110,11 @@ function columns(search: string): Column<EventType>[] {
       key: "name",
       title: "Type",
       cell: (type) => (
-        <Link to={`/types/${encodeURIComponent(type.name)}${search}`} className={css.row} tabIndex={-1}>
-          <span className={css.name}>{type.name}</span>
-          <span className={css.about}>{type.description || (type.owner && `of ${type.owner}`)}</span>
-        </Link>
+        <RowLink
+          to={`/types/${encodeURIComponent(type.name)}${search}`}
+          name={type.name}
+          under={type.description || (type.owner && `of ${type.owner}`)}
+        />
       ),
     },
     { key: "state", title: "State", cell: (type) => <TypeState type={type} /> },
@@ -117,31 +124,27 @@ function columns(search: string): Column<EventType>[] {
       title: "Versions",
       align: "right",
       priority: "medium",
-      cell: ({ versions = 0 }) => <span data-zero={versions === 0} className={css.figure}>{versions}</span>,
+      cell: ({ versions = 0 }) => <Figure value={versions} />,
     },
     {
       key: "count",
       title: "Seen",
       align: "right",
       priority: "low",
-      cell: ({ count = 0 }) => <span data-zero={count === 0} className={css.figure}>{format.count(count)}</span>,
+      cell: ({ count = 0 }) => <Figure value={count} />,
     },
     {
       key: "quarantined",
       title: "Unfit",
       align: "right",
-      cell: ({ quarantined = 0 }) => (
-        <span data-zero={quarantined === 0} data-trouble={quarantined > 0} className={css.figure}>
-          {format.count(quarantined)}
-        </span>
-      ),
+      cell: ({ quarantined = 0 }) => <Figure value={quarantined} trouble />,
     },
     {
       key: "last",
       title: "Last",
       align: "right",
       priority: "low",
-      cell: ({ last_seen_at: last }) => <span className={css.quiet}>{last == null ? "never" : <RelativeTime at={last} />}</span>,
+      cell: ({ last_seen_at: last }) => <Quiet>{last == null ? "never" : <RelativeTime at={last} />}</Quiet>,
     },
   ];
 }

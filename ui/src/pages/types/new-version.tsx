@@ -1,4 +1,4 @@
-import { Button, JsonInput, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { FlaskConical, Plus } from "lucide-react";
 import { useState } from "react";
 
@@ -6,7 +6,7 @@ import { useAddVersion, useCheck, useDeclare } from "~/api/event-types";
 import type { Schema } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import type { CompatibilityReport, EventType } from "~/api/resources";
-import { ErrorState, PanelSection, StateBadge, toast } from "~/design";
+import { Actions, ErrorState, JsonField, PanelSection, Quiet, Sentence, StateBadge, toast } from "~/design";
 
 import css from "./page.module.css";
 import { schemaOf } from "./schema-text";
@@ -38,15 +38,10 @@ export function NewVersion({ type, schema: newest }: { type: EventType; schema: 
           if (schema !== undefined) check.mutate(schema);
         }}
       >
-        <JsonInput
+        <JsonField
           label="JSON Schema"
-          size="xs"
-          autosize
           minRows={4}
-          maxRows={18}
-          spellCheck={false}
           error={wrong}
-          classNames={{ input: css.code ?? "" }}
           value={text}
           onChange={(value) => {
             setText(value);
@@ -63,7 +58,7 @@ export function NewVersion({ type, schema: newest }: { type: EventType; schema: 
             setNote(event.currentTarget.value);
           }}
         />
-        <div className={css.actions}>
+        <Actions>
           {type.declared && (
             <Button
               type="submit"
@@ -78,8 +73,8 @@ export function NewVersion({ type, schema: newest }: { type: EventType; schema: 
           <Button leftSection={<Plus size={14} />} loading={adding.isPending} disabled={schema === undefined} onClick={onAdd}>
             {type.declared ? "Add version" : "Declare"}
           </Button>
-          {type.declared && <span className={css.quiet}>A check stores nothing.</span>}
-        </div>
+          {type.declared && <Quiet>A check stores nothing.</Quiet>}
+        </Actions>
       </form>
       <div aria-live="polite">
         {check.isError && <ErrorState compact problem={problemOf(check.error)} />}
@@ -94,11 +89,11 @@ function Report({ report }: { report: CompatibilityReport }) {
   const { compatible, compatibility, reading, equals, problems = [] } = report;
   return (
     <div className={css.report} data-testid="check-report">
-      <p className={css.sentence}>
+      <Sentence>
         <StateBadge state={compatible ? "compatible" : "not compatible"} tone={compatible ? "ok" : "danger"} />{" "}
         {compatibility}, {reading}
         {equals != null && `; it equals version ${String(equals)}, so adding it changes nothing`}
-      </p>
+      </Sentence>
       {problems.map((problem) => (
         <p key={`${problem.pointer} ${problem.direction} ${String(problem.version)}`} className={css.reason}>
           <code>{problem.pointer || "/"}</code> ({problem.direction}, version {problem.version}) {problem.detail}

@@ -2,7 +2,9 @@ import { Skeleton } from "@mantine/core";
 
 import { useVersions } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
-import { Chip, ErrorState, JsonBlock, PanelSection, RelativeTime, Timeline, TimelineItem } from "~/design";
+import {
+  Chip, Disclosure, ErrorState, JsonBlock, PanelSection, Quiet, RelativeTime, Sentence, Timeline, TimelineItem,
+} from "~/design";
 
 import css from "./page.module.css";
 
@@ -13,7 +15,7 @@ export function Versions({ name }: { name: string }) {
     <PanelSection title="Versions">
       {versions.isPending && <Skeleton height={80} radius="md" />}
       {versions.isError && <ErrorState compact problem={problemOf(versions.error)} />}
-      {versions.data?.length === 0 && <p className={css.sentence}>It has no schema yet; anything may be sent.</p>}
+      {versions.data?.length === 0 && <Sentence>It has no schema yet; anything may be sent.</Sentence>}
       {versions.data !== undefined && versions.data.length > 0 && (
         <Timeline label="Versions">
           {versions.data.map((version, at) => (
@@ -21,17 +23,16 @@ export function Versions({ name }: { name: string }) {
               <div className={css.version}>
                 <span>
                   by <b>{version.author}</b>{" "}
-                  <span className={css.quiet}>
+                  <Quiet>
                     <RelativeTime at={version.created_at} />
                     {version.note !== "" && ` · ${version.note}`}
-                  </span>
+                  </Quiet>
                 </span>
                 {version.deprecated_at != null && <Chip>deprecated</Chip>}
               </div>
-              <details className={css.details} open={at === 0}>
-                <summary>Schema</summary>
+              <Disclosure summary="Schema" open={at === 0}>
                 <JsonBlock value={version.schema} what={`schema of version ${String(version.number)}`} />
-              </details>
+              </Disclosure>
             </TimelineItem>
           ))}
         </Timeline>

@@ -1,5 +1,5 @@
 import type { EventTypeDetail } from "~/api/resources";
-import { Chip, PanelSection, RelativeTime, StateBadge, format } from "~/design";
+import { Chip, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, format } from "~/design";
 
 import css from "./page.module.css";
 
@@ -7,12 +7,12 @@ import css from "./page.module.css";
 export function Producers({ producers }: { producers: NonNullable<EventTypeDetail["producers"]> }) {
   return (
     <PanelSection title={`Who publishes it (${String(producers.length)})`}>
-      {producers.length === 0 && <p className={css.sentence}>Nobody that is known.</p>}
+      {producers.length === 0 && <Sentence>Nobody that is known.</Sentence>}
       <ul className={css.people}>
         {producers.map(({ agent, principal, declared, observed, count, last_seen_at: last }) => (
           <li key={`${agent ?? ""} ${principal ?? ""}`} data-testid="producer">
             <span>
-              <b>{agent ?? principal}</b> {agent != null && principal != null && <span className={css.quiet}>as {principal}</span>}
+              <b>{agent ?? principal}</b> {agent != null && principal != null && <Quiet>as {principal}</Quiet>}
             </span>
             <span className={css.marks}>
               {declared === true && <Chip>declared</Chip>}
@@ -27,9 +27,9 @@ export function Producers({ producers }: { producers: NonNullable<EventTypeDetai
               )}
               {observed === true && declared !== true && <Chip title="It publishes what it did not declare">not declared</Chip>}
               {last != null && (
-                <span className={css.quiet}>
+                <Quiet>
                   <RelativeTime at={last} />
-                </span>
+                </Quiet>
               )}
             </span>
           </li>
@@ -43,17 +43,17 @@ export function Producers({ producers }: { producers: NonNullable<EventTypeDetai
 export function Consumers({ consumers }: { consumers: NonNullable<EventTypeDetail["consumers"]> }) {
   return (
     <PanelSection title={`Who consumes it (${String(consumers.length)})`}>
-      {consumers.length === 0 && <p className={css.sentence}>No group and no queue takes it.</p>}
+      {consumers.length === 0 && <Sentence>No group and no queue takes it.</Sentence>}
       <ul className={css.people}>
         {consumers.map(({ lane, name, agents = [], patterns = [] }) => (
           <li key={`${lane} ${name}`} data-testid="consumer">
             <span>
               <b>{name}</b> <Chip>{lane}</Chip>
             </span>
-            <span className={css.quiet}>
+            <Quiet>
               {patterns.join(", ")}
               {agents.length > 0 ? ` by ${agents.join(", ")}` : " · no agent reads it now"}
-            </span>
+            </Quiet>
           </li>
         ))}
       </ul>

@@ -23,7 +23,6 @@ from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.core.component import Component
 from trunkline_hub.core.lookup import GroupWait, StoredEvent
 from trunkline_hub.core.page import cut, decode_cursor
-from trunkline_hub.core.patterns import names
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import model, store
@@ -151,4 +150,6 @@ def _gets(row: Any, progress: Progress, event: StoredEvent) -> bool:
     """Whether the group is meant to get the event: of its types, and stored since it follows the log."""
     if event.group is not None:
         return bool(event.group == row.name)
-    return event.stored_at >= progress.created_at and any(names(pattern, event.type) for pattern in row.types)
+    return event.stored_at >= progress.created_at and any(
+        subjects.matches(pattern, event.type) for pattern in row.types
+    )

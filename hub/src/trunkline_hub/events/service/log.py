@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol import frames, modes, subjects
+from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import (
     BusUnavailableError,
     EnvelopeInvalidError,
@@ -22,7 +23,7 @@ from trunkline.protocol.errors import (
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.resources import BatchItem, BatchResult, Event, EventPage
 from trunkline.wire import header_lines
-from trunkline_hub.bus import ConsumerSpec, HubBus, schedule
+from trunkline_hub.bus import ConsumerSpec, HubBus, Only, schedule
 from trunkline_hub.bus.history import History
 from trunkline_hub.bus.live import HEARTBEAT_S, deliver, follow
 from trunkline_hub.bus.log import Stored, read_backward
@@ -229,7 +230,7 @@ class Events:
         types = check_patterns(wanted.types, f"/readers/{wanted.name}/types")
         retry = wanted.retry or frames.RetryPolicy()
         ack_wait_s = model.DEFAULT_ACK_WAIT_S if wanted.ack_wait_s is None else wanted.ack_wait_s
-        model.check_group(f"/readers/{wanted.name}", retry.max_attempts, ack_wait_s)
+        model.check_group(f"/readers/{wanted.name}", retry, ack_wait_s)
         row = {
             "workspace_id": workspace, "name": wanted.name, "types": types,
             "retry": msgspec.to_builtins(retry), "ack_wait_s": ack_wait_s,
@@ -270,22 +271,26 @@ class Events:
         """Return the groups of a workspace and what they follow."""
         return [Follower(name=row.name, types=row.types) for row in await store.groups_of(tx, workspace)]
 
-    async def desired_consumers(self) -> list[ConsumerSpec]:
+    async def desired_consumers(self, only: Only | None = None) -> list[ConsumerSpec]:
         """Return the cursors that should exist."""
         async with self._db.read() as tx:
-            rows = await store.all_groups(tx)
+            rows = [row for row in await store.all_groups(tx) if _is_among(row, only)]
         return [
             ConsumerSpec(
                 workspace=row.workspace_id,
                 lane="group",
                 reader=row.name,
                 filters=(*_group_filters(row), subjects.redrive_filter(row.workspace_id, row.name)),
-                max_attempts=msgspec.convert(row.retry, frames.RetryPolicy).max_attempts,
+                max_attempts=most_attempts(msgspec.convert(row.retry, frames.RetryPolicy)),
                 ack_wait_s=row.ack_wait_s,
                 max_in_flight=model.MAX_IN_FLIGHT,
             )
             for row in rows
         ]
+
+
+def _is_among(row: Any, only: Only | None) -> bool:
+    return only is None or (only.lane == "group" and only.workspace == row.workspace_id and row.name in only.names)
 
 
 def _group_filters(row: Any) -> list[str]:

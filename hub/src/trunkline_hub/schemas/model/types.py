@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.protocol import subjects
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.resources import (
     Compatibility,
@@ -156,7 +157,7 @@ def producers(name: str, speakers: Iterable[Speaker], seen: Iterable[Producer]) 
     by_principal = {producer.principal: producer for producer in seen}
     found: list[Producer] = []
     for speaker in speakers:
-        if any(matches(pattern, name) for pattern in speaker.publishes):
+        if any(subjects.matches(pattern, name) for pattern in speaker.publishes):
             observed = by_principal.get(speaker.principal) or Producer(principal=speaker.principal)
             found.append(msgspec.structs.replace(observed, agent=speaker.agent, declared=True))
     declared = {producer.principal for producer in found}
@@ -172,19 +173,8 @@ def consumers(name: str, speakers: Iterable[Speaker], groups: Iterable[Group]) -
             agents=[speaker.agent for speaker in speaking if group.name in speaker.groups],
         )
         for group in groups
-        if any(matches(pattern, name) for pattern in group.types)
+        if any(subjects.matches(pattern, name) for pattern in group.types)
     ]  # fmt: skip
     queue = name.removeprefix(_TASK)
     workers = [speaker.agent for speaker in speaking if name.startswith(_TASK) and queue in speaker.queues]
     return found + ([Consumer(lane="queue", name=queue, agents=workers)] if workers else [])
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a type pattern names `name`: `*` is one segment, a final `>` or `**` the rest."""
-    wanted, given = pattern.split("."), name.split(".")
-    if wanted[-1] in {">", "**"}:
-        wanted.pop()
-        if len(given) <= len(wanted):
-            return False
-        given = given[: len(wanted)]
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))

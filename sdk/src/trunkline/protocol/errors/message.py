@@ -33,3 +33,9 @@ class EventUnknownError(NotFoundError):
     code = "event.unknown"
     title = "There is no such event in the log"
     remedy = "It may have left the log by age or size."
+
+
+class MessageExpiredError(MessageError):
+    code = "message.expired"
+    title = "The message's time was over before a worker took it"
+    remedy = "Add workers, give the work more time (`expires_in_s`), or redrive the dead letter."

@@ -1,6 +1,6 @@
 """Queues and dead letters."""
 
-from trunkline.protocol.errors.base import ConflictError, NotFoundError, UnavailableError
+from trunkline.protocol.errors.base import ConflictError, NotFoundError, RequestError, UnavailableError
 
 
 class QueueUnknownError(NotFoundError):
@@ -18,7 +18,13 @@ class QueueInUseError(ConflictError):
 class QueueFullError(UnavailableError):
     code = "queue.full"
     title = "The queue's store is full; nothing was accepted"
-    remedy = "Let workers catch up, or raise `bus.tasks_max_bytes`."
+    remedy = "Let workers catch up, wait for room (`wait_s`), or raise the queue's limits or `bus.tasks_max_bytes`."
+
+
+class QueueClassUnknownError(RequestError):
+    code = "queue.class_unknown"
+    title = "The queue has no such priority class"
+    remedy = "Declare the class with `trunkline queues declare NAME --class high=4`, or use one that the queue has."
 
 
 class DeadLetterUnknownError(NotFoundError):

@@ -71,7 +71,7 @@ from trunkline.protocol.resources.queue_control import (
     QueueWork,
     Reason,
 )
-from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
 from trunkline.protocol.resources.replays import (
     FileFormat,
     LogReading,
@@ -218,6 +218,7 @@ __all__ = [
     "QuarantinedEvent",
     "Queue",
     "QueueDeclaration",
+    "QueueLaneState",
     "QueuePage",
     "QueueState",
     "QueueStatus",

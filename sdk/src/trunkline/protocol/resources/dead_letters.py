@@ -104,6 +104,8 @@ class DeadLetterSummary(msgspec.Struct, kw_only=True):
 class LetterFilter(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Which dead letters; all that is given must hold, nothing given is all that wait."""
 
+    ids: list[str] | None = None
+    """Only these; for bulk work on letters that were picked one by one."""
     lane: Lane | None = None
     reader: str | None = None
     reason: str | None = None

@@ -58,6 +58,8 @@ class ScheduleDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Type of the message put into the queue."""
     subject: str | None = None
     key: str | None = None
+    priority: str | None = None
+    """Class of the queue."""
     misfire: Misfire = "skip"
     jitter_s: float = 0.0
     """Each firing is put off by up to this much, the same on every hub."""
