@@ -46,20 +46,22 @@ interface NavItemProps {
   keys: string;
   /** What waits there. */
   count?: number | undefined;
+  /** Whether the counts, also those beside it, are there yet: they take room. */
+  counted: boolean;
 }
 
-export function NavItem({ to, icon: Icon, label, keys, count }: NavItemProps) {
+export function NavItem({ to, icon: Icon, label, keys, count, counted }: NavItemProps) {
   const end = to === "/";
   const link = useRef<HTMLAnchorElement>(null);
   const active = useMatch({ path: to, end }) !== null;
   useEffect(() => {
     // The top bar of a narrow page holds more than it shows.
-    if (active) link.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [active]);
+    if (active) link.current?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [active, counted]);
   return (
     <NavLink ref={link} to={to} end={end} className={css.item} aria-keyshortcuts={keys}>
       <Icon size={16} strokeWidth={1.9} aria-hidden />
-      <span className={css.label}>{label}</span>
+      <span>{label}</span>
       {count !== undefined && count > 0 && (
         <span className={css.count} aria-label={`${String(count)} waiting`}>
           {count > 999 ? "999+" : count}

@@ -1,6 +1,8 @@
 export interface Envelope {
   specversion: string;
   data?: unknown;
+  /** Of work: its class. */
+  priority?: unknown;
 }
 
 /** Whether a message is a CloudEvent. */

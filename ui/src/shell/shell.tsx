@@ -40,7 +40,15 @@ function Frame() {
       nav={
         <>
           {PAGES.map(({ to, icon, label, keys, count }) => (
-            <NavItem key={to} to={to} icon={icon} label={label} keys={keys} count={overview ? count?.(overview) : undefined} />
+            <NavItem
+              key={to}
+              to={to}
+              icon={icon}
+              label={label}
+              keys={keys}
+              count={overview ? count?.(overview) : undefined}
+              counted={overview !== null}
+            />
           ))}
         </>
       }

@@ -30,7 +30,7 @@ export function DeleteDialog({ queue, onClose, onOrdered }: OrderProps) {
         <FormWide>
           <Sentence>
             {used
-              ? `It holds ${messages(depth + taken)}${attended ? " and has workers" : ""}. By force it takes nothing in, workers get up to a minute to finish, and the rest goes to the dead letters.`
+              ? `${heldBy(depth + taken, attended)} By force it takes nothing in, workers get up to a minute to finish, and the rest goes to the dead letters.`
               : "It is empty and has no workers."}{" "}
             What is sent to this name later becomes a dead letter. Its settings stay in its history.
           </Sentence>
@@ -65,4 +65,9 @@ export function DeleteDialog({ queue, onClose, onOrdered }: OrderProps) {
       </Form>
     </Dialog>
   );
+}
+
+function heldBy(held: number, attended: boolean): string {
+  if (held === 0) return "It is empty, and has workers.";
+  return attended ? `It holds ${messages(held)}, and has workers.` : `It holds ${messages(held)}.`;
 }

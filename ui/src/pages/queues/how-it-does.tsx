@@ -48,5 +48,5 @@ export function HowItDoes({ queue }: { queue: Queue }) {
 function workers({ workers: running, workers_waiting: asking }: Queue): string {
   const who = running === 0 ? "none runs" : format.count(running);
   if (asking === 0) return running === 0 ? who : `${who}, none asks for more`;
-  return `${who}, ${format.count(asking)} requests for work wait`;
+  return `${who}, ${asking === 1 ? "1 request" : `${format.count(asking)} requests`} for work open`;
 }

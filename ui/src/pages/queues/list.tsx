@@ -135,7 +135,9 @@ function under(queue: Queue): string {
 
 /** "3 classes", "1 at once per key": what makes it no plain queue. */
 export function traits({ classes, concurrency_per_key: perKey, max_messages: messages, max_bytes: bytes }: Queue): string[] {
-  const names = Object.keys(classes);
+  const names = Object.entries(classes)
+    .sort(([, one], [, other]) => other - one)
+    .map(([name]) => name);
   const limits = [...(messages > 0 ? [`${format.count(messages)} messages`] : []), ...(bytes > 0 ? [format.bytes(bytes)] : [])];
   return [
     ...(names.some((name) => name !== "normal") ? [`classes ${names.join(", ")}`] : []),

@@ -6,7 +6,7 @@ import { problemOf } from "~/api/problem";
 import { usePeek } from "~/api/queues";
 import type { PeekFilter } from "~/api/queues";
 import type { QueuedMessage } from "~/api/resources";
-import { ErrorState, FilterInput, ListFoot, LoadMore, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, format } from "~/design";
+import { ErrorState, FilterInput, ListFoot, LoadMore, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, format, isEnvelope } from "~/design";
 
 import { Message } from "./message";
 import css from "./page.module.css";
@@ -85,9 +85,7 @@ function Row({ queue, message, isOpen, onToggle }: RowProps) {
         <span className={css.what}>
           <b>{message.type}</b>
           <Quiet>
-            from {message.sender}
-            {message.key !== null && ` · key ${message.key}`} · {format.bytes(message.size_bytes)}
-            {message.failed_attempts > 0 && ` · failed ${String(message.failed_attempts)} times`}
+            {about(message)}
           </Quiet>
         </span>
         <span className={css.when}>
@@ -100,4 +98,15 @@ function Row({ queue, message, isOpen, onToggle }: RowProps) {
       {isOpen && <Message queue={queue} message={message} />}
     </li>
   );
+}
+
+function about({ sender, key, payload, size_bytes: size, failed_attempts: failed }: QueuedMessage): string {
+  const priority = isEnvelope(payload) ? payload.priority : undefined;
+  return [
+    `from ${sender}`,
+    ...(typeof priority === "string" ? [`class ${priority}`] : []),
+    ...(key === null ? [] : [`key ${key}`]),
+    format.bytes(size),
+    ...(failed > 0 ? [failed === 1 ? "failed once" : `failed ${String(failed)} times`] : []),
+  ].join(" · ");
 }

@@ -159,6 +159,26 @@ test("only settings that were changed are sent, and a wrong one is told at its f
   expect(attempts).toHaveValue("5");
 });
 
+test("a queue with classes, partitions and limits tells of them", async () => {
+  const lanes = ["normal", "high"].flatMap((priority) =>
+    [0, 1].map((partition) => ({ priority, partition, depth: priority === "high" && partition === 1 ? 7 : 0, in_flight: 0 })),
+  );
+  const special: Partial<Queue> = {
+    classes: { normal: 1, high: 4 }, concurrency_per_key: 1, partitions: 2, max_messages: 500, depth: 7, in_flight: 0, lanes,
+    retry: { max_attempts: 5, base_s: 0.5, factor: 2, max_s: 300, jitter: 0.2, rules: [{ errors: ["http.429"], max_attempts: 20 }] },
+  };
+  hubWith(() => queue(special));
+  visit("/queues/invoices");
+  expect(await screen.findByTestId("queue-row")).toHaveTextContent("classes high, normal · in order per key · at most 500 messages");
+  const rows = within(await screen.findByRole("table", { name: "By class" })).getAllByRole("row");
+  expect(rows.map((row) => row.textContent)).toEqual([
+    "ClassWeightWaitingIn flightPartitions", "high4701 of 2 in use", "normal1000 of 2 in use",
+  ]);
+  expect(screen.getByText("7 of at most 500")).toBeVisible();
+  expect(screen.getByText(/Rules for certain errors \(1\)/)).toBeVisible();
+  expect(screen.getByLabelText("Priority classes")).toHaveValue("normal=1, high=4");
+});
+
 test("a queue is declared and opened; a deleted one shows what it was", async () => {
   const hub = hubWith(() => queue()).on(`PUT ${ONE}`, () => queue());
   const user = visit("/queues");

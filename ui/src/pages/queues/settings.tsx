@@ -5,7 +5,7 @@ import { useDenied } from "~/api/permission";
 import { besides, fieldErrors } from "~/api/problem";
 import { useDeclareQueue } from "~/api/queue-control";
 import type { Queue } from "~/api/resources";
-import { Actions, ErrorState, Form, FormWide, PanelSection, Quiet, toast } from "~/design";
+import { Actions, Disclosure, ErrorState, Form, FormWide, JsonBlock, PanelSection, Quiet, toast } from "~/design";
 
 import { FIELDS, changes, textsOf } from "./fields";
 import type { Texts } from "./fields";
@@ -19,6 +19,7 @@ export function Settings({ queue }: { queue: Queue }) {
   const [typed, setTyped] = useState<Texts>({});
   const texts = { ...textsOf(queue), ...typed };
   const declaration = changes(texts, queue);
+  const rules = queue.retry.rules ?? [];
   const changed = Object.keys(declaration).length > 0;
   const rest = besides(declare.error, FIELDS.map(({ pointer }) => pointer));
   return (
@@ -47,6 +48,13 @@ export function Settings({ queue }: { queue: Queue }) {
             if (declare.isError) declare.reset();
           }}
         />
+        {rules.length > 0 && (
+          <FormWide>
+            <Disclosure summary={`Rules for certain errors (${String(rules.length)}); they stay as they are`}>
+              <JsonBlock value={rules} what="rules" />
+            </Disclosure>
+          </FormWide>
+        )}
         {rest && (
           <FormWide>
             <ErrorState compact problem={rest} />
