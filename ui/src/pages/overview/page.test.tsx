@@ -76,7 +76,7 @@ test("a reader's row opens its dead letters, from the keyboard", async () => {
   await user.keyboard("{Enter}");
   await waitFor(() => {
     const query = new URL(hub.asked("GET /api/v1/w/default/dead-letters").at(-1)?.url ?? "").searchParams;
-    expect(Object.fromEntries(query)).toMatchObject({ lane: "queue", reader: "invoices", waiting: "true" });
+    expect(Object.fromEntries(query)).toMatchObject({ lane: "queue", reader: "invoices", state: "waiting" });
   });
 });
 
