@@ -1,4 +1,4 @@
-"""A person signs in with the link, watches the overview move, and sends a dead letter again."""
+"""A person signs in with the link, watches the overview move, sends a dead letter again, and empties a queue."""
 
 import json
 import os
@@ -87,6 +87,40 @@ def test_sign_in_live_overview_redrive_and_recovery(tmp_path: Path) -> None:
         expect(stranger.get_by_test_id("signin-page")).to_be_visible()
 
 
+def test_a_queue_is_paused_purged_and_resumed(tmp_path: Path) -> None:
+    """Paused work reaches no worker; a purge takes what was counted, once its name is typed; resumed, work is done."""
+    _require_browser()
+    with running(tmp_path / "home") as system, _worker(system) as worker, _page() as page:
+        worker.mend()
+        page.goto(system.cli("signin")["url"])
+        expect(page.get_by_test_id("overview")).to_be_visible()
+        page.goto(f"{system.url}/queues")
+        page.get_by_test_id("queue-row").first.click()
+        panel, state = page.get_by_test_id("queue-detail"), page.get_by_test_id("queue-state")
+        panel.get_by_label("Reason").fill("out of toner")
+        panel.get_by_role("button", name="Pause").click()
+        expect(state).to_have_text("paused")
+        expect(panel.get_by_test_id("state-in-words")).to_contain_text("out of toner")
+
+        for number in range(2):
+            system.cli("queues", "put", "print-jobs", f'{{"page": {number}}}')
+        expect(panel.get_by_test_id("queued-message")).to_have_count(2)
+        panel.get_by_role("button", name="Purge…").click()
+        question = page.get_by_role("dialog")
+        expect(question.get_by_test_id("purge-count")).to_contain_text("2 messages")
+        expect(question.get_by_role("button", name="Purge 2 messages")).to_be_disabled()
+        question.get_by_label("Type print-jobs to confirm").fill("print-jobs")
+        question.get_by_role("button", name="Purge 2 messages").click()
+        expect(panel.get_by_test_id("strip-state")).to_have_text("completed")
+        expect(panel.get_by_test_id("no-messages")).to_be_visible()
+
+        panel.get_by_role("button", name="Resume").click()
+        expect(state).to_have_text("running")
+        assert not worker.is_done(), "what was purged was never handed out"
+        system.cli("queues", "put", "print-jobs", '{"page": 3}')
+        worker.wait_done()
+
+
 def test_bulk_redrive_with_progress_and_a_replay_into_a_new_group(tmp_path: Path) -> None:
     """Many dead letters go again in a job that shows how far it is; the past is played to a group of its own."""
     _require_browser()
@@ -170,11 +204,14 @@ class _Worker:
     def mend(self) -> None:
         self._paper.touch()
 
+    def is_done(self) -> bool:
+        return self._done.exists()
+
     def count_done(self) -> int:
         return len(self._done.read_text()) if self._done.exists() else 0
 
     def wait_done(self) -> None:
-        wait_until(self._done.exists, 20, "the redriven job to be done")
+        wait_until(self.is_done, 20, "the job to be done")
 
 
 _PRINTER = """

@@ -1,4 +1,6 @@
-import { Activity, BookType, History, Inbox, ListChecks, ScrollText, Split, Waypoints } from "lucide-react";
+import {
+  Activity, BookType, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, Waypoints,
+} from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -6,9 +8,11 @@ import type { Overview } from "./api/resources";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
+import { QueuesPage } from "./pages/queues/page";
 import { ReplaysPage } from "./pages/replays/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
+import { SchedulesPage } from "./pages/schedules/page";
 import { TracePage } from "./pages/trace/page";
 import { TypesPage } from "./pages/types/page";
 
@@ -32,6 +36,15 @@ export const PAGES: Page[] = [
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
+  { to: "/queues", path: "/queues/:name?", label: "Queues", icon: Layers, keys: "g q", element: <QueuesPage /> },
+  {
+    to: "/schedules",
+    path: "/schedules/:kind?/:id?",
+    label: "Schedules",
+    icon: CalendarClock,
+    keys: "g s",
+    element: <SchedulesPage />,
+  },
   {
     to: "/dead-letters",
     path: "/dead-letters/:id?",

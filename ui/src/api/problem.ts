@@ -60,3 +60,18 @@ export function problemOf(error: unknown): Problem {
   const detail = error instanceof Error ? error.message : String(error);
   return { type: "about:blank", title: "Something went wrong on this page", status: 0, code: "ui", detail };
 }
+
+/** What is wrong with each field of a request, by the field's JSON pointer. */
+export function fieldErrors(error: unknown): Record<string, string> {
+  const problem = error == null ? undefined : problemOf(error);
+  return Object.fromEntries((problem?.errors ?? []).map(({ pointer, detail }) => [pointer, detail]));
+}
+
+/** The problem without what is told at its fields; null where that is all of it. */
+export function besides(error: unknown, pointers: readonly string[]): Problem | null {
+  if (error == null) return null;
+  const problem = problemOf(error);
+  const all = problem.errors ?? [];
+  const left = all.filter(({ pointer }) => !pointers.includes(pointer));
+  return all.length > 0 && left.length === 0 ? null : { ...problem, errors: left };
+}

@@ -228,6 +228,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/cron-times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * CronTimes
+         * @description Show when an expression would fire next; nothing is declared.
+         */
+        get: operations["schedules.cron_times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/dead-ends": {
         parameters: {
             query?: never;
@@ -2244,6 +2264,10 @@ export interface components {
             seq: number;
             stored_at: string;
         };
+        /** CronTimes */
+        CronTimes: {
+            next_at: string[];
+        };
         /** DayCount */
         DayCount: {
             count: number;
@@ -3958,6 +3982,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Connection"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.cron_times": {
+        parameters: {
+            query: {
+                cron: string;
+                timezone?: string;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CronTimes"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -5981,6 +6039,8 @@ export interface operations {
     "queues.list_queues": {
         parameters: {
             query?: {
+                /** @description Only queues whose name holds this, in either case. */
+                text?: string | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
                 /** @description Most items to return. */

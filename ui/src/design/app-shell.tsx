@@ -1,6 +1,7 @@
 import type { LucideIcon } from "lucide-react";
+import { useEffect, useRef } from "react";
 import type { ReactNode } from "react";
-import { Link, NavLink } from "react-router";
+import { Link, NavLink, useMatch } from "react-router";
 
 import css from "./app-shell.module.css";
 import { Logo } from "./logo";
@@ -48,8 +49,15 @@ interface NavItemProps {
 }
 
 export function NavItem({ to, icon: Icon, label, keys, count }: NavItemProps) {
+  const end = to === "/";
+  const link = useRef<HTMLAnchorElement>(null);
+  const active = useMatch({ path: to, end }) !== null;
+  useEffect(() => {
+    // The top bar of a narrow page holds more than it shows.
+    if (active) link.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [active]);
   return (
-    <NavLink to={to} end={to === "/"} className={css.item} aria-keyshortcuts={keys}>
+    <NavLink ref={link} to={to} end={end} className={css.item} aria-keyshortcuts={keys}>
       <Icon size={16} strokeWidth={1.9} aria-hidden />
       <span className={css.label}>{label}</span>
       {count !== undefined && count > 0 && (

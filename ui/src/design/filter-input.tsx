@@ -1,6 +1,9 @@
 import { CloseButton, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
+import { Search } from "lucide-react";
 import { useState } from "react";
+
+import css from "./filter-input.module.css";
 
 const TYPING_MS = 350;
 
@@ -12,10 +15,12 @@ interface FilterInputProps {
   onCommit: (value: string) => void;
   /** The page's first: `/` focuses it. */
   first?: boolean;
+  /** The list's only one, which looks into several of its columns. */
+  search?: boolean;
 }
 
 /** One condition of a list's filter. Takes effect once the typing rests, or at Enter. */
-export function FilterInput({ label, placeholder, value, onCommit, first = false }: FilterInputProps) {
+export function FilterInput({ label, placeholder, value, onCommit, first = false, search = false }: FilterInputProps) {
   const wanted = value ?? "";
   const [known, setKnown] = useState(wanted);
   const [text, setText] = useState(wanted);
@@ -30,7 +35,9 @@ export function FilterInput({ label, placeholder, value, onCommit, first = false
   const later = useDebouncedCallback(commit, TYPING_MS);
   return (
     <TextInput
-      data-filter={first ? true : undefined}
+      data-filter={first || search ? true : undefined}
+      className={search ? css.search : undefined}
+      leftSection={search ? <Search size={14} /> : null}
       aria-label={label}
       placeholder={placeholder}
       size="xs"

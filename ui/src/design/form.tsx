@@ -48,9 +48,13 @@ export function FormWide({ children }: { children: ReactNode }) {
   return <div className={css.wide}>{children}</div>;
 }
 
-/** A form's buttons, and what is to be said of them. */
-export function FormActions({ children }: { children: ReactNode }) {
-  return <div className={css.actions}>{children}</div>;
+/** Buttons beside each other, and what is to be said of them. */
+export function Actions({ children, label }: { children: ReactNode; label?: string }) {
+  return (
+    <div className={css.actions} role={label === undefined ? undefined : "group"} aria-label={label}>
+      {children}
+    </div>
+  );
 }
 
 /** Where JSON is typed. */

@@ -44,6 +44,30 @@ export function ago(at: string, now_ms: number): string {
   return `${String(Math.floor(seconds / divisor))} ${unit} ago`;
 }
 
+/** "in 12 min"; what is past is due. */
+export function ahead(at: string, now_ms: number): string {
+  const seconds = Math.ceil((Date.parse(at) - now_ms) / 1000);
+  if (Number.isNaN(seconds)) return at;
+  if (seconds <= 0) return "due";
+  const [, divisor, unit] = STEPS.find(([limit]) => seconds < limit) ?? [0, 86_400, "d"];
+  return `in ${String(Math.floor(seconds / divisor))} ${unit}`;
+}
+
+/** How old something is, in the unit that reads best. */
+export function age(seconds: number): string {
+  const [, divisor, unit] = STEPS.find(([limit]) => seconds < limit) ?? [0, 86_400, "d"];
+  return `${String(Math.floor(seconds / divisor))} ${unit}`;
+}
+
+/** Date and time of day on the clocks of a time zone. */
+export function momentIn(at: string, timeZone: string): string {
+  try {
+    return new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium", timeZone });
+  } catch {
+    return moment(at);
+  }
+}
+
 /** Date and time of day, to the second, where the reader is. */
 export function moment(at: string): string {
   const date = new Date(at);

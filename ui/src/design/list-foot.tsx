@@ -14,8 +14,9 @@ interface MorePages {
   fetchNextPage: () => Promise<unknown>;
 }
 
-/** Reads the next page of a list. */
+/** Reads the next page of a list; where there is none, it is not there. */
 export function LoadMore({ list, label = "Load more" }: { list: MorePages; label?: string }) {
+  if (!list.hasNextPage) return null;
   return (
     <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
       {label}

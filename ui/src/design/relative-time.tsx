@@ -1,7 +1,7 @@
 import { Tooltip } from "@mantine/core";
 import { useSyncExternalStore } from "react";
 
-import { ago, moment } from "./format";
+import { ago, ahead, moment } from "./format";
 
 const TICK_MS = 1000;
 let now = Date.now();
@@ -28,8 +28,18 @@ function current(): number {
   return now;
 }
 
+/** How long ago something was. */
 export function RelativeTime({ at }: { at: string }) {
-  const text = useSyncExternalStore(subscribe, () => ago(at, current()));
+  return <Ticking at={at} words={ago} />;
+}
+
+/** How long until something is due. */
+export function DueTime({ at }: { at: string }) {
+  return <Ticking at={at} words={ahead} />;
+}
+
+function Ticking({ at, words }: { at: string; words: (at: string, now_ms: number) => string }) {
+  const text = useSyncExternalStore(subscribe, () => words(at, current()));
   return (
     <Tooltip label={moment(at)}>
       <time dateTime={at} style={{ whiteSpace: "nowrap" }}>

@@ -81,7 +81,7 @@ function useCloseOnEscape(close: (() => void) | null): void {
   useEffect(() => {
     if (close === null) return undefined;
     const onKey = (event: KeyboardEvent) => {
-      const busy = document.querySelector("[role=dialog], [aria-expanded=true]") !== null;
+      const busy = document.querySelector("[role=dialog], [aria-haspopup][aria-expanded=true]") !== null;
       if (event.key === "Escape" && !event.defaultPrevented && !busy) close();
     };
     window.addEventListener("keydown", onKey);

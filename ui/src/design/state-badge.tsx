@@ -6,6 +6,7 @@ export type Tone = "ok" | "warn" | "danger" | "neutral" | "accent";
 
 const TONES: Record<string, Tone> = {
   healthy: "ok",
+  active: "ok",
   live: "ok",
   redriven: "ok",
   starting: "accent",
@@ -15,6 +16,7 @@ const TONES: Record<string, Tone> = {
   offline: "neutral",
   unknown: "neutral",
   paused: "warn",
+  deleting: "danger",
   waiting: "danger",
   queued: "accent",
   running: "accent",

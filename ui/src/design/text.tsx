@@ -1,5 +1,4 @@
 import type { ReactNode } from "react";
-import { Link } from "react-router";
 
 import css from "./text.module.css";
 
@@ -9,23 +8,10 @@ export function Quiet({ children }: { children: ReactNode }) {
 }
 
 /** A line or two in words. */
-export function Sentence({ children }: { children: ReactNode }) {
-  return <p className={css.sentence}>{children}</p>;
-}
-
-interface RowLinkProps {
-  to: string;
-  name: ReactNode;
-  /** More lines under the name. */
-  children?: ReactNode;
-}
-
-/** A table row's first cell: its name, which leads to it. The row itself is what the keyboard reaches. */
-export function RowLink({ to, name, children }: RowLinkProps) {
+export function Sentence({ children, testId }: { children: ReactNode; testId?: string }) {
   return (
-    <Link to={to} className={css.row} tabIndex={-1}>
-      <span className={css.name}>{name}</span>
+    <p className={css.sentence} data-testid={testId}>
       {children}
-    </Link>
+    </p>
   );
 }

@@ -7,7 +7,7 @@ import type { Verb } from "~/api/jobs";
 import { useDenied } from "~/api/permission";
 import { problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import { ErrorState, GuardedButton } from "~/design";
+import { AskButton, ErrorState, GuardedButton } from "~/design";
 
 import css from "./jobs.module.css";
 
@@ -39,33 +39,20 @@ export function Controls({ job }: { job: Job }) {
           Resume
         </GuardedButton>
       )}
-      {mayCancel && <Cancel denied={denied} onConfirm={press("cancel")} pending={steer.isPending} />}
+      {mayCancel && (
+        <AskButton
+          denied={denied}
+          question="Cancel it: what is done stays done"
+          icon={<Square size={14} />}
+          pending={steer.isPending}
+          onConfirm={press("cancel")}
+        >
+          Cancel
+        </AskButton>
+      )}
       {mayCancel && denied === undefined && <Pace key={job.rate_per_s} job={job} />}
       {steer.isError && <ErrorState compact problem={problemOf(steer.error)} />}
     </div>
-  );
-}
-
-/** Asks once more, in the same place. */
-function Cancel({ denied, onConfirm, pending }: { denied: string | undefined; onConfirm: () => void; pending: boolean }) {
-  const [asked, setAsked] = useState(false);
-  return (
-    <GuardedButton
-      denied={denied}
-      variant={asked ? "filled" : "default"}
-      color={asked ? "var(--tl-danger)" : undefined}
-      leftSection={<Square size={14} />}
-      loading={pending}
-      onClick={() => {
-        if (asked) onConfirm();
-        setAsked(!asked);
-      }}
-      onBlur={() => {
-        setAsked(false);
-      }}
-    >
-      {asked ? "Cancel it: what is done stays done" : "Cancel"}
-    </GuardedButton>
   );
 }
 

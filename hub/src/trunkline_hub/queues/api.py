@@ -21,6 +21,7 @@ from trunkline_hub.web.openapi import body_or_event
 from trunkline_hub.web.parameters import Cursor, Limit
 
 AnyRequest = Request[Principal, Any, Any]
+Text = Annotated[str | None, QueryParameter(description="Only queues whose name holds this, in either case.")]
 Delay = Annotated[float | None, QueryParameter(description="For a CloudEvent: seconds to wait before it enters.")]
 DedupeKey = Annotated[
     str | None,
@@ -36,9 +37,11 @@ DeliverAt = Annotated[str | None, QueryParameter(description="For a CloudEvent: 
 
 
 @get("/queues", opt=requires("queues:read"))
-async def list_queues(workspace: str, tx: Tx, queues: Queues, cursor: Cursor = None, limit: Limit = 50) -> QueuePage:
+async def list_queues(
+    workspace: str, tx: Tx, queues: Queues, text: Text = None, cursor: Cursor = None, limit: Limit = 50
+) -> QueuePage:
     """List queues with depth, rates, age and workers."""
-    return await queues.page(tx, workspace, cursor=cursor, limit=limit)
+    return await queues.page(tx, workspace, text=text, cursor=cursor, limit=limit)
 
 
 @put("/queues/{name:str}", opt=requires("queues:write"))

@@ -162,9 +162,9 @@ class Queues:
         """
         return store.settled(await self._row(tx, workspace, name)).declaration()
 
-    async def page(self, tx: Tx, workspace: str, *, cursor: str | None, limit: int) -> QueuePage:
-        """Return the queues by name, each with what is in it now."""
-        rows = await store.page(tx, workspace, after=decode_cursor(cursor), limit=limit)
+    async def page(self, tx: Tx, workspace: str, *, text: str | None, cursor: str | None, limit: int) -> QueuePage:
+        """Return the queues by name, each with what is in it now; with `text` only those whose name holds it."""
+        rows = await store.page(tx, workspace, text=text, after=decode_cursor(cursor), limit=limit)
         kept, after = cut(rows, limit, lambda row: str(row.name))
         items = await self._look(tx, workspace, kept)
         return QueuePage(items=[msgspec.structs.replace(item, lanes=[]) for item in items], next=after)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, String, Table, select, text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, String, Table, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
@@ -68,8 +68,10 @@ async def remove(tx: Tx, workspace: str, name: str) -> None:
     await tx.execute(dedupe_keys.delete().where(mine))
 
 
-async def page(tx: Tx, workspace: str, *, after: str | None, limit: int) -> list[Any]:
+async def page(tx: Tx, workspace: str, *, text: str | None, after: str | None, limit: int) -> list[Any]:
     query = select(queues).where(queues.c.workspace_id == workspace)
+    if text:
+        query = query.where(func.lower(queues.c.name).contains(text.lower(), autoescape=True))
     if after is not None:
         query = query.where(queues.c.name > after)
     return list((await tx.execute(query.order_by(queues.c.name).limit(limit + 1))).all())

@@ -6,6 +6,7 @@ from litestar import Request, Router, delete, get, post, put
 from litestar.params import QueryParameter
 
 from trunkline.protocol.resources import (
+    CronTimes,
     Firing,
     FiringPage,
     Schedule,
@@ -71,6 +72,17 @@ async def run(workspace: str, name: str, request: AnyRequest, schedules: Schedul
     return await schedules.run(request.user, workspace, name)
 
 
+@get("/cron-times", opt=requires("schedules:read"))
+async def cron_times(
+    workspace: str,  # noqa: ARG001 -- part of the address
+    cron: str,
+    schedules: Schedules,
+    timezone: str = "UTC",
+) -> CronTimes:
+    """Show when an expression would fire next; nothing is declared."""
+    return schedules.times(cron, timezone)
+
+
 @get("/schedules/{name:str}/firings", opt=requires("schedules:read"))
 async def list_firings(
     workspace: str, name: str, tx: Tx, schedules: Schedules, cursor: Cursor = None, limit: Limit = 50
@@ -110,7 +122,7 @@ async def run_scheduled(
 router = Router(
     "/api/v1/w/{workspace:str}",
     route_handlers=[
-        list_schedules, declare, get_schedule, remove, pause, resume, run, list_firings,
+        list_schedules, declare, get_schedule, remove, pause, resume, run, cron_times, list_firings,
         list_scheduled, get_scheduled, cancel, run_scheduled,
     ],
     tags=["schedules"],

@@ -64,7 +64,7 @@ def check(name: str, wanted: ScheduleDeclaration, now: datetime) -> None:
     problems: list[FieldError] = []
     if not can_name_reader(name):
         problems.append(FieldError("/name", "letters, digits, '_', '.', '-'; at most 127"))
-    problems += _timing_problems(wanted, now)
+    problems += _timing_problems(wanted.cron, wanted.timezone, now)
     if (wanted.queue is None) == (wanted.event is None):
         problems.append(FieldError("/queue", "give exactly one of `queue` and `event`"))
     if wanted.event is not None and wanted.priority is not None:
@@ -80,6 +80,16 @@ def check(name: str, wanted: ScheduleDeclaration, now: datetime) -> None:
         if len(getattr(wanted, field) or "") > _MAX_TEXT_CHARS:
             problems.append(FieldError(f"/{field}", f"must be at most {_MAX_TEXT_CHARS} characters"))
     if problems:
+        raise RequestInvalidError(errors=problems)
+
+
+def check_times(cron: str, zone: str, now: datetime) -> None:
+    """Refuse an expression that names no moments.
+
+    Raises:
+        RequestInvalidError: names the wrong parameter.
+    """
+    if problems := _timing_problems(cron, zone, now, "query:"):
         raise RequestInvalidError(errors=problems)
 
 
@@ -174,21 +184,21 @@ def firing_message(
     )
 
 
-def _timing_problems(wanted: ScheduleDeclaration, now: datetime) -> list[FieldError]:
+def _timing_problems(cron: str, zone: str, now: datetime, where: str = "/") -> list[FieldError]:
     try:
-        _zone(wanted.timezone)
+        _zone(zone)
     except (ValueError, KeyError, OSError):
-        return [FieldError("/timezone", f"{wanted.timezone[:64]!r} is not an IANA time zone such as 'Europe/Berlin'")]
-    if len(wanted.cron) > _MAX_EXPRESSION_CHARS:
-        return [FieldError("/cron", f"must be at most {_MAX_EXPRESSION_CHARS} characters")]
+        return [FieldError(f"{where}timezone", f"{zone[:64]!r} is not an IANA time zone such as 'Europe/Berlin'")]
+    if len(cron) > _MAX_EXPRESSION_CHARS:
+        return [FieldError(f"{where}cron", f"must be at most {_MAX_EXPRESSION_CHARS} characters")]
     try:
-        next_after(wanted.cron, wanted.timezone, now)
-        latest_before(wanted.cron, wanted.timezone, now)
+        next_after(cron, zone, now)
+        latest_before(cron, zone, now)
     except CronSimError as error:
         hint = "minute hour day month weekday, or with seconds first; or @hourly, @daily, @weekly, @monthly, @yearly"
-        return [FieldError("/cron", f"{error}: {hint}")]
+        return [FieldError(f"{where}cron", f"{error}: {hint}")]
     except (StopIteration, OverflowError):
-        return [FieldError("/cron", _NEVER)]
+        return [FieldError(f"{where}cron", _NEVER)]
     return []
 
 

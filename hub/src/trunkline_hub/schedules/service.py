@@ -20,6 +20,7 @@ from trunkline.protocol.errors import (
 )
 from trunkline.protocol.ids import new_id
 from trunkline.protocol.resources import (
+    CronTimes,
     Firing,
     FiringPage,
     Schedule,
@@ -145,6 +146,16 @@ class Schedules:
             await self._audit.record(tx, workspace, by.name, "schedule.run", f"schedule/{name}", message_id=identity)
         return _firing(SimpleNamespace(**firing))
 
+    def times(self, cron: str, timezone: str) -> CronTimes:
+        """Return when an expression fires next.
+
+        Raises:
+            RequestInvalidError
+        """
+        now = self._clock.now()
+        model.check_times(cron, timezone, now)
+        return CronTimes(next_at=_shown(cron, timezone, now))
+
     async def firings(self, tx: Tx, workspace: str, name: str, *, cursor: str | None, limit: int) -> FiringPage:
         """Return how a schedule fired, newest first.
 
@@ -243,8 +254,7 @@ class Schedules:
 
     def _schedule(self, row: Any) -> Schedule:
         wanted = store.declaration(row)
-        planned = model.upcoming(wanted.cron, wanted.timezone, self._clock.now())
-        shown = [] if row.paused else [rfc3339(moment) for moment in itertools.islice(planned, model.SHOWN)]
+        shown = [] if row.paused else _shown(wanted.cron, wanted.timezone, self._clock.now())
         return Schedule(
             name=row.name, declaration=wanted, owner=row.owner, paused=row.paused, next_at=shown,
             created_at=rfc3339(row.created_at), updated_at=rfc3339(row.updated_at),
@@ -322,6 +332,10 @@ async def _row(tx: Tx, workspace: str, name: str) -> Any:
 def _next(name: str, wanted: ScheduleDeclaration, now: datetime) -> dict[str, datetime]:
     planned = model.next_after(wanted.cron, wanted.timezone, now)
     return {"planned_at": planned, "fires_at": model.fires_at(name, wanted, planned)}
+
+
+def _shown(cron: str, zone: str, now: datetime) -> list[str]:
+    return [rfc3339(moment) for moment in itertools.islice(model.upcoming(cron, zone, now), model.SHOWN)]
 
 
 def _same_times(one: ScheduleDeclaration, other: ScheduleDeclaration) -> bool:

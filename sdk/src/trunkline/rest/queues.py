@@ -12,7 +12,7 @@ class QueuesApi(QueueControlApi):
     """Queues and what waits in them."""
 
     async def list(self, **filters: Any) -> resources.QueuePage:
-        """List queues; filters: `limit`, `cursor`."""
+        """List queues; filters: `text`, `limit`, `cursor`."""
         return await self._api.get("/queues", resources.QueuePage, **filters)
 
     async def get(self, name: str) -> resources.Queue:

@@ -40,6 +40,10 @@ class SchedulesApi:
         """Remove a schedule."""
         await self._api.delete(f"/schedules/{segment(name)}")
 
+    async def times(self, cron: str, timezone: str = "UTC") -> resources.CronTimes:
+        """Return when an expression would fire next, or raise RequestInvalidError; nothing is declared."""
+        return await self._api.get("/cron-times", resources.CronTimes, cron=cron, timezone=timezone)
+
     async def firings(self, name: str, **filters: Any) -> resources.FiringPage:
         """List how a schedule fired, newest first; filters: `limit`, `cursor`."""
         return await self._api.get(f"/schedules/{segment(name)}/firings", resources.FiringPage, **filters)

@@ -1,5 +1,5 @@
 import type { Attempt, DeadLetter } from "~/api/resources";
-import { CodeBlock, Marked, PanelSection, RelativeTime, Sentence, Timeline, TimelineItem, format } from "~/design";
+import { CodeBlock, Disclosure, Marked, PanelSection, RelativeTime, Sentence, Timeline, TimelineItem, format } from "~/design";
 
 import css from "./detail.module.css";
 
@@ -50,10 +50,9 @@ function Item({ attempt }: { attempt: Attempt }) {
         </p>
       ))}
       {error.traceback && (
-        <details className={css.details}>
-          <summary>Traceback</summary>
+        <Disclosure summary="Traceback">
           <CodeBlock text={error.traceback.trimEnd()} what="traceback" />
-        </details>
+        </Disclosure>
       )}
     </TimelineItem>
   );

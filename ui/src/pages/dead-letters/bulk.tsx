@@ -4,11 +4,11 @@ import { useState } from "react";
 import { useBulk, useBulkPlan } from "~/api/dead-letters";
 import { problemOf } from "~/api/problem";
 import type { Job, LetterWork } from "~/api/resources";
-import { ErrorState, Form, FormActions, FormWide, Panel, Sentence, format, toast } from "~/design";
+import { Actions, Disclosure, ErrorState, Form, FormWide, Panel, Sentence, format, toast } from "~/design";
+import { QueueInput } from "~/queues/queue-input";
 
 import css from "./page.module.css";
 import type { Asked } from "./picked";
-import { QueueInput } from "./queue-input";
 import { reasonLabel } from "./reasons";
 
 interface BulkProps {
@@ -31,11 +31,11 @@ export function Bulk({ asked, onClose, onOrdered }: BulkProps) {
         {plan.data?.count === 0 && <Sentence>None of them waits any more.</Sentence>}
         {plan.data && plan.data.count > 0 && <Order asked={asked} plan={plan.data} onClose={onClose} onOrdered={onOrdered} />}
         {(plan.data?.count === 0 || plan.isError) && (
-          <FormActions>
+          <Actions>
             <Button variant="default" onClick={onClose}>
               Close
             </Button>
-          </FormActions>
+          </Actions>
         )}
       </div>
     </Panel>
@@ -84,7 +84,7 @@ function Order({ asked: { verb, filter }, plan, onClose, onOrdered }: BulkProps 
       </FormWide>
       {redrives ? (
         <>
-          <QueueInput label="Send to" value={queue} onValue={setQueue} />
+          <QueueInput label="Send to" placeholder="where it came from" value={queue} onValue={setQueue} />
           <NumberInput
             label="At most"
             placeholder="as fast as it goes"
@@ -112,14 +112,14 @@ function Order({ asked: { verb, filter }, plan, onClose, onOrdered }: BulkProps 
           />
         </FormWide>
       )}
-      <FormActions>
+      <Actions>
         <Button type="submit" color={redrives ? undefined : "var(--tl-danger)"} loading={bulk.isPending} disabled={!ready}>
           {`${redrives ? "Redrive" : "Discard"} ${letters(plan.count)}`}
         </Button>
         <Button variant="default" onClick={onClose}>
           Cancel
         </Button>
-      </FormActions>
+      </Actions>
       {bulk.isError && (
         <FormWide>
           <ErrorState compact problem={problemOf(bulk.error)} />
@@ -133,9 +133,8 @@ function Order({ asked: { verb, filter }, plan, onClose, onOrdered }: BulkProps 
 function Examples({ plan }: { plan: LetterWork }) {
   const rest = plan.count - plan.sample.length;
   return (
-    <details className={css.examples}>
-      <summary>{rest > 0 ? `The first ${String(plan.sample.length)}` : "Which"}</summary>
-      <ul>
+    <Disclosure summary={rest > 0 ? `The first ${String(plan.sample.length)}` : "Which"}>
+      <ul className={css.examples}>
         {plan.sample.map((letter) => (
           <li key={letter.id}>
             <b>{letter.type}</b> of {letter.reader}: {letter.error || reasonLabel(letter.reason)}
@@ -143,6 +142,6 @@ function Examples({ plan }: { plan: LetterWork }) {
         ))}
         {rest > 0 && <li>and {format.count(rest)} more</li>}
       </ul>
-    </details>
+    </Disclosure>
   );
 }

@@ -3,13 +3,12 @@ import { Skeleton } from "@mantine/core";
 import { useDeadLetter } from "~/api/dead-letters";
 import { mayPass, problemOf } from "~/api/problem";
 import type { DeadLetter, DeadLetterDetail } from "~/api/resources";
-import { CodeBlock, ErrorState, PanelSection, Sentence, SidePanel, StateBadge } from "~/design";
+import { CodeBlock, ErrorState, MessagePayload, PanelSection, Sentence, SidePanel, StateBadge } from "~/design";
 
 import { Attempts } from "./attempts";
 import css from "./detail.module.css";
 import { Headers, Where } from "./facts";
 import { Lives } from "./lives";
-import { Payload } from "./payload";
 import { REASONS, reasonLabel } from "./reasons";
 import { Redrive } from "./redrive";
 
@@ -60,7 +59,12 @@ function Detail({ detail }: { detail: DeadLetterDetail }) {
         </div>
       </PanelSection>
       <Where detail={detail} />
-      <Payload detail={detail} />
+      <MessagePayload
+        payload={detail.payload}
+        encoding={detail.payload_encoding}
+        size_bytes={letter.size_bytes}
+        truncated={detail.payload_truncated}
+      />
       <Lives lives={detail.lives} current={letter.id} />
       <Attempts letter={letter} history={detail.history} />
       <Headers headers={detail.headers} />

@@ -4,10 +4,10 @@ import { useState } from "react";
 import { useRedrive } from "~/api/dead-letters";
 import { problemOf } from "~/api/problem";
 import type { DeadLetterDetail, RedriveRequest } from "~/api/resources";
-import { ErrorState, Form, FormActions, FormWide, JsonField, Quiet, Sentence, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, JsonField, Quiet, Sentence, toast } from "~/design";
+import { QueueInput } from "~/queues/queue-input";
 
 import { dataOf, read } from "./payload-text";
-import { QueueInput } from "./queue-input";
 
 interface EditProps {
   detail: DeadLetterDetail;
@@ -47,8 +47,8 @@ export function Edit({ detail, onClose }: EditProps) {
           <Sentence>{original.reason}</Sentence>
         )}
       </FormWide>
-      <QueueInput label="Send to" value={queue} onValue={setQueue} />
-      <FormActions>
+      <QueueInput label="Send to" placeholder="where it came from" value={queue} onValue={setQueue} />
+      <Actions>
         <Button type="submit" loading={redrive.isPending} disabled={!ready}>
           {isChanged ? "Redrive edited" : "Redrive there"}
         </Button>
@@ -56,7 +56,7 @@ export function Edit({ detail, onClose }: EditProps) {
           Cancel
         </Button>
         <Quiet>Its id and all else stay; the letter keeps the original.</Quiet>
-      </FormActions>
+      </Actions>
       {redrive.isError && (
         <FormWide>
           <ErrorState compact problem={problemOf(redrive.error)} />

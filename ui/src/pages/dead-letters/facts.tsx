@@ -1,9 +1,7 @@
 import { Link } from "react-router";
 
 import type { DeadLetterDetail } from "~/api/resources";
-import { Chip, CopyButton, Fact, Facts, RelativeTime, format } from "~/design";
-
-import css from "./detail.module.css";
+import { Chip, CopyButton, Disclosure, Fact, Facts, RelativeTime, format } from "~/design";
 
 /** `00-<trace id>-<span id>-01` (W3C trace context). */
 function traceId(traceparent: string | null): string | null {
@@ -73,8 +71,7 @@ export function Headers({ headers }: { headers: Record<string, string> }) {
   if (entries.length === 0) return null;
   return (
     <section>
-      <details className={css.details}>
-        <summary>Headers ({entries.length})</summary>
+      <Disclosure summary={`Headers (${String(entries.length)})`}>
         <Facts>
           {entries.map(([name, value]) => (
             <Fact key={name} name={name}>
@@ -82,7 +79,7 @@ export function Headers({ headers }: { headers: Record<string, string> }) {
             </Fact>
           ))}
         </Facts>
-      </details>
+      </Disclosure>
     </section>
   );
 }

@@ -1,13 +1,5 @@
 import type { DeadLetterDetail } from "~/api/resources";
-
-interface Envelope {
-  specversion: string;
-  data?: unknown;
-}
-
-export function isEnvelope(payload: unknown): payload is Envelope {
-  return typeof payload === "object" && payload !== null && "specversion" in payload;
-}
+import { isEnvelope } from "~/design";
 
 interface Editable {
   text: string;

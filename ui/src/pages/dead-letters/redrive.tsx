@@ -6,7 +6,7 @@ import { useDiscard, useRedrive } from "~/api/dead-letters";
 import { useDenied } from "~/api/permission";
 import { problemOf } from "~/api/problem";
 import type { DeadLetter, DeadLetterDetail } from "~/api/resources";
-import { ErrorState, Form, FormActions, FormWide, GuardedButton, RelativeTime, Sentence, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, GuardedButton, RelativeTime, Sentence, toast } from "~/design";
 
 import css from "./detail.module.css";
 import { Edit } from "./edit";
@@ -113,14 +113,14 @@ function Discard({ letter, onClose }: { letter: DeadLetter; onClose: () => void 
           }}
         />
       </FormWide>
-      <FormActions>
+      <Actions>
         <Button type="submit" color="var(--tl-danger)" loading={discard.isPending} disabled={reason.trim() === ""}>
           Discard it
         </Button>
         <Button variant="default" onClick={onClose}>
           Cancel
         </Button>
-      </FormActions>
+      </Actions>
       <FormWide>
         <Sentence>Nothing is sent, and the record stays. It can still be redriven later.</Sentence>
         {discard.isError && <ErrorState compact problem={problemOf(discard.error)} />}

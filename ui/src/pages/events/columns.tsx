@@ -1,7 +1,5 @@
-import { Link } from "react-router";
-
 import type { StoredEvent } from "~/api/resources";
-import { format } from "~/design";
+import { Quiet, RowLink, format } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
@@ -13,14 +11,13 @@ export function columns(search: string): Column<StoredEvent>[] {
       key: "event",
       title: "Event",
       cell: ({ seq, event, sender }) => (
-        <Link to={`/events/${String(seq)}${search}`} className={css.row} tabIndex={-1}>
-          <span className={css.type}>{attribute(event, "type") || "not a CloudEvent"}</span>
+        <RowLink to={`/events/${String(seq)}${search}`} name={attribute(event, "type") || "not a CloudEvent"}>
           <span className={css.data}>{shortData(event)}</span>
           <span className={css.under}>
             {sender}
             {attribute(event, "subject") && ` · ${attribute(event, "subject")}`}
           </span>
-        </Link>
+        </RowLink>
       ),
     },
     {
@@ -47,8 +44,10 @@ export function columns(search: string): Column<StoredEvent>[] {
 function Stored({ at }: { at: string }) {
   const isToday = new Date(at).toDateString() === new Date().toDateString();
   return (
-    <time dateTime={at} title={format.moment(at)} className={css.quiet}>
-      {isToday ? format.clock(at) : format.moment(at)}
-    </time>
+    <Quiet>
+      <time dateTime={at} title={format.moment(at)}>
+        {isToday ? format.clock(at) : format.moment(at)}
+      </time>
+    </Quiet>
   );
 }

@@ -2,7 +2,7 @@ import { Download } from "lucide-react";
 
 import type { StoredEvent } from "~/api/resources";
 import { usePlace } from "~/api/workspace";
-import { CodeBlock, JsonBlock, PanelSection, format } from "~/design";
+import { CodeBlock, JsonBlock, PanelSection, Quiet, Sentence, format } from "~/design";
 
 import css from "./page.module.css";
 import { attribute, blobPath, carried, textOf } from "./payload";
@@ -17,12 +17,12 @@ export function EventData({ stored }: { stored: StoredEvent }) {
   if (data.by === "nothing") {
     return (
       <PanelSection title="Data">
-        <p className={css.sentence}>It carries none.</p>
+        <Sentence>It carries none.</Sentence>
       </PanelSection>
     );
   }
   return (
-    <PanelSection title="Data" aside={<span className={css.quiet}>{kind(data, type)}</span>}>
+    <PanelSection title="Data" aside={<Quiet>{kind(data, type)}</Quiet>}>
       {data.by === "json" && <JsonBlock value={data.data} what="data" />}
       {data.by === "bytes" && <Bytes seq={stored.seq} base64={data.base64} type={type} />}
       {data.by === "reference" && <Reference address={data.address} />}
@@ -42,16 +42,16 @@ function Bytes({ seq, base64, type }: { seq: number; base64: string; type: strin
   const whole = text ?? base64;
   const isCut = whole.length > SHOWN_CHARS;
   return (
-    <>
-      <p className={css.sentence}>
+    <div className={css.bytes}>
+      <Sentence>
         {text === null ? "Not JSON and not text: the bytes in base64" : "Not JSON: shown as text"}
         {isCut ? ", cut to the beginning. " : ". "}
         <a href={`/api/v1/w/${workspace}/events/${String(seq)}?mode=binary`} download={`event-${String(seq)}`}>
           <Download size={12} aria-hidden /> Download
         </a>
-      </p>
+      </Sentence>
       <CodeBlock text={whole.slice(0, SHOWN_CHARS)} what={text === null ? "data in base64" : "data"} wrap />
-    </>
+    </div>
   );
 }
 
@@ -59,7 +59,7 @@ function Reference({ address }: { address: string }) {
   const { workspace } = usePlace();
   const path = blobPath(address, workspace);
   return (
-    <p className={css.sentence}>
+    <Sentence>
       {path === null ? (
         <>
           The payload lies elsewhere, and is not followed: <code>{address}</code>
@@ -72,6 +72,6 @@ function Reference({ address }: { address: string }) {
           </a>
         </>
       )}
-    </p>
+    </Sentence>
   );
 }

@@ -4,7 +4,7 @@ import { ListChecks } from "lucide-react";
 import { useJobs } from "~/api/jobs";
 import { problemOf } from "~/api/problem";
 import type { Job } from "~/api/resources";
-import { DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, Quiet, RowLink } from "~/design";
+import { DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, RowLink } from "~/design";
 import type { Column } from "~/design";
 import { JOB_COLUMNS } from "~/jobs/columns";
 
@@ -38,7 +38,9 @@ export function JobList({ state, search, selected, onOpen }: JobListProps) {
           empty={<NoJobs filtered={state !== null} />}
         />
       )}
-      <ListFoot>{jobs.hasNextPage && <LoadMore list={jobs} />}</ListFoot>
+      <ListFoot>
+        <LoadMore list={jobs} />
+      </ListFoot>
     </Panel>
   );
 }
@@ -56,11 +58,7 @@ function columns(search: string): Column<Job>[] {
     {
       key: "title",
       title: "Job",
-      cell: (job) => (
-        <RowLink to={`/jobs/${job.id}${search}`} name={job.title}>
-          <Quiet>{job.kind}</Quiet>
-        </RowLink>
-      ),
+      cell: (job) => <RowLink to={`/jobs/${job.id}${search}`} name={job.title} under={job.kind} />,
     },
     ...JOB_COLUMNS,
   ];

@@ -4,7 +4,7 @@ import { Radio } from "lucide-react";
 import { useGroups } from "~/api/groups";
 import { problemOf } from "~/api/problem";
 import type { Group } from "~/api/resources";
-import { DataTable, EmptyState, ErrorState, Panel, format } from "~/design";
+import { DataTable, EmptyState, ErrorState, Figure, Panel, format } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./tables.module.css";
@@ -45,10 +45,6 @@ const COLUMNS: Column<Group>[] = [
     ),
   },
 ];
-
-function Figure({ value }: { value: number }) {
-  return <span className={value === 0 ? css.zero : undefined}>{format.count(value)}</span>;
-}
 
 /** How far behind the log each group is. */
 export function GroupsTable() {

@@ -2,7 +2,7 @@ import { Cable } from "lucide-react";
 import { Link, useNavigate } from "react-router";
 
 import type { ReaderLag } from "~/api/resources";
-import { Chip, DataTable, EmptyState, Panel, format } from "~/design";
+import { Chip, DataTable, EmptyState, Figure, Panel } from "~/design";
 import type { Column } from "~/design";
 import { readerKey } from "~/pages/dead-letters/filter";
 
@@ -41,16 +41,11 @@ const COLUMNS: Column<ReaderLag>[] = [
         <Figure value={0} />
       ) : (
         <Link to={deadLettersOf(reader)} className={css.dead} aria-label={`${String(reader.dead)} dead letters`}>
-          {format.count(reader.dead)}
+          <Figure value={reader.dead} trouble />
         </Link>
       ),
   },
 ];
-
-/** A number; a zero steps back. */
-function Figure({ value }: { value: number }) {
-  return <span className={value === 0 ? css.zero : undefined}>{format.count(value)}</span>;
-}
 
 export function ReadersTable({ readers }: { readers: ReaderLag[] | undefined }) {
   const navigate = useNavigate();

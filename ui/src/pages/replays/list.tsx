@@ -4,7 +4,7 @@ import { History } from "lucide-react";
 import { problemOf } from "~/api/problem";
 import { useReplays } from "~/api/replays";
 import type { Job } from "~/api/resources";
-import { DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, Quiet, RowLink } from "~/design";
+import { DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, RowLink } from "~/design";
 import type { Column } from "~/design";
 import { JOB_COLUMNS } from "~/jobs/columns";
 
@@ -40,7 +40,9 @@ export function ReplayList({ state, search, selected, onOpen }: ReplayListProps)
           empty={<NoReplays filtered={state !== null} />}
         />
       )}
-      <ListFoot>{replays.hasNextPage && <LoadMore list={replays} />}</ListFoot>
+      <ListFoot>
+        <LoadMore list={replays} />
+      </ListFoot>
     </Panel>
   );
 }
@@ -58,11 +60,7 @@ function columns(search: string): Column<Job>[] {
     {
       key: "title",
       title: "Replay",
-      cell: (job) => (
-        <RowLink to={`/replays/${job.id}${search}`} name={job.title}>
-          <Quiet>{paceWords(job)}</Quiet>
-        </RowLink>
-      ),
+      cell: (job) => <RowLink to={`/replays/${job.id}${search}`} name={job.title} under={paceWords(job)} />,
     },
     ...JOB_COLUMNS,
   ];

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { isUnderWay, useJob } from "~/api/jobs";
 import { problemOf } from "~/api/problem";
 import { useStartReplay } from "~/api/replays";
-import { ErrorState, Form, FormActions, FormWide, MomentInput, Panel, Quiet, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, MomentInput, Panel, Quiet, toast } from "~/design";
 import { JobProgress } from "~/jobs/progress";
 
 import { Counted } from "./counted";
@@ -49,7 +49,7 @@ export function Start({ params, onClose, onStarted }: StartProps) {
         <EventFields draft={draft} set={setEvents} />
         <TargetFields draft={draft} set={set} />
         {draft.target !== "dry_run" && <PaceFields draft={draft} set={set} />}
-        <FormActions>
+        <Actions>
           <Button type="submit" leftSection={<Play size={14} />} loading={start.isPending} disabled={lacks !== undefined}>
             {draft.target === "dry_run" ? "Count" : "Start"}
           </Button>
@@ -69,7 +69,7 @@ export function Start({ params, onClose, onStarted }: StartProps) {
             Cancel
           </Button>
           <Quiet>{lacks ?? "Webhooks and connectors are not told, unless their own declaration says so."}</Quiet>
-        </FormActions>
+        </Actions>
         {(start.isError || count.isError) && (
           <FormWide>
             <ErrorState compact problem={problemOf(start.error ?? count.error)} />

@@ -2,11 +2,11 @@ import { Button, Skeleton } from "@mantine/core";
 import { Undo2 } from "lucide-react";
 
 import { mayPass, problemOf } from "~/api/problem";
-import type { Revision, Route } from "~/api/resources";
+import type { Route } from "~/api/resources";
 import { useRollback, useRoute, useRouteHistory } from "~/api/routes";
 import {
-  CodeBlock, ErrorState, Fact, Facts, JsonBlock, PanelSection, Quiet, RelativeTime, Sentence, SidePanel, StateBadge,
-  Timeline, TimelineItem, format, toast,
+  CodeBlock, Disclosure, ErrorState, Fact, Facts, JsonBlock, PanelSection, Quiet, RelativeTime, RevisionTimeline,
+  Sentence, SidePanel, StateBadge, format, toast,
 } from "~/design";
 
 import css from "./page.module.css";
@@ -84,10 +84,9 @@ function About({ item }: { item: Route }) {
         </Fact>
       </Facts>
       {counts.last_error !== null && <CodeBlock text={counts.last_error} what="last trouble" tone="danger" wrap />}
-      <details>
-        <summary className={css.quiet}>As declared</summary>
+      <Disclosure summary="As declared">
         <JsonBlock value={route} what="route" />
-      </details>
+      </Disclosure>
     </>
   );
 }
@@ -98,47 +97,33 @@ function History({ name, current }: { name: string; current: number | undefined 
   if (items.length === 0) return null;
   return (
     <PanelSection title="History">
-      <Timeline label="History">
-        {items.map((one) => (
-          <TimelineItem key={one.number} marker={one.number} tone={one.number === current ? "ok" : "neutral"}>
-            <Past name={name} one={one} isCurrent={one.number === current} />
-          </TimelineItem>
-        ))}
-      </Timeline>
+      <RevisionTimeline revisions={items} current={current}>
+        {(one) => one.number !== current && one.body !== null && <GoBack name={name} number={one.number} />}
+      </RevisionTimeline>
     </PanelSection>
   );
 }
 
-const ACTIONS = { declared: "declared", removed: "removed", rolled_back: "rolled back" };
-
-function Past({ name, one, isCurrent }: { name: string; one: Revision; isCurrent: boolean }) {
+function GoBack({ name, number }: { name: string; number: number }) {
   const rollback = useRollback(name);
   return (
-    <div className={css.past}>
-      <span>
-        {ACTIONS[one.action]} by {one.by}{" "}
-        <Quiet>
-          <RelativeTime at={one.at} /> {one.note !== "" && `· ${one.note}`}
-        </Quiet>
-      </span>
-      {!isCurrent && one.body !== null && (
-        <Button
-          size="compact-xs"
-          variant="default"
-          leftSection={<Undo2 size={12} />}
-          loading={rollback.isPending}
-          onClick={() => {
-            rollback.mutate(one.number, {
-              onSuccess: () => {
-                toast("ok", `${name} is as in revision ${String(one.number)} again`);
-              },
-            });
-          }}
-        >
-          Go back to this
-        </Button>
-      )}
+    <>
+      <Button
+        size="compact-xs"
+        variant="default"
+        leftSection={<Undo2 size={12} />}
+        loading={rollback.isPending}
+        onClick={() => {
+          rollback.mutate(number, {
+            onSuccess: () => {
+              toast("ok", `${name} is as in revision ${String(number)} again`);
+            },
+          });
+        }}
+      >
+        Go back to this
+      </Button>
       {rollback.isError && <ErrorState compact problem={problemOf(rollback.error)} />}
-    </div>
+    </>
   );
 }

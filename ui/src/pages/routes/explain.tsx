@@ -5,7 +5,7 @@ import { useState } from "react";
 import { problemOf } from "~/api/problem";
 import type { Explanation } from "~/api/resources";
 import { useExplain } from "~/api/routes";
-import { ErrorState, Form, FormActions, FormWide, JsonField, Panel, Quiet } from "~/design";
+import { Actions, ErrorState, Form, FormWide, JsonField, Panel, Quiet } from "~/design";
 
 import css from "./page.module.css";
 
@@ -63,11 +63,11 @@ export function Explain() {
           onChange={setText}
         />
         </FormWide>
-        <FormActions>
+        <Actions>
         <Button type="submit" leftSection={<FlaskConical size={15} />} loading={explain.isPending} disabled={type === ""}>
           Explain
         </Button>
-        </FormActions>
+        </Actions>
       </Form>
       {explain.isError && <ErrorState compact problem={problemOf(explain.error)} />}
       {explain.data && <Verdicts found={explain.data} />}

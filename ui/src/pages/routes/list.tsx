@@ -5,7 +5,7 @@ import { problemOf } from "~/api/problem";
 import type { Route } from "~/api/resources";
 import { useRoutes } from "~/api/routes";
 import {
-  Chip, DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Marked, Panel, Quiet, RelativeTime, RowLink, format,
+  Chip, DataTable, EmptyState, ErrorState, Figure, ListFoot, LoadMore, Marked, Panel, Quiet, RelativeTime, RowLink,
 } from "~/design";
 import type { Column } from "~/design";
 
@@ -40,7 +40,9 @@ export function RouteList({ selected, onOpen }: RouteListProps) {
           empty={<NoRoutes />}
         />
       )}
-      <ListFoot>{routes.hasNextPage && <LoadMore list={routes} />}</ListFoot>
+      <ListFoot>
+        <LoadMore list={routes} />
+      </ListFoot>
     </Panel>
   );
 }
@@ -69,9 +71,8 @@ const COLUMNS: Column<Route>[] = [
             {name} {route.enabled === false && <Chip>off</Chip>} {route.stop === true && <Chip>stops</Chip>}
           </>
         }
-      >
-        <span className={css.under}>{conditions(route)[0] ?? "every event"}</span>
-      </RowLink>
+        under={conditions(route)[0] ?? "every event"}
+      />
     ),
   },
   {
@@ -88,17 +89,13 @@ const COLUMNS: Column<Route>[] = [
     ),
   },
   { key: "order", title: "Order", align: "right", priority: "low", cell: ({ route }) => route.order ?? 100 },
-  { key: "routed", title: "Routed", align: "right", cell: ({ counts }) => format.count(counts.routed) },
+  { key: "routed", title: "Routed", align: "right", cell: ({ counts }) => <Figure value={counts.routed} /> },
   {
     key: "trouble",
     title: "Dead ends",
     align: "right",
     priority: "medium",
-    cell: ({ counts }) => (
-      <span data-trouble={counts.dead_ends + counts.loops > 0} className={css.trouble}>
-        {format.count(counts.dead_ends + counts.loops)}
-      </span>
-    ),
+    cell: ({ counts }) => <Figure value={counts.dead_ends + counts.loops} trouble />,
   },
   {
     key: "last",

@@ -3,7 +3,7 @@ import { useState } from "react";
 
 import { useDeclare } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
-import { ErrorState, Form, FormActions, FormWide, JsonField, Panel, toast } from "~/design";
+import { Actions, ErrorState, Form, FormWide, JsonField, Panel, toast } from "~/design";
 
 import { schemaOf } from "./schema-text";
 import type { Given } from "./schema-text";
@@ -65,14 +65,14 @@ export function Declare({ onClose, onDeclared }: DeclareProps) {
           onChange={setText}
         />
         </FormWide>
-        <FormActions>
+        <Actions>
           <Button type="submit" loading={declare.isPending} disabled={name.trim() === "" || given.wrong !== undefined}>
             Declare
           </Button>
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-        </FormActions>
+        </Actions>
       </Form>
       {declare.isError && <ErrorState compact problem={problemOf(declare.error)} />}
     </Panel>

@@ -1,7 +1,5 @@
-import { SegmentedControl, Skeleton, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { BookType, Search, SearchX } from "lucide-react";
-import { useState } from "react";
+import { SegmentedControl, Skeleton } from "@mantine/core";
+import { BookType, SearchX } from "lucide-react";
 import { useSearchParams } from "react-router";
 
 import { useEventTypes } from "~/api/event-types";
@@ -9,14 +7,12 @@ import type { TypeFilter } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import type { EventType } from "~/api/resources";
 import {
-  Chip, DataTable, EmptyState, ErrorState, ListFoot, LoadMore, Panel, Quiet, RelativeTime, RowLink, StateBadge,
-  format,
+  Chip, DataTable, EmptyState, ErrorState, Figure, FilterInput, ListFoot, LoadMore, Panel, Quiet, RelativeTime, RowLink,
+  StateBadge,
 } from "~/design";
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
-
-const TYPING_MS = 250;
 
 const KINDS: { value: string; label: string; filter: Omit<TypeFilter, "text"> }[] = [
   { value: "all", label: "All", filter: { declared: null, deprecated: null } },
@@ -52,9 +48,12 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
   return (
     <>
       <div className={css.filters} role="search" aria-label="Filter event types">
-        <Text
-          wanted={text ?? ""}
-          onText={(value) => {
+        <FilterInput
+          search
+          label="Search types"
+          placeholder="Name, description, tag"
+          value={text}
+          onCommit={(value) => {
             set("text", value);
           }}
         />
@@ -91,34 +90,11 @@ export function TypeList({ search, selected, onOpen }: TypeListProps) {
             }
           />
         )}
-        <ListFoot>{types.hasNextPage && <LoadMore list={types} />}</ListFoot>
+        <ListFoot>
+          <LoadMore list={types} />
+        </ListFoot>
       </Panel>
     </>
-  );
-}
-
-function Text({ wanted, onText }: { wanted: string; onText: (text: string) => void }) {
-  const [known, setKnown] = useState(wanted);
-  const [text, setText] = useState(wanted);
-  if (known !== wanted) {
-    setKnown(wanted);
-    if (text.trim() !== wanted) setText(wanted);
-  }
-  const later = useDebouncedCallback(onText, TYPING_MS);
-  return (
-    <TextInput
-      data-filter
-      size="xs"
-      className={css.text}
-      aria-label="Search types"
-      placeholder="Name, description, tag"
-      leftSection={<Search size={14} />}
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value);
-        later(event.currentTarget.value.trim());
-      }}
-    />
   );
 }
 
@@ -134,9 +110,11 @@ function columns(search: string): Column<EventType>[] {
       key: "name",
       title: "Type",
       cell: (type) => (
-        <RowLink to={`/types/${encodeURIComponent(type.name)}${search}`} name={type.name}>
-          <span className={css.about}>{type.description || (type.owner && `of ${type.owner}`)}</span>
-        </RowLink>
+        <RowLink
+          to={`/types/${encodeURIComponent(type.name)}${search}`}
+          name={type.name}
+          under={type.description || (type.owner && `of ${type.owner}`)}
+        />
       ),
     },
     { key: "state", title: "State", cell: (type) => <TypeState type={type} /> },
@@ -146,24 +124,20 @@ function columns(search: string): Column<EventType>[] {
       title: "Versions",
       align: "right",
       priority: "medium",
-      cell: ({ versions = 0 }) => <span data-zero={versions === 0} className={css.figure}>{versions}</span>,
+      cell: ({ versions = 0 }) => <Figure value={versions} />,
     },
     {
       key: "count",
       title: "Seen",
       align: "right",
       priority: "low",
-      cell: ({ count = 0 }) => <span data-zero={count === 0} className={css.figure}>{format.count(count)}</span>,
+      cell: ({ count = 0 }) => <Figure value={count} />,
     },
     {
       key: "quarantined",
       title: "Unfit",
       align: "right",
-      cell: ({ quarantined = 0 }) => (
-        <span data-zero={quarantined === 0} data-trouble={quarantined > 0} className={css.figure}>
-          {format.count(quarantined)}
-        </span>
-      ),
+      cell: ({ quarantined = 0 }) => <Figure value={quarantined} trouble />,
     },
     {
       key: "last",

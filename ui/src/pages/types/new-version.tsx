@@ -6,7 +6,7 @@ import { useAddVersion, useCheck, useDeclare } from "~/api/event-types";
 import type { Schema } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import type { CompatibilityReport, EventType } from "~/api/resources";
-import { ErrorState, FormActions, JsonField, PanelSection, Quiet, Sentence, StateBadge, toast } from "~/design";
+import { Actions, ErrorState, JsonField, PanelSection, Quiet, Sentence, StateBadge, toast } from "~/design";
 
 import css from "./page.module.css";
 import { schemaOf } from "./schema-text";
@@ -58,7 +58,7 @@ export function NewVersion({ type, schema: newest }: { type: EventType; schema: 
             setNote(event.currentTarget.value);
           }}
         />
-        <FormActions>
+        <Actions>
           {type.declared && (
             <Button
               type="submit"
@@ -74,7 +74,7 @@ export function NewVersion({ type, schema: newest }: { type: EventType; schema: 
             {type.declared ? "Add version" : "Declare"}
           </Button>
           {type.declared && <Quiet>A check stores nothing.</Quiet>}
-        </FormActions>
+        </Actions>
       </form>
       <div aria-live="polite">
         {check.isError && <ErrorState compact problem={problemOf(check.error)} />}

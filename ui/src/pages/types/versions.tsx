@@ -3,7 +3,7 @@ import { Skeleton } from "@mantine/core";
 import { useVersions } from "~/api/event-types";
 import { problemOf } from "~/api/problem";
 import {
-  Chip, ErrorState, JsonBlock, PanelSection, Quiet, RelativeTime, Sentence, Timeline, TimelineItem,
+  Chip, Disclosure, ErrorState, JsonBlock, PanelSection, Quiet, RelativeTime, Sentence, Timeline, TimelineItem,
 } from "~/design";
 
 import css from "./page.module.css";
@@ -30,10 +30,9 @@ export function Versions({ name }: { name: string }) {
                 </span>
                 {version.deprecated_at != null && <Chip>deprecated</Chip>}
               </div>
-              <details className={css.details} open={at === 0}>
-                <summary>Schema</summary>
+              <Disclosure summary="Schema" open={at === 0}>
                 <JsonBlock value={version.schema} what={`schema of version ${String(version.number)}`} />
-              </details>
+              </Disclosure>
             </TimelineItem>
           ))}
         </Timeline>

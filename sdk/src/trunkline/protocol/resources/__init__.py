@@ -110,6 +110,7 @@ from trunkline.protocol.resources.routes import (
     RouteVerdict,
 )
 from trunkline.protocol.resources.schedules import (
+    CronTimes,
     Firing,
     FiringPage,
     Misfire,
@@ -153,6 +154,7 @@ __all__ = [
     "Condition",
     "Consumer",
     "Copy",
+    "CronTimes",
     "DayCount",
     "DeadEnd",
     "DeadEndPage",

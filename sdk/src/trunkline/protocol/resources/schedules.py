@@ -85,6 +85,12 @@ class SchedulePage(msgspec.Struct, kw_only=True):
     next: str | None = None
 
 
+class CronTimes(msgspec.Struct, kw_only=True):
+    """When an expression fires next."""
+
+    next_at: list[str]
+
+
 class Firing(msgspec.Struct, kw_only=True):
     """One time at which a schedule fired, or should have."""
 

@@ -1,25 +1,32 @@
 import { SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 
-import type { DeadLetterDetail } from "~/api/resources";
-import { CodeBlock, JsonBlock, PanelSection, format } from "~/design";
+import { CodeBlock, JsonBlock } from "./code-block";
+import { isEnvelope } from "./envelope";
+import { bytes } from "./format";
+import css from "./message-payload.module.css";
+import { PanelSection } from "./split-view";
+import { Quiet } from "./text";
 
-import css from "./detail.module.css";
-import { isEnvelope } from "./payload-text";
+interface MessagePayloadProps {
+  payload: unknown;
+  /** `json`, or how the text is to be read. */
+  encoding: string;
+  size_bytes: number;
+  truncated?: boolean;
+}
 
 /** The message itself: its data first, the CloudEvent around it on demand. */
-export function Payload({ detail }: { detail: DeadLetterDetail }) {
-  const { payload, payload_encoding: encoding } = detail;
+export function MessagePayload({ payload, encoding, size_bytes: size, truncated = false }: MessagePayloadProps) {
   const [whole, setWhole] = useState(false);
   const wrapped = encoding === "json" && isEnvelope(payload);
+  const about = `${bytes(size)}${encoding === "json" ? "" : ` · ${encoding}`}${truncated ? " · cut to its beginning" : ""}`;
   return (
     <PanelSection
       title="Payload"
       aside={
-        <span className={css.payload}>
-          {format.bytes(detail.letter.size_bytes)}
-          {encoding !== "json" && ` · ${encoding}`}
-          {detail.payload_truncated && " · cut to its beginning"}
+        <span className={css.aside}>
+          <Quiet>{about}</Quiet>
           {wrapped && (
             <SegmentedControl
               size="xs"
