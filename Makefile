@@ -50,7 +50,7 @@ check: install ui/node_modules/.installed ## format, lint, types, architecture, 
 
 test: check ui ## check, then unit, integration, dashboard and browser tests (under 10 minutes)
 	cd ui && $(NODE) npm test --silent
-	$(BIN)/pytest -q -n 3 --dist loadfile -m "not slow"
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-all: test ## all of it: then storms and whole suites on a cluster, one after the other (under an hour)
 	$(BIN)/pytest -q -m slow

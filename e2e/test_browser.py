@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-sync",
 ]
 WAIT_MS = 15_000
+expect.set_options(timeout=WAIT_MS)
 
 
 def _require_browser() -> None:

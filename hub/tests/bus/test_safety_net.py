@@ -154,11 +154,16 @@ async def test_a_deleted_consumer_is_made_again_and_work_goes_on(own_hub, name):
         await client.enqueue(name, 1)
         assert await asyncio.wait_for(done.get(), 20) == 1
         js = hub.component("bus").js()
+        await eventually(lambda: _settled(js))  # else what was done is, rightly, delivered once more
         await js.delete_consumer(TASKS, subjects.consumer("queue", name))
         await hub.component("reconciler").converge()
         assert await js.consumer_info(TASKS, subjects.consumer("queue", name))
         await client.enqueue(name, 2)
         assert await asyncio.wait_for(done.get(), 25) == 2
+
+
+async def _settled(js):
+    return (await js.stream_info(TASKS)).state.messages == 0
 
 
 async def test_a_deleted_stream_is_made_again(own_hub):

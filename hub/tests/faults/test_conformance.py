@@ -12,7 +12,7 @@ ROOT = TESTS.parent.parent
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("folder", ["bus", "queues", "events", "dead_letters"])
 def test_three_nodes_behave_as_one(folder):
     environment = {**os.environ, "TRUNKLINE_TEST_BUS": "cluster"}

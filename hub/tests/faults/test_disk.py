@@ -103,8 +103,8 @@ async def test_trunkline_serve_goes_on_by_itself_when_there_is_space_again(small
         assert len(acked) > 500
         grow()
         await eventually(lambda: send(n + 1), timeout_s=60, every_s=0.2)
+        await asyncio.wait_for(stage.until_ready(), 60)
         ids: set[str] = set()
         async with client.subscribe("disk.filled", after_seq=0) as events:
             while not acked <= ids:
                 ids.add((await asyncio.wait_for(anext(events), 20)).message.id)
-        await asyncio.wait_for(stage.until_ready(), 60)

@@ -258,14 +258,14 @@ async def test_a_binary_event_is_redriven_to_its_group_with_its_attributes(sqlit
 
 async def test_a_binary_message_whose_workers_died_is_buried_with_its_attributes(sqlite_hub, name):
     """The hub's own net: it knows the message by its headers alone."""
-    from trunkline_hub.bus.backstop import bury
+    from trunkline_hub.bus.backstop import bury, given_up
     from trunkline_hub.bus.log import read_next
 
     await sqlite_hub.admin("PUT", f"queues/{name}", raw=b"{}")
     await publish_raw(sqlite_hub, name, b"\xff", headers=ce_headers(name) | {"Content-Type": "image/png"})
     bus = sqlite_hub.component("bus")
     found = await eventually(lambda: read_next(bus, "TASKS_default", 1, subjects.task_filter("default", name)))
-    await bury(bus, "TASKS_default", subjects.consumer("queue", name), found, 3)
+    await bury(bus, "TASKS_default", name, found, given_up(3))
     (letter,) = await dead_letters(sqlite_hub, name)
     assert (letter["message_id"], letter["type"]) == (f"{name}-1", name)
 

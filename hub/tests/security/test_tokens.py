@@ -199,3 +199,14 @@ async def test_revoking_a_token_closes_its_open_bus_connection(sqlite_hub, name)
         await eventually(lambda: not revoked.bus.is_up)
         await spared.publish(f"{name}.sent", 3)
         assert spared.bus.reconnects == 0
+
+
+async def test_a_revocation_is_not_lost_while_the_system_account_is_away(sqlite_hub, name):
+    """The hub's own system connection is ended in the moment of the revocation: it does it when it is back."""
+    eviction = sqlite_hub.component("eviction")
+    secret = (await sqlite_hub.admin("POST", "tokens", raw=body(scopes=["events:publish"], principal=name))).json
+    async with sqlite_hub.client(secret["secret"]) as revoked:
+        await revoked.publish(f"{name}.sent", 1)
+        eviction._bus.client._transport.close()
+        assert (await sqlite_hub.admin("DELETE", f"tokens/{secret['token']['id']}")).status == 204
+        await eventually(lambda: not revoked.bus.is_up)

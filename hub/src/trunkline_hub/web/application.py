@@ -15,7 +15,7 @@ from trunkline_hub.web.guard import Authenticate, guard
 from trunkline_hub.web.health import ROUTES as HEALTH_ROUTES
 from trunkline_hub.web.negotiation import NegotiatedRequest, NegotiatedResponse
 from trunkline_hub.web.observe import Observe
-from trunkline_hub.web.openapi import add_problems, openapi_config
+from trunkline_hub.web.openapi import openapi_config
 from trunkline_hub.web.problems import answer
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
@@ -41,7 +41,7 @@ def build_application(
     provided = {name: Provide(_constant(service), sync_to_thread=False) for name, service in services.items()}
     provided["db"] = Provide(_constant(db), sync_to_thread=False)
     provided["tx"] = Provide(provider(db))
-    application = Litestar(
+    return Litestar(
         route_handlers=[*HEALTH_ROUTES, *routes],
         dependencies=provided,
         guards=[guard],
@@ -56,8 +56,6 @@ def build_application(
         openapi_config=openapi_config(),
         logging_config=None,
     )
-    add_problems(application)
-    return application
 
 
 def _constant(value: object) -> Callable[[], Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Router
+from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -28,7 +28,7 @@ from trunkline_hub.web.cloudevents import BATCH
 from trunkline_hub.web.guard import PUBLIC, requires
 
 _PROBLEM = "Problem"
-_METHODS = ("get", "put", "post", "delete", "patch")
+_METHODS = {"get", "put", "post", "delete", "patch"}
 _LITESTARS_OWN = "400"
 
 
@@ -42,7 +42,7 @@ def openapi_config() -> OpenAPIConfig:
             " `application/msgpack` too where `Accept` asks for it, and every JSON body is taken as MessagePack."
         ),
         openapi_router=Router("/api/v1/openapi.json", route_handlers=[], opt=requires(PUBLIC), include_in_schema=False),
-        render_plugins=[JsonRenderPlugin(path="/")],
+        render_plugins=[_Contract(path="/")],
         security=[{"token": []}],
         use_handler_docstrings=True,
         operation_id_creator=_operation_id,
@@ -52,20 +52,25 @@ def openapi_config() -> OpenAPIConfig:
     )
 
 
-def add_problems(app: Litestar) -> None:
+class _Contract(JsonRenderPlugin):
+    """Serves the contract. It is made when first asked for: that takes longer than the rest of a start."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return self.render_json(request, with_problems(openapi_schema))
+
+
+def with_problems(contract: dict[str, Any]) -> dict[str, Any]:
     """Tell in the contract that every refusal is a problem (RFC 9457), whatever its status."""
     refusal = OpenAPIResponse(
         description="Refused or failed: problem details with a stable `code`; see the error catalogue.",
         content={PROBLEM_JSON: OpenAPIMediaType(schema=Reference(ref=f"#/components/schemas/{_PROBLEM}"))},
-    )
-    if app.openapi_schema.components is not None:
-        app.openapi_schema.components.schemas[_PROBLEM] = _problem_schema()
-    for path in (app.openapi_schema.paths or {}).values():
-        for method in _METHODS:
-            operation: Operation | None = getattr(path, method)
-            if operation is not None and operation.responses is not None:
-                operation.responses.pop(_LITESTARS_OWN, None)
-                operation.responses["default"] = refusal
+    ).to_schema()
+    contract["components"]["schemas"][_PROBLEM] = _problem_schema().to_schema()
+    for path in contract["paths"].values():
+        for method in _METHODS & path.keys():
+            path[method]["responses"].pop(_LITESTARS_OWN, None)
+            path[method]["responses"]["default"] = refusal
+    return contract
 
 
 @dataclass
