@@ -21,5 +21,5 @@ def test_three_nodes_behave_as_one(folder):
         [sys.executable, "-m", "pytest", *words, str(TESTS / folder)],
         env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-4000:]
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert " passed" in done.stdout
