@@ -62,7 +62,11 @@ async def run(names: list[str], pace: Pace, parent: Path | None) -> list[Result]
         fsync_ms = report.fsync_p50_ms(servers.powersafe.data)
         for name in names:
             print(f"{name} ...", flush=True)
-            results += await (BENCHMARKS | PEERS)[name](servers, pace)
+            found = await (BENCHMARKS | PEERS)[name](servers, pace)
+            print(
+                *(report.line(result) for result in found), sep="\n", flush=True
+            )  # a run that is ended tells something
+            results += found
     report.show(results, fsync_ms=fsync_ms)
     return results
 

@@ -31,6 +31,12 @@ def fsync_p50_ms(folder: Path) -> float:
     return quantiles(taken, n=2)[0]
 
 
+def line(result: Result) -> str:
+    """Return a result in a line, for whoever watches."""
+    verdict = "met" if result.met else "missed"
+    return f"  {result.name}: {_figure(result.ours, result.unit)}, ratio {result.ratio:.2f}, {verdict}"
+
+
 def show(results: Sequence[Result], *, fsync_ms: float) -> None:
     """Print the table."""
     table = Table(box=None, pad_edge=False)
