@@ -11,7 +11,7 @@ from trunkline.protocol.errors import EventTypeUnknownError, PayloadInvalidError
 from trunkline.protocol.resources import EventTypeDeclaration, NewEventTypeVersion
 
 from support.hub import eventually
-from support.letters import dead_letters, raw_client
+from support.letters import dead_letters, history, raw_client
 
 ORDER = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}
 TEXT_ID = {**ORDER, "properties": {"id": {"type": "string"}}}
@@ -236,7 +236,7 @@ async def test_group_readers_dead_letter_what_does_not_fit(hub, kind, name):
         await raw_publish(hub, kind, event_bytes(kind, {"id": None}, "bad"), event_bytes(kind, {"id": 1}, "old"), event_bytes(kind, {"id": "x"}, "new"))  # fmt: skip
         (letter,) = await dead_letters(hub, name)
         assert (letter["reason"], letter["message_id"]) == ("invalid", "bad")
-        detail = (await hub.admin("GET", f"dead-letters/{letter['id']}")).json
+        detail = await history(hub, letter["id"], 1)
         assert detail["history"][0]["error"]["errors"][0]["pointer"] == "/data/id"
         assert detail["history"][0]["number"] == 1, "an invalid event is not tried again"
         await eventually(lambda: len(handled) == 2)
