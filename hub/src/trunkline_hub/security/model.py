@@ -165,7 +165,7 @@ def _base_rights(principal: Principal) -> Rights:
     if allows(scopes, "queues:submit"):
         subscribe.append(f"{subjects.ROOT}.{workspace}.changed.queue.*")
     if allows(scopes, "agents:call"):
-        publish.append(f"{subjects.ROOT}.{workspace}.call.{subjects.token(name)}.>")
+        publish += [f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(name)}.>" for root in ("call", "cancel")]
         subscribe.append(f"{subjects.ROOT}.{workspace}.reply.*.{subjects.token(name)}.>")
     if allows(scopes, "events:read"):
         publish.append("$JS.FC.>" if everywhere else f"$JS.FC.{subjects.events_stream(workspace)}.>")
@@ -175,7 +175,8 @@ def _base_rights(principal: Principal) -> Rights:
 def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
     if grant.kind == "agent":  # to give signs of life
         beat = f"{subjects.ROOT}.{grant.workspace}.beat.{subjects.token(principal)}.{subjects.token(grant.agent)}.*"
-        return Rights(publish=[beat], subscribe=[subjects.ROLLCALL])
+        course = subjects.work_filter(grant.workspace, writer=principal, agent=grant.agent)
+        return Rights(publish=[beat, course], subscribe=[subjects.ROLLCALL])
     if grant.kind == "skill":
         return Rights(
             publish=[
@@ -185,6 +186,7 @@ def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
             subscribe=[
                 subjects.call_filter(grant.workspace, grant.name, None, None),
                 f"{subjects.ROOT}.{grant.workspace}.call.*.{subjects.token(grant.name)}.{subjects.token(grant.agent)}.*",
+                subjects.cancel_filter(grant.workspace, grant.name),
             ],
         )
     return Rights(

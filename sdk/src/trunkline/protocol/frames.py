@@ -15,6 +15,8 @@ HEADER_TIMEOUT = "Tl-Timeout"
 """Seconds the caller waits from now; relative, so clocks need not agree."""
 HEADER_KIND = "Tl-Kind"
 """On a reply: `result`, `error` or `progress`."""
+HEADER_INSTANCE = "Tl-Instance"
+"""On a reply: `<agent>/<instance>` that gave it."""
 HEADER_SUBJECT = "Tl-Subject"
 HEADER_STREAM_SEQ = "Tl-Stream-Seq"
 HEADER_DELIVERIES = "Tl-Deliveries"
@@ -76,14 +78,58 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[ErrorRule, ...] = ()
 
 
+class Balance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How callers choose among the instances that offer a skill."""
+
+    policy: Literal["peak_ewma", "least_outstanding", "round_robin", "weighted", "sticky", "random"] = "peak_ewma"
+    weights: dict[str, float] = {}
+    """For `weighted`, and as the split of a canary: share by version (`1.2.0`) or version range (`^2`)."""
+
+
+class Interface(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where an agent can be reached besides the bus, and in which protocol."""
+
+    protocol: str
+    """`a2a`, `mcp`, `openapi`, `nats` or a URI."""
+    url: str
+    binding: str = ""
+    """Of A2A: `JSONRPC`, `GRPC` or `HTTP+JSON`; of MCP: `streamable-http` or `stdio`."""
+    version: str = ""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agent says it can bear."""
+
+    concurrency: int | None = None
+    """Calls that one instance works on at once."""
+    calls_per_s: float | None = None
+    max_input_bytes: int | None = None
+
+
 class Skill(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Something an agent can be called for; maps to an A2A skill and an MCP tool."""
+    """Something an agent can be called for; maps to an A2A skill and an MCP tool.
+
+    `name` is its id: unique in the agent, and what callers write. `title` is
+    for people.
+    """
 
     name: str
+    title: str = ""
     description: str = ""
     tags: list[str] = []
+    examples: list[Any] = []
+    """Inputs that make sense, to show and to try."""
+    input_modes: list[str] = []
+    """Media types it takes; empty means those of the agent (JSON and plain text)."""
+    output_modes: list[str] = []
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
+    task: bool = False
+    """Whether it is long work, which runs as a task with a life of its own."""
+    idempotent: bool = False
+    """Whether calling it twice with the same input does no harm: a lost call may be tried again, a slow one hedged."""
+    balance: Balance | None = None
+    """How callers choose among its instances; None: as the caller sees fit."""
 
 
 class ReaderDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -104,7 +150,14 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An agent as it registers itself."""
 
     version: str = "0.0.0"
+    title: str = ""
     description: str = ""
+    documentation_url: str = ""
+    icon_url: str = ""
+    labels: dict[str, str] = {}
+    interfaces: list[Interface] = []
+    """Where it can be reached besides the bus."""
+    limits: Limits | None = None
     skills: list[Skill] = []
     readers: list[ReaderDeclaration] = []
     publishes: list[str] = []

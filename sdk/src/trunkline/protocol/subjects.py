@@ -12,6 +12,8 @@ subjects it stands for "any instance".
     tl.<ws>.changed.<lane>.<reader>                        (hub only)
     tl.<ws>.call.<caller>.<skill>.<agent>.<instance>
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
+    tl.<ws>.cancel.<caller>.<skill>.<call or task>         (the caller, or the hub, no longer wants it)
+    tl.<ws>.work.<writer>.<agent>.<task>                   (the course of a task)
     tl.<ws>.attempts.<principal>.<lane>.<reader>
     tl.<ws>.dead.<principal>.<lane>.<reader>
     tl.<ws>.deferred.<principal>.<lane>.<reader>
@@ -53,6 +55,7 @@ _DEFAULT_PARTITION = "0"
 _SENDER_AT = {
     "attempts": 3,
     "call": 3,
+    "cancel": 3,
     "dead": 3,
     "deferred": 3,
     "events": 3,
@@ -61,6 +64,7 @@ _SENDER_AT = {
     "receipts": 3,
     "redrive": 4,
     "tasks": 6,
+    "work": 3,
 }
 
 
@@ -144,6 +148,28 @@ def call_filter(workspace: str, skill: str, agent: str | None, instance: str | N
     target = token(agent) if agent else ANY
     place = token(instance) if instance else ANY
     return f"{ROOT}.{workspace}.call.*.{token(skill)}.{target}.{place}"
+
+
+def cancel(workspace: str, caller: str, skill: str, called: str) -> str:
+    """Return where a caller says that it no longer waits for the call (or task) with the id `called`."""
+    return f"{ROOT}.{workspace}.cancel.{token(caller)}.{token(skill)}.{token(called)}"
+
+
+def cancel_filter(workspace: str, skill: str, caller: str | None = None) -> str:
+    sender = "*" if caller is None else token(caller)
+    return f"{ROOT}.{workspace}.cancel.{sender}.{token(skill)}.*"
+
+
+def work(workspace: str, writer: str, agent: str, task_id: str) -> str:
+    """Return where the course of a task is written: by the agent that does it, or by the hub."""
+    return f"{ROOT}.{workspace}.work.{token(writer)}.{token(agent)}.{token(task_id)}"
+
+
+def work_filter(
+    workspace: str, *, writer: str | None = None, agent: str | None = None, task_id: str | None = None
+) -> str:
+    parts = ("*" if name is None else token(name) for name in (writer, agent, task_id))
+    return f"{ROOT}.{workspace}.work.{'.'.join(parts)}"
 
 
 def reply(workspace: str, skill: str, caller: str, connection: str, number: int) -> str:
@@ -245,6 +271,16 @@ def schedule_stream(workspace: str) -> str:
 
 def receipts_stream(workspace: str) -> str:
     return f"RECEIPTS_{workspace}"
+
+
+def work_stream(workspace: str) -> str:
+    """Return the stream that keeps the course of every task."""
+    return f"WORK_{workspace}"
+
+
+def agent_queue(agent: str) -> str:
+    """Return the queue in which tasks wait for an agent; only the hub puts any into it."""
+    return f"agent.{agent}"
 
 
 def reader_stream(workspace: str, lane: Lane) -> str:
