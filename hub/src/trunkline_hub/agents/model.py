@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from trunkline.protocol.errors import FieldError, RequestInvalidError
-from trunkline.protocol.frames import Beat, Registration
+from trunkline.protocol.frames import Beat, Registration, Skill
 from trunkline.protocol.subjects import NAME_PATTERN, can_name_reader
 
 _NAME = re.compile(NAME_PATTERN)
@@ -16,6 +16,16 @@ _NAMED = "letters, digits, '_', '.', '-'; at most 127"
 MAX_LEASE_S = 120.0
 FORGET_S = 3600.0
 _BEST_FIRST = ("healthy", "draining", "starting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """An agent that offers a skill."""
+
+    agent: str
+    owner: str
+    version: str
+    skill: Skill
 
 
 @dataclass

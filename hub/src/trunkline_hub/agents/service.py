@@ -24,7 +24,7 @@ from trunkline.protocol.resources import Agent, AgentInstance, AgentPage, CallRe
 from trunkline.protocol.subjects import Lane
 from trunkline.protocol.trace import current_traceparent
 from trunkline_hub.agents import model, store
-from trunkline_hub.agents.model import Instance, Presence
+from trunkline_hub.agents.model import Instance, Offer, Presence
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import Only, Reconciler
 from trunkline_hub.bus.signals import HubCalls, NobodyThereError
@@ -164,6 +164,20 @@ class Agents:
         names = await store.names(tx, workspace)
         now = self._clock.now()
         return sum(1 for name in names if self._presence.instances(workspace, name, now)), len(names)
+
+    async def offer(self, workspace: str, skill: str, agent: str | None = None) -> Offer:
+        """Return who offers a skill: of several agents one that is there.
+
+        Raises:
+            SkillUnknownError
+        """
+        rows = await self._who_offers(workspace, skill, agent)
+        now = self._clock.now()
+        row = next((row for row in rows if self._presence.instances(workspace, row.name, now)), rows[0])
+        skills = msgspec.convert(row.skills, list[frames.Skill])
+        return Offer(
+            agent=row.name, owner=row.owner, version=row.version, skill=next(one for one in skills if one.name == skill)
+        )  # fmt: skip
 
     async def skill_names(self, tx: Tx, workspace: str) -> set[str]:
         """Return the skills that agents of a workspace offer, connected or not."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from nats.aio.msg import Msg
 
-from trunkline.calls import Calls, NobodyThereError
+from trunkline.calls import Calls, NobodyThereError, OnProgress
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, subjects
 from trunkline.wire import message
@@ -42,9 +42,10 @@ class HubCalls:
         self._by_workspace: dict[str, Calls] = {}
 
     async def call(
-        self, workspace: str, caller: str, skill: str, agent: str | None, request: ce.Envelope, *, timeout_s: float
-    ) -> ce.Envelope:
-        """Call a skill and return the reply.
+        self, workspace: str, caller: str, skill: str, agent: str | None, request: ce.Envelope, *, timeout_s: float,
+        on_progress: OnProgress | None = None,
+    ) -> ce.Envelope:  # fmt: skip
+        """Call a skill and return the reply; `on_progress` hears how far it is.
 
         Raises:
             NobodyThereError: at once, when no instance listens.
@@ -55,5 +56,7 @@ class HubCalls:
             calls = self._by_workspace[workspace] = Calls(self._bus.bus, workspace, subjects.HUB)
         headers = {"Content-Type": ce.CONTENT_TYPE, frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
         subject = subjects.call(workspace, caller, skill, agent)
-        answer = await calls.send(subject, skill, ce.encode(request), headers, timeout_s=timeout_s)
+        answer = await calls.send(
+            subject, skill, ce.encode(request), headers, timeout_s=timeout_s, on_progress=on_progress
+        )
         return modes.read(answer.data, answer.headers)

@@ -48,6 +48,7 @@ from trunkline.protocol.errors import (
     routes,
     schedules,
     setup,
+    tasks,
     traces,
 )
 from trunkline.protocol.errors.access import (
@@ -165,6 +166,14 @@ from trunkline.protocol.errors.setup import (
     SettingInvalidError,
     SetupError,
 )
+from trunkline.protocol.errors.tasks import (
+    TaskBusyError,
+    TaskContextError,
+    TaskFinishedError,
+    TaskInputError,
+    TaskNeededError,
+    TaskUnknownError,
+)
 from trunkline.protocol.errors.traces import GroupInUseError, GroupUnknownError, TraceUnknownError
 
 
@@ -189,6 +198,7 @@ _HOMES = (
     replays,
     routes,
     schedules,
+    tasks,
     traces,
     reach,
     setup,
@@ -305,6 +315,12 @@ __all__ = [
     "SigninLinkInvalidError",
     "SkillSchemaInvalidError",
     "SkillUnknownError",
+    "TaskBusyError",
+    "TaskContextError",
+    "TaskFinishedError",
+    "TaskInputError",
+    "TaskNeededError",
+    "TaskUnknownError",
     "TokenExpiredError",
     "TokenInvalidError",
     "TokenMissingError",

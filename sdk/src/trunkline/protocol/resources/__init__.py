@@ -131,6 +131,7 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
+from trunkline.protocol.resources.tasks import Task, TaskCancel, TaskPage, TaskReply, TaskRequest, TaskStatus, TaskStep
 from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
@@ -261,6 +262,13 @@ __all__ = [
     "SigninRequest",
     "Span",
     "StoredBlob",
+    "Task",
+    "TaskCancel",
+    "TaskPage",
+    "TaskReply",
+    "TaskRequest",
+    "TaskStatus",
+    "TaskStep",
     "Token",
     "TokenCreated",
     "TokenPage",
