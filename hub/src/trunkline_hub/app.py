@@ -46,6 +46,7 @@ from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.services import Services, build_services
 from trunkline_hub.settings import Settings
+from trunkline_hub.tasks import feature as tasks_feature
 from trunkline_hub.telemetry.metrics import Metrics
 from trunkline_hub.web.application import build_application
 
@@ -76,6 +77,9 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
         agents_feature.build(bus, services.presence, clock),
+        tasks_feature.build(
+            settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
+        ),
         gate_feature.build(Gate(services.events, services.queues), bus),
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),

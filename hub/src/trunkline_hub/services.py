@@ -25,6 +25,7 @@ from trunkline_hub import (
     schedules,
     schemas,
     security,
+    tasks,
 )
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.bus import HubBus, Reconciler
@@ -39,6 +40,7 @@ from trunkline_hub.db import Database
 from trunkline_hub.dead_letters.events import LetterRetention
 from trunkline_hub.index import store as index_store
 from trunkline_hub.settings import Settings
+from trunkline_hub.tasks.events import TaskWatch
 
 _PRESENCE_GRACE = 3.0
 """In heartbeats: how long after a start silence does not mean "offline"."""
@@ -73,6 +75,7 @@ class Services:
     scheduled: schedules.ScheduledMessages
     schedules: schedules.Schedules
     agents: agents.Agents
+    tasks: tasks.Tasks
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
@@ -109,6 +112,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
@@ -118,6 +122,6 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
-        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, presence=presence, routes=ways,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence, routes=ways,
         news=HubNews(bus), overviews=overviews,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.schemas.settings import SchemasSettings
 from trunkline_hub.security.settings import SecuritySettings
+from trunkline_hub.tasks.settings import TasksSettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
 from trunkline_hub.web.settings import WebSettings
 
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     integrity: IntegritySettings = Field(default_factory=IntegritySettings)
     index: IndexSettings = Field(default_factory=IndexSettings)
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
+    tasks: TasksSettings = Field(default_factory=TasksSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

@@ -18,6 +18,7 @@ FEATURES = (
     "dead_letters",
     "schedules",
     "agents",
+    "tasks",
     "routes",
     "gate",
     "archive",
@@ -36,6 +37,7 @@ FEATURE_FOLDERS = {
     "admin": {"providers", "dashboard", "__pycache__"},
     "schemas": {"model", "__pycache__"},
     "events": {"service", "__pycache__"},
+    "tasks": {"events", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {
@@ -55,6 +57,7 @@ BROAD_EXCEPTS = {
     ("sdk/src/trunkline/http.py", "read"): "a user's own stream may raise anything; it is raised again",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/task_runs.py", "_run"): "a user's skill may raise anything",
     ("sdk/src/trunkline/fleet.py", "_fork"): "the edge of a forked process: it must end here, not run on as its parent",
     ("sdk/src/trunkline/testing.py", "call"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/testing.py", "_attempt"): "TestHub: a user's handler may raise anything",

@@ -32,6 +32,7 @@ from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
+from trunkline.task_runs import follow_calling_off, task_readers
 from trunkline.tasks import Tasks
 from trunkline.wire import message
 
@@ -56,6 +57,7 @@ class Agent:
         receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
         max_payload_bytes: largest payload fetched from the object store into memory; a handler that takes a
             `Blob` has no such limit.
+        tasks_at_once: most tasks that one process works on at the same time.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Agent:
         publishes: Sequence[str] = (),
         receipts: float = 1.0,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+        tasks_at_once: int = 16,
     ) -> None:
         self.name = check_name("an agent", name)
+        self.tasks_at_once = tasks_at_once
         self.max_payload_bytes = max_payload_bytes
         self.version = version
         self.description = description
@@ -82,12 +86,16 @@ class Agent:
         self.store = make_store(once)
 
     def skill(
-        self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
-    ) -> Callable[[F], F]:
+        self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64,
+        task: bool = False, retry: frames.RetryPolicy | None = None,
+    ) -> Callable[[F], F]:  # fmt: skip
         """Offer the decorated function to callers.
 
         The input's type becomes the skill's schema; what does not fit it is
         refused before the function runs. At most `concurrency` calls run at once.
+        With `task` it is long work: each use is a task on record, with a life
+        of its own (`ctx.task`), that outlives this process; a failure ends it
+        unless `retry` says otherwise.
         """
 
         def register(function: F) -> F:
@@ -95,7 +103,7 @@ class Agent:
             called = check_name("a skill", name or handler.name)
             self.skills[called] = SkillSpec(
                 name=called, handler=handler, tags=tags or [], concurrency=concurrency,
-                description=description or (function.__doc__ or "").strip(),
+                description=description or (function.__doc__ or "").strip(), task=task, retry=retry,
             )  # fmt: skip
             return function
 
@@ -204,8 +212,13 @@ class Agent:
             description=self.description,
             publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
-            readers=[spec.frame() for spec in self.readers],
+            readers=[spec.frame() for spec in self.reading],
         )
+
+    @property
+    def reading(self) -> list[ReaderSpec]:
+        """All that it reads: what was declared, and its tasks."""
+        return [*self.readers, *task_readers(self.name, self.skills, self.tasks_at_once)]
 
     def run(
         self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
@@ -303,7 +316,10 @@ class _Service:
             await server.start()
             self._servers.append(server)
         self._box = self._black_box()
-        await self._following.start(self._agent.readers, registered.readers, store=self._agent.store, box=self._box)
+        reading = self._agent.reading
+        for skill in (spec.name for spec in self._agent.skills.values() if spec.task):
+            await follow_calling_off(self._client.bus, self._client.workspace, skill, reading)
+        await self._following.start(reading, registered.readers, store=self._agent.store, box=self._box)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
         await self._client.bus.flush()
         self._state = "healthy"
@@ -328,7 +344,7 @@ class _Service:
 
     def _black_box(self) -> BlackBox | None:
         """Return where this process notes what it has begun; workers of one agent on one machine share the folder."""
-        slots = sum(spec.concurrency for spec in self._agent.readers)
+        slots = sum(spec.concurrency for spec in self._agent.reading)
         hub = hashlib.sha256(f"{self._client.api.url} {self._client.workspace}".encode()).hexdigest()[:12]
         box = BlackBox(state_dir() / "workers" / f"{self._agent.name}-{hub}", slots)
         return box if slots and box.open() else None

@@ -40,24 +40,7 @@ from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
 from trunkline.replay import Replay
-from trunkline.rest import (
-    AgentsApi,
-    BlobsApi,
-    DeadLettersApi,
-    EventsApi,
-    EventTypesApi,
-    GroupsApi,
-    HandlersApi,
-    IndexApi,
-    JobsApi,
-    QueuesApi,
-    ReplaysApi,
-    RetentionApi,
-    RoutesApi,
-    ScheduledApi,
-    SchedulesApi,
-    TokensApi,
-)
+from trunkline.rest import HubApi
 from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
@@ -68,7 +51,7 @@ _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
 
 
-class Client:
+class Client(HubApi):
     """A program's door to Trunkline. Use it with `async with`.
 
     Without arguments it finds the hub by TRUNKLINE_URL and TRUNKLINE_TOKEN, or
@@ -93,6 +76,7 @@ class Client:
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     ) -> None:
         self._found = find_context(url, token, workspace)
+        super().__init__(HttpApi(self._found.url, self._found.token, self._found.workspace))
         self._name = name
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
@@ -102,26 +86,9 @@ class Client:
         self._closed = False
         self._source = "/"
         self._connection: frames.Connection | None = None
-        self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
-        self.agents = AgentsApi(self.api)
-        self.queues = QueuesApi(self.api)
         self._targets = Targets(self.queues, self._found.workspace)
         self._admission = Admission(self.queues.admits)
-        self.dead_letters = DeadLettersApi(self.api)
-        self.events = EventsApi(self.api)
-        self.handlers = HandlersApi(self.api)
-        self.jobs = JobsApi(self.api)
-        self.replays = ReplaysApi(self.api)
-        self.retention = RetentionApi(self.api)
-        self.routes = RoutesApi(self.api)
-        self.groups = GroupsApi(self.api)
-        self.index = IndexApi(self.api)
-        self.tokens = TokensApi(self.api)
-        self.schedules = SchedulesApi(self.api)
-        self.scheduled = ScheduledApi(self.api)
-        self.event_types = EventTypesApi(self.api)
         self.rules = Rules(self.api)
-        self.blobs = BlobsApi(self.api)
         self._packing = Packing(self.api, self.blobs, max_payload_bytes=max_payload_bytes)
 
     @property

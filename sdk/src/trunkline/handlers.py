@@ -13,6 +13,7 @@ from trunkline.payloads import Codec, Nothing
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import HandlerInvalidError
 from trunkline.protocol.queueing import QueueOptions
+from trunkline.protocol.tasks import TaskMessage
 
 _NAME = re.compile(subjects.NAME_PATTERN)
 
@@ -32,6 +33,10 @@ class Handler:
         self.returns = Codec(Any if returns is type(None) else returns)
         self._is_async = inspect.iscoroutinefunction(function)
 
+    def input_schema(self) -> dict[str, Any] | None:
+        """Return what the payload must look like; None where there is none, or any message will do."""
+        return self.codec.schema() if self.takes_payload and self.codec.kind is not TaskMessage else None
+
     async def __call__(self, payload: Any, context: Context) -> Any:
         """Run the function; a plain `def` runs in a thread so that it blocks nobody."""
         arguments = [context if is_context else payload for _name, is_context in self._wants]
@@ -49,6 +54,9 @@ class SkillSpec:
     description: str
     tags: list[str]
     concurrency: int
+    task: bool = False
+    retry: frames.RetryPolicy | None = None
+    """Of a task: which failures are tried again; None: none is."""
 
     def frame(self) -> frames.Skill:
         """Return the skill as it is registered."""
@@ -56,7 +64,8 @@ class SkillSpec:
             name=self.name,
             description=self.description,
             tags=self.tags,
-            input_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+            task=self.task,
+            input_schema=self.handler.input_schema(),
             output_schema=self.handler.returns.schema(),
         )
 
@@ -83,7 +92,7 @@ class ReaderSpec:
             types=self.types,
             retry=self.retry,
             ack_wait_s=self.ack_wait_s,
-            payload_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+            payload_schema=self.handler.input_schema(),
             options=self.options,
         )
 

@@ -19,6 +19,7 @@ from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import CallFailedError, CallTimeoutError, TrunklineError
 from trunkline.protocol.receipts import FAILED, HANDLED
 from trunkline.receipts import Book
+from trunkline.task_runs import unrecorded
 from trunkline.tasks import Tasks
 from trunkline.wire import header_lines, message
 
@@ -104,6 +105,7 @@ class SkillServer:
             self._client, request, raw=msg.data, headers=msg.headers, report=self._reporter(msg.reply),
             deadline=asyncio.get_running_loop().time() + timeout_s,
         )  # fmt: skip
+        context.task = unrecorded(request, subjects.sender_of(msg.subject), context.progress)
         output = await self._guarded(handler(payload, context), timeout_s)
         answer = ce.new_envelope(
             type=f"reply.{self._spec.name}",

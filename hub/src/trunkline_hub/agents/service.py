@@ -295,13 +295,22 @@ def _grants(workspace: str, agent: str, wanted: frames.Registration) -> list[Gra
 
 def _validate(row: Any, skill: str, payload: Any) -> None:
     """Refuse input that does not fit the skill's declared schema, before anybody is called."""
-    schema = next((s.get("input_schema") for s in row.skills if s["name"] == skill), None)
+    check_input(next(msgspec.convert(one, frames.Skill) for one in row.skills if one["name"] == skill), payload)
+
+
+def check_input(skill: frames.Skill, payload: Any) -> None:
+    """Refuse input that does not fit a skill's declared schema.
+
+    Raises:
+        PayloadInvalidError, SkillSchemaInvalidError
+    """
+    schema = skill.input_schema
     if schema is None:
         return
     try:
         validator = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise SkillSchemaInvalidError(f"The schema of skill {skill!r} is not valid JSON Schema: {error}") from None
+        raise SkillSchemaInvalidError(f"The schema of skill {skill.name!r} is not valid JSON Schema: {error}") from None
     problems = [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(payload)]
     if problems:
         raise PayloadInvalidError(errors=problems[:20])

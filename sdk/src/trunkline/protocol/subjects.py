@@ -155,9 +155,9 @@ def cancel(workspace: str, caller: str, skill: str, called: str) -> str:
     return f"{ROOT}.{workspace}.cancel.{token(caller)}.{token(skill)}.{token(called)}"
 
 
-def cancel_filter(workspace: str, skill: str, caller: str | None = None) -> str:
-    sender = "*" if caller is None else token(caller)
-    return f"{ROOT}.{workspace}.cancel.{sender}.{token(skill)}.*"
+def cancel_filter(workspace: str, skill: str | None, caller: str | None = None) -> str:
+    sender, wanted = ("*" if name is None else token(name) for name in (caller, skill))
+    return f"{ROOT}.{workspace}.cancel.{sender}.{wanted}.*"
 
 
 def work(workspace: str, writer: str, agent: str, task_id: str) -> str:

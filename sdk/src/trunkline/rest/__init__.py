@@ -1,5 +1,6 @@
 """What the hub answers over HTTP, one small class per kind of resource."""
 
+from trunkline.http import HttpApi
 from trunkline.rest.agents import AgentsApi
 from trunkline.rest.blobs import BlobsApi
 from trunkline.rest.dead_letters import DeadLettersApi
@@ -15,6 +16,7 @@ from trunkline.rest.replays import ReplaysApi
 from trunkline.rest.retention import RetentionApi
 from trunkline.rest.routes import RoutesApi
 from trunkline.rest.schedules import ScheduledApi, SchedulesApi
+from trunkline.rest.tasks import TasksApi
 from trunkline.rest.tokens import TokensApi
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "EventsApi",
     "GroupsApi",
     "HandlersApi",
+    "HubApi",
     "IndexApi",
     "JobsApi",
     "QueueControlApi",
@@ -34,5 +37,30 @@ __all__ = [
     "RoutesApi",
     "ScheduledApi",
     "SchedulesApi",
+    "TasksApi",
     "TokensApi",
 ]
+
+
+class HubApi:
+    """All of them, by name, over one connection."""
+
+    def __init__(self, api: HttpApi) -> None:
+        self.api = api
+        self.agents = AgentsApi(api)
+        self.blobs = BlobsApi(api)
+        self.dead_letters = DeadLettersApi(api)
+        self.event_types = EventTypesApi(api)
+        self.events = EventsApi(api)
+        self.groups = GroupsApi(api)
+        self.handlers = HandlersApi(api)
+        self.index = IndexApi(api)
+        self.jobs = JobsApi(api)
+        self.queues = QueuesApi(api)
+        self.replays = ReplaysApi(api)
+        self.retention = RetentionApi(api)
+        self.routes = RoutesApi(api)
+        self.scheduled = ScheduledApi(api)
+        self.schedules = SchedulesApi(api)
+        self.tasks = TasksApi(api)
+        self.tokens = TokensApi(api)

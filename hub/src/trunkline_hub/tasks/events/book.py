@@ -1,0 +1,124 @@
+"""Keeping the record: the courses of tasks, folded into SQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+import structlog
+
+from trunkline.protocol.errors import TrunklineError
+from trunkline_hub.bus import HubBus, course
+from trunkline_hub.bus.course import Followed, step_of_fed
+from trunkline_hub.bus.feed import Fed
+from trunkline_hub.core.clock import Clock
+from trunkline_hub.core.component import Component
+from trunkline_hub.db import Database
+from trunkline_hub.tasks import model, store
+from trunkline_hub.tasks.model import Record
+
+_log = structlog.get_logger("tasks")
+_BATCH = 500
+_LOOK_S = 2.0
+_TEND_S = 60.0
+_UNBEGUN_S = 15.0
+"""So long after it was handed over a task that nobody began is handed over once more, in case the hub died over it."""
+_WINDOW_S = 100.0
+"""The broker knows a second copy of the same job for a little longer than this."""
+
+Workspaces = Callable[[], Awaitable[list[str]]]
+
+
+class TaskBook(Component):
+    """Folds the courses of all tasks into their records; one hub of a cluster does."""
+
+    name: ClassVar[str] = "task-book"
+    scope: ClassVar[Literal["each", "one"]] = "one"
+
+    def __init__(self, bus: HubBus, db: Database, clock: Clock, workspaces: Workspaces, *, keep_s: float) -> None:
+        super().__init__()
+        self._bus = bus
+        self._db = db
+        self._clock = clock
+        self._workspaces = workspaces
+        self._keep_s = keep_s
+        self._born: dict[str, str] = {}
+
+    async def run(self) -> None:
+        followed = Followed(self._bus)
+        loop = asyncio.get_running_loop()
+        look_at = tend_at = 0.0
+        try:
+            while True:
+                if loop.time() >= look_at:
+                    await self._look(followed)
+                    look_at = loop.time() + _LOOK_S
+                    self.started.set()
+                if loop.time() >= tend_at:
+                    await self._prune()
+                    tend_at = loop.time() + _TEND_S
+                for workspace, taken in followed.take(_BATCH):
+                    await self._enter(workspace, taken)
+                await followed.wait(max(0.0, look_at - loop.time()))
+        finally:
+            await followed.close()
+
+    async def _look(self, followed: Followed) -> None:
+        """Follow each workspace from where its records stand; a stream that was made anew, from its beginning."""
+        for workspace in await self._workspaces():
+            if workspace in followed:
+                continue
+            found = await course.span(self._bus, workspace)
+            if found is None:
+                continue
+            async with self._db.read() as tx:
+                position = await store.position(tx, workspace)
+            known = position is not None and position[0] == found.born and position[1] <= found.last_seq
+            self._born[workspace] = found.born
+            followed.add(workspace, after_seq=position[1] if position is not None and known else 0)
+
+    async def _enter(self, workspace: str, taken: list[Fed]) -> None:
+        steps = [step for step in map(step_of_fed, taken) if step is not None]
+        async with self._db.write() as tx:
+            present = await store.some(tx, workspace, sorted({step.task_id for step in steps}))
+            records: dict[str, Record | None] = dict(present)
+            for step in steps:
+                before = records.get(step.task_id)
+                records[step.task_id] = model.fold(before, step.writer, step.agent, step.task_id, step.seq, step.event)
+            for task_id, record in records.items():
+                if record is not None:
+                    await store.put(tx, workspace, record, is_new=task_id not in present)
+            await store.set_position(tx, workspace, self._born[workspace], taken[-1].seq)
+
+    async def _prune(self) -> None:
+        async with self._db.write() as tx:
+            forgotten = await store.prune(tx, self._clock.now() - timedelta(seconds=self._keep_s), _BATCH)
+        if forgotten:
+            _log.info("tasks_forgotten", count=forgotten)
+
+
+class TaskSweep(Component):
+    """Hands over once more what was put on record by a hub that died before it could."""
+
+    name: ClassVar[str] = "task-sweep"
+    scope: ClassVar[Literal["each", "one"]] = "one"
+
+    def __init__(self, db: Database, clock: Clock, hand_over: Callable[[str, Record], Awaitable[None]]) -> None:
+        super().__init__()
+        self._db = db
+        self._clock = clock
+        self._hand_over = hand_over
+
+    async def run(self) -> None:
+        self.started.set()
+        while True:
+            await asyncio.sleep(_UNBEGUN_S)
+            now = self._clock.now()
+            since, until = now - timedelta(seconds=_WINDOW_S), now - timedelta(seconds=_UNBEGUN_S)
+            async with self._db.read() as tx:
+                left = await store.unbegun(tx, since=since, until=until, limit=_BATCH)
+            for workspace, record in left:
+                try:
+                    await self._hand_over(workspace, record)
+                except TrunklineError as error:
+                    _log.warning("task_not_handed_over", task=record.id, error=str(error))
