@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 INLINE_BYTES = 128 * 1024
 """What an artifact holds itself; more goes to the object store."""
+_LEASE_S = 10.0
+"""So soon after its worker died a task goes to another one."""
 _FRESH_S = 2.0
 """What waited longer may have been called off meanwhile: the hub is asked how it stands."""
 WORKER_RETRY = frames.RetryPolicy(max_attempts=5, base_s=1.0)
@@ -317,7 +319,7 @@ def task_readers(agent: str, skills: Mapping[str, SkillSpec], concurrency: int) 
     return [
         ReaderSpec(
             lane="queue", name=subjects.agent_queue(agent), handler=worker, types=[], retry=WORKER_RETRY,
-            ack_wait_s=None, concurrency=concurrency,
+            ack_wait_s=_LEASE_S, concurrency=concurrency,
         )
     ]  # fmt: skip
 

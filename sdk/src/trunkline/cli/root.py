@@ -34,6 +34,7 @@ _OWN = {
     "schedules": "trunkline.cli.schedules:schedules",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
+    "tasks": "trunkline.cli.tasks:tasks",
     "tokens": "trunkline.cli.tokens:tokens",
     "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",

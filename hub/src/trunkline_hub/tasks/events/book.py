@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import structlog
 
 from trunkline.protocol.errors import TrunklineError
+from trunkline.protocol.tasks import TaskState
 from trunkline_hub.bus import HubBus, course
 from trunkline_hub.bus.course import Followed, step_of_fed
 from trunkline_hub.bus.feed import Fed
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
-from trunkline_hub.db import Database
+from trunkline_hub.db import Database, Tx
 from trunkline_hub.tasks import model, store
 from trunkline_hub.tasks.model import Record
 
@@ -81,14 +82,28 @@ class TaskBook(Component):
         steps = [step for step in map(step_of_fed, taken) if step is not None]
         async with self._db.write() as tx:
             present = await store.some(tx, workspace, sorted({step.task_id for step in steps}))
+            before = {task_id: record.state for task_id, record in present.items()}
             records: dict[str, Record | None] = dict(present)
             for step in steps:
-                before = records.get(step.task_id)
-                records[step.task_id] = model.fold(before, step.writer, step.agent, step.task_id, step.seq, step.event)
+                known = records.get(step.task_id)
+                records[step.task_id] = model.fold(known, step.writer, step.agent, step.task_id, step.seq, step.event)
             for task_id, record in records.items():
                 if record is not None:
                     await store.put(tx, workspace, record, is_new=task_id not in present)
+            await self._tell(tx, workspace, before, records)
             await store.set_position(tx, workspace, self._born[workspace], taken[-1].seq)
+
+    async def _tell(
+        self, tx: Tx, workspace: str, before: dict[str, TaskState], records: dict[str, Record | None]
+    ) -> None:
+        """Publish which tasks changed their state."""
+        facts: list[tuple[dict[str, Any], str | None]] = [
+            (model.fact(record), task_id)
+            for task_id, record in records.items()
+            if record is not None and record.state != before.get(task_id)
+        ]
+        if facts:
+            await tx.emit_all(workspace, "trunkline.task.changed", facts)
 
     async def _prune(self) -> None:
         async with self._db.write() as tx:
