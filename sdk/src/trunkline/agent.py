@@ -32,7 +32,7 @@ from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
-from trunkline.task_runs import follow_calling_off, task_readers
+from trunkline.task_worker import follow_calling_off, task_readers
 from trunkline.tasks import Tasks
 from trunkline.wire import message
 
