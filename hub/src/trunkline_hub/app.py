@@ -115,6 +115,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     metrics = Metrics()
     for telling in (services.overviews, services.letter_retention, services.archives):
         metrics.add_gauges(telling.gauges)
+    for gauges in (gauges for feature in features for gauges in feature.gauges):
+        metrics.add_gauges(gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
