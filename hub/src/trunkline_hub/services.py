@@ -72,6 +72,7 @@ class Services:
     letter_retention: LetterRetention
     scheduled: schedules.ScheduledMessages
     schedules: schedules.Schedules
+    finder: agents.Finder
     agents: agents.Agents
     routes: routes.Routes
     news: HubNews
@@ -108,7 +109,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     cursors = [control.desired_consumers, log.desired_consumers]
     reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
     grants = security.Grants()
-    catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    news = HubNews(bus)
+    catalogue = agents.Agents(db, trail, grants, work, log, HubCalls(bus), presence, news)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
@@ -119,5 +121,5 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
         blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, presence=presence, routes=ways,
-        news=HubNews(bus), overviews=overviews,
+        news=news, finder=agents.Finder(db, presence), overviews=overviews,
     )  # fmt: skip

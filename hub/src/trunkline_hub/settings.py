@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
+from trunkline_hub.agents.settings import AgentsSettings
 from trunkline_hub.archive.settings import ArchiveSettings
 from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     integrity: IntegritySettings = Field(default_factory=IntegritySettings)
     index: IndexSettings = Field(default_factory=IndexSettings)
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
+    agents: AgentsSettings = Field(default_factory=AgentsSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

@@ -36,6 +36,7 @@ FEATURE_FOLDERS = {
     "admin": {"providers", "dashboard", "__pycache__"},
     "schemas": {"model", "__pycache__"},
     "events": {"service", "__pycache__"},
+    "agents": {"model", "service", "events", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {

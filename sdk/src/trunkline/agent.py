@@ -6,7 +6,7 @@ import hashlib
 import logging
 import random
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Unpack
@@ -20,7 +20,7 @@ from trunkline.cron import CronSpec, declare_all
 from trunkline.declaring import Queue, QueueSettings
 from trunkline.fleet import Fleet
 from trunkline.following import Following
-from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
+from trunkline.handlers import Handler, ReaderSpec, SkillSettings, SkillSpec, check_name
 from trunkline.idempotency import Store, check_once, make_store
 from trunkline.local import find_context, state_dir
 from trunkline.packing import MAX_PAYLOAD_BYTES
@@ -39,6 +39,7 @@ _log = logging.getLogger("trunkline.agent")
 F = TypeVar("F", bound=Callable[..., Any])
 
 DRAIN_S = 4.0
+_PROBE_CHARS = 64
 _RETRY_MIN_S = 0.2
 _RETRY_MAX_S = 3.0
 
@@ -50,6 +51,12 @@ class Agent:
         name: unique in the workspace; letters, digits, `_`, `.`, `-`.
         version: semantic version, shown in the catalogue and in attempt records.
         description: one sentence for those who look for an agent.
+        title: its name for people.
+        labels: what operators and callers tell agents apart by, such as `{"team": "billing"}`.
+        limits: what one instance says it can bear; shown, and kept to by those who ask.
+        interfaces: where it can be reached besides the bus.
+        documentation_url: a page about it.
+        icon_url: a picture of it.
         once: where handled messages are remembered, so that none is handled
             again when it is delivered again: the path of a SQLite file, or a store.
         publishes: event types (or patterns) that it publishes, for the catalogue; it binds nobody.
@@ -64,6 +71,12 @@ class Agent:
         *,
         version: str = "0.0.0",
         description: str = "",
+        title: str = "",
+        labels: Mapping[str, str] | None = None,
+        limits: frames.Limits | None = None,
+        interfaces: Sequence[frames.Interface] = (),
+        documentation_url: str = "",
+        icon_url: str = "",
         once: str | Path | Store | None = None,
         publishes: Sequence[str] = (),
         receipts: float = 1.0,
@@ -73,6 +86,12 @@ class Agent:
         self.max_payload_bytes = max_payload_bytes
         self.version = version
         self.description = description
+        self.title = title
+        self.labels = dict(labels or {})
+        self.limits = limits
+        self.interfaces = list(interfaces)
+        self.documentation_url = documentation_url
+        self.icon_url = icon_url
         self.receipts = receipts
         self.publishes = list(publishes)
         self.instance = new_token(6)
@@ -82,12 +101,19 @@ class Agent:
         self.store = make_store(once)
 
     def skill(
-        self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
+        self,
+        name: str | None = None,
+        *,
+        description: str = "",
+        tags: list[str] | None = None,
+        concurrency: int = 64,
+        **shown: Unpack[SkillSettings],
     ) -> Callable[[F], F]:
         """Offer the decorated function to callers.
 
         The input's type becomes the skill's schema; what does not fit it is
-        refused before the function runs. At most `concurrency` calls run at once.
+        refused before the function runs. At most `concurrency` calls run at
+        once. What else others are told of it: see `SkillSettings`.
         """
 
         def register(function: F) -> F:
@@ -95,7 +121,10 @@ class Agent:
             called = check_name("a skill", name or handler.name)
             self.skills[called] = SkillSpec(
                 name=called, handler=handler, tags=tags or [], concurrency=concurrency,
-                description=description or (function.__doc__ or "").strip(),
+                description=description or (function.__doc__ or "").strip(), title=shown.get("title", ""),
+                examples=tuple(shown.get("examples", ())), input_modes=tuple(shown.get("input_modes", ())),
+                output_modes=tuple(shown.get("output_modes", ())), idempotent=shown.get("idempotent", False),
+                balance=shown.get("balance"),
             )  # fmt: skip
             return function
 
@@ -201,7 +230,13 @@ class Agent:
         """Return what this agent tells the hub about itself."""
         return frames.Registration(
             version=self.version,
+            title=self.title,
             description=self.description,
+            documentation_url=self.documentation_url,
+            icon_url=self.icon_url,
+            labels=self.labels,
+            interfaces=self.interfaces,
+            limits=self.limits,
             publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
             readers=[spec.frame() for spec in self.readers],
@@ -300,11 +335,14 @@ class _Service:
         for spec in self._agent.skills.values():
             book = self._receipts.book(CALL, spec.name)
             server = SkillServer(self._client, spec, self._identity, book=book)
+            server.on_probe = self._answer_probe
             await server.start()
             self._servers.append(server)
         self._box = self._black_box()
         await self._following.start(self._agent.readers, registered.readers, store=self._agent.store, box=self._box)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
+        mine = subjects.probe(self._client.workspace, self._agent.name, self._agent.instance)
+        await self._client.bus.subscribe(mine, self._on_probe)
         await self._client.bus.flush()
         self._state = "healthy"
         self._receipts.start()
@@ -351,7 +389,7 @@ class _Service:
                 delay = min(delay * 2, _RETRY_MAX_S)
         return None
 
-    def _beat(self) -> None:
+    def _beat(self, answers: str = "") -> None:
         with contextlib.suppress(UnavailableError):
             subject = subjects.beat(
                 self._client.workspace, self._client.principal, self._agent.name, self._agent.instance
@@ -363,6 +401,7 @@ class _Service:
                 in_flight=sum(s.in_flight for s in self._servers) + self._following.in_flight,
                 handled=sum(s.handled for s in self._servers) + self._following.handled,
                 failed=sum(s.failed for s in self._servers) + self._following.failed,
+                answers=answers,
             )
             self._client.bus.write(message(subject, msgspec.json.encode(beat)))
 
@@ -374,6 +413,13 @@ class _Service:
     async def _on_rollcall(self, _msg: Msg) -> None:
         await asyncio.sleep(random.uniform(0, 0.2))
         self._beat()
+
+    async def _on_probe(self, msg: Msg) -> None:
+        self._answer_probe((msg.headers or {}).get(frames.HEADER_PROBE, ""))
+
+    def _answer_probe(self, probe: str) -> None:
+        """Tell at once that this event loop hears: any handler may be at work meanwhile."""
+        self._beat(probe[:_PROBE_CHARS])
 
     def _offers(self) -> str:
         parts = [f"skill {name}" for name in self._agent.skills]

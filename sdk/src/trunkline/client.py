@@ -32,6 +32,7 @@ from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     ClientClosedError,
+    SkillUnboundError,
     SkillUnknownError,
     TrunklineError,
 )
@@ -56,6 +57,7 @@ from trunkline.rest import (
     RoutesApi,
     ScheduledApi,
     SchedulesApi,
+    SkillsApi,
     TokensApi,
 )
 from trunkline.rules import Rules
@@ -63,6 +65,8 @@ from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
 CALL_TIMEOUT_S = 30.0
+_UNBOUND = frozenset({"openapi", "nats"})
+"""Origins of agents whose skills nobody serves yet."""
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
@@ -104,6 +108,7 @@ class Client:
         self._connection: frames.Connection | None = None
         self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
         self.agents = AgentsApi(self.api)
+        self.skills = SkillsApi(self.api)
         self.queues = QueuesApi(self.api)
         self._targets = Targets(self.queues, self._found.workspace)
         self._admission = Admission(self.queues.admits)
@@ -496,4 +501,9 @@ class Client:
         if not owners:
             of_agent = f" of agent {agent!r}" if agent else ""
             return SkillUnknownError(f"There is no skill {skill!r}{of_agent} in workspace {self.workspace!r}")
+        imported = [found for found in page.items if found.name in owners and found.origin in _UNBOUND]
+        if len(imported) == len(owners):
+            return SkillUnboundError(
+                f"{owners[0]!r} was imported ({imported[0].origin}); nothing executes {skill!r} yet"
+            )
         return AgentOfflineError(f"{', '.join(owners)} offers {skill!r} but is not connected")

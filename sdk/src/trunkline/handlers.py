@@ -4,9 +4,9 @@ import asyncio
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from trunkline.context import Context
 from trunkline.payloads import Codec, Nothing
@@ -40,6 +40,22 @@ class Handler:
         return await asyncio.to_thread(self.function, *arguments)
 
 
+class SkillSettings(TypedDict, total=False):
+    """What others are told of a skill besides its name and schemas; all of it may be left out."""
+
+    title: str
+    """Its name for people."""
+    examples: Sequence[Any]
+    """Inputs that make sense, to show and to try."""
+    input_modes: Sequence[str]
+    """Media types it takes; none: JSON and plain text."""
+    output_modes: Sequence[str]
+    idempotent: bool
+    """Whether calling it twice with the same input does no harm."""
+    balance: frames.Balance | None
+    """How callers choose among its instances."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SkillSpec:
     """A skill: called by others."""
@@ -49,13 +65,25 @@ class SkillSpec:
     description: str
     tags: list[str]
     concurrency: int
+    title: str = ""
+    examples: tuple[Any, ...] = ()
+    input_modes: tuple[str, ...] = ()
+    output_modes: tuple[str, ...] = ()
+    idempotent: bool = False
+    balance: frames.Balance | None = None
 
     def frame(self) -> frames.Skill:
         """Return the skill as it is registered."""
         return frames.Skill(
             name=self.name,
+            title=self.title,
             description=self.description,
             tags=self.tags,
+            examples=list(self.examples),
+            input_modes=list(self.input_modes),
+            output_modes=list(self.output_modes),
+            idempotent=self.idempotent,
+            balance=self.balance,
             input_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
             output_schema=self.handler.returns.schema(),
         )

@@ -1,6 +1,6 @@
 """What the hub answers over HTTP, one small class per kind of resource."""
 
-from trunkline.rest.agents import AgentsApi
+from trunkline.rest.agents import AgentsApi, SkillsApi
 from trunkline.rest.blobs import BlobsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.event_types import EventTypesApi
@@ -34,5 +34,6 @@ __all__ = [
     "RoutesApi",
     "ScheduledApi",
     "SchedulesApi",
+    "SkillsApi",
     "TokensApi",
 ]
