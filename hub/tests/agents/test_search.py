@@ -75,7 +75,7 @@ async def test_everything_that_is_registered_is_shown_again(shop, name):
 async def test_words_find_agents_and_skills_the_best_first(shop, name):
     word = name.replace("-", "")
     assert names(await shop.agents.search(f"{word} invoices"))[0] == "bills"
-    assert skills(await shop.skills.search(f"invoice {word}")) == ["book", "letter"]
+    assert skills(await shop.skills.search(f"invoice {word}"))[0] == "cancelInvoice", "a name counts most"
     assert skills(await shop.skills.search(f"reminder {word}")) == ["letter"], "a plural is found by its singular"
     assert skills(await shop.skills.search(f"{word} cancel")) == ["cancelInvoice"], "humps are words"
     assert skills(await shop.skills.search(f"{word} xyzzy-unheard-of")) == skills(await shop.skills.search(word))
@@ -175,7 +175,6 @@ async def test_a_schema_that_is_none_neither_matches_nor_stops_the_search(sqlite
 async def test_what_cannot_be_registered_is_pointed_at(sqlite_hub, name, wrong):
     answer = await sqlite_hub.admin("PUT", f"agents/{name}", raw=json.dumps(wrong).encode())
     assert answer.status == 422 and answer.pointers
-    assert (await sqlite_hub.admin("PUT", "agents/watch", raw=b"{}")).pointers == ["/name"]
 
 
 async def test_a_changed_and_a_removed_agent_are_found_as_they_are_now_by_any_hub(own_hub, name):
@@ -216,7 +215,8 @@ async def test_an_agents_states_are_put_on_record(hub, name):
     async with hub.client() as client:
         async with hub.serving(tl.Agent(name, labels={"a": "b"}, title="T")):
             await eventually(lambda: recorded(client, name, "healthy"))
-            assert names(await client.agents.list(state="healthy", label="a=b", text=name)) or True
+            found = await client.agents.list(state="healthy", label="a=b", text=name)
+            assert [one.name for one in found.items] == [name]
         changes = await eventually(lambda: recorded(client, name, "offline"))
         assert "it stopped" in [c.reason for c in changes if c.state == "offline"]
         shown = await client.agents.get(name)

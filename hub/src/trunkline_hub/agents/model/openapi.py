@@ -198,7 +198,7 @@ def _followed(part: Any, document: dict[str, Any]) -> Any:
 
 
 def _name(operation_id: Any, method: str, path: str) -> str:
-    wanted = operation_id if isinstance(operation_id, str) and operation_id else f"{method}_{path}"
+    wanted = operation_id if isinstance(operation_id, str) and operation_id else f"{method}{path}"
     return _NOT_NAME.sub("_", wanted).strip("_.-")[:_NAME_CHARS].rstrip("_.-") or method
 
 
