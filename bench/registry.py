@@ -29,13 +29,54 @@ _QUERIES = 200
 """Of each kind."""
 _PAGE = 20
 _LIMITS_MS = {"text": 10.0, "tag": 10.0, "skill": 10.0, "schema": 150.0}
-_VERBS = (
-    "create read update delete search summarize translate classify extract convert validate send fetch approve".split()
-)
-_NOUNS = (
-    "invoice order customer ticket report email document image video contract payment shipment meeting claim".split()
-)
-_KINDS = "weekly german legal medical urgent public private large annual draft final signed scanned partial".split()
+_VERBS = [
+    "create",
+    "read",
+    "update",
+    "delete",
+    "search",
+    "summarize",
+    "translate",
+    "classify",
+    "extract",
+    "convert",
+    "validate",
+    "send",
+    "fetch",
+    "approve",
+]
+_NOUNS = [
+    "invoice",
+    "order",
+    "customer",
+    "ticket",
+    "report",
+    "email",
+    "document",
+    "image",
+    "video",
+    "contract",
+    "payment",
+    "shipment",
+    "meeting",
+    "claim",
+]
+_KINDS = [
+    "weekly",
+    "german",
+    "legal",
+    "medical",
+    "urgent",
+    "public",
+    "private",
+    "large",
+    "annual",
+    "draft",
+    "final",
+    "signed",
+    "scanned",
+    "partial",
+]
 _TAGS = [f"tag-{number}" for number in range(200)]
 _PROPERTIES = [f"{kind}_{noun}" for kind in _KINDS for noun in _NOUNS]
 _VALUES: dict[str, Any] = {"string": "x", "integer": 1, "number": 1.5, "boolean": True}
