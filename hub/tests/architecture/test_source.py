@@ -38,6 +38,7 @@ FEATURE_FOLDERS = {
     "schemas": {"model", "__pycache__"},
     "events": {"service", "__pycache__"},
     "tasks": {"events", "__pycache__"},
+    "agents": {"model", "service", "events", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {

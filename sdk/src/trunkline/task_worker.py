@@ -26,6 +26,7 @@ from trunkline.tasks import Tasks
 
 _log = logging.getLogger("trunkline.agent")
 
+TASKS_AT_ONCE = 16
 _LEASE_S = 10.0
 """So soon after its worker died a task goes to another one."""
 _FRESH_S = 2.0
