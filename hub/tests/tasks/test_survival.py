@@ -200,3 +200,31 @@ async def test_nobody_writes_the_course_of_anothers_task(sqlite_hub, name):
             with pytest.raises(tl.TrunklineError):
                 await stranger.tasks.job(task.id)
         await client.tasks.cancel(task.id)
+
+
+async def test_what_a_dead_hub_left_on_record_without_its_job_is_done_all_the_same(own_hub, clock, name):
+    hub = await own_hub(clock=clock)
+    agent = tl.Agent(name)
+
+    @agent.skill(f"{name}.bake", task=True)
+    async def bake(ctx: tl.Context) -> str:
+        return "baked"
+
+    sweep = hub.component("task-sweep")
+    service = hub.component("task-mourner")._fail.__self__
+
+    async def lost(workspace, record):
+        """The hub dies here."""
+
+    async with hub.serving(agent), hub.client() as client:
+        real, service.hand_over = service.hand_over, lost
+        left = await client.tasks.start(f"{name}.bake")
+        service.hand_over = real
+        done = await client.tasks.run(f"{name}.bake")
+        assert done.status.state == "completed"
+        assert (await client.tasks.get(left.id)).status.state == "submitted"
+        await sweep.sweep()
+        assert (await client.tasks.get(left.id)).status.state == "submitted", "too soon: its hub may be at it"
+        clock.forward(60)
+        await sweep.sweep()
+        assert (await client.tasks.wait(left.id, timeout_s=30)).status.state == "completed"

@@ -64,6 +64,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     artifacts: list[Artifact] = []
     checkpoint: Any = msgspec.UNSET
     turn: int = 1
+    handed_over: int = 0
+    """The turn whose job is known to lie in the queue."""
     attempt: int = 0
     size: int = 0
     """Bytes of the steps that are kept in it."""
@@ -193,12 +195,18 @@ def _set_checkpoint(record: Record, event: TaskEvent) -> None:
     record.checkpoint = event.checkpoint
 
 
+def _note_handed_over(record: Record, event: TaskEvent) -> None:
+    if event.by == subjects.HUB:
+        record.handed_over = record.turn
+
+
 _APPLY: Mapping[str, Callable[[Record, TaskEvent], None]] = {
     "message": _speak,
     "status": _set_state,
     "progress": _set_progress,
     "artifact": _set_artifact,
     "checkpoint": _set_checkpoint,
+    "handed_over": _note_handed_over,
 }
 
 

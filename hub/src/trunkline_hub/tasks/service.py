@@ -15,6 +15,7 @@ from trunkline.protocol.ids import new_id
 from trunkline.protocol.resources import QueueDeclaration, Task, TaskPage, TaskReply, TaskRequest
 from trunkline.protocol.tasks import TASK_RUN, Part, TaskEvent, TaskJob, TaskMessage, TaskSeed
 from trunkline.protocol.trace import current_traceparent, next_traceparent
+from trunkline.tasks import Tasks as Background
 from trunkline_hub.agents import Offer, check_input
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import HubBus, Reconciler, course
@@ -51,6 +52,7 @@ class Tasks:
         self.watch = watch
         self._reconciler = reconciler
         self._with_hub_queue: set[str] = set()
+        self._marks = Background()
 
     async def start(self, by: Principal, workspace: str, wanted: TaskRequest, *, origin: str) -> Task:
         """Start a task; answered when it is on record, or as `wait_s` says.
@@ -209,12 +211,15 @@ class Tasks:
                         step = await steps.get()
                 except TimeoutError:
                     yield latest, None
+                    for missed in await course.read(self._bus, workspace, record.id, after_seq=latest.seq):
+                        for found in _after(latest, missed):
+                            yield found
                     continue
                 for found in _after(latest, step):
                     yield found
 
     async def hand_over(self, workspace: str, record: Record) -> None:
-        """Put the job of a task's present turn where its worker looks; twice does no harm."""
+        """Put the job of a task's present turn where its worker looks; twice does no harm within two minutes."""
         message = ce.new_envelope(
             type=TASK_RUN, source=f"/{workspace}/{subjects.HUB}", id=f"{record.id}.{record.turn}", subject=record.id,
             data=msgspec.json.encode(record.job()), correlationid=record.seed.context_id,
@@ -223,6 +228,9 @@ class Tasks:
         await self._queues.forward(
             workspace, subjects.HUB, record.seed.queue, plain(message), msg_id=f"{subjects.HUB}:{message.id}"
         )
+        handed = TaskEvent(kind="handed_over", at=rfc3339(self._clock.now()), by=subjects.HUB)
+        mark = self._write(workspace, record, handed, msg_id=f"{message.id}.handed_over")
+        self._marks.spawn(mark, name="task-handed-over")
 
     async def _open_hub_queue(self, workspace: str) -> None:
         """Declare the queue of the hub's calls where it is needed for the first time."""

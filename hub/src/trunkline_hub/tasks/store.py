@@ -97,9 +97,11 @@ async def by_state(tx: Tx) -> list[tuple[str, str, int]]:
     return [tuple(row) for row in (await tx.execute(query)).all()]
 
 
-async def unbegun(tx: Tx, *, since: datetime, until: datetime, limit: int) -> list[tuple[str, Record]]:
-    """Return tasks that were handed over between two moments and that nobody began."""
-    waiting = (tasks.c.state == "submitted") & (tasks.c.state_at >= since) & (tasks.c.state_at <= until)
+async def unbegun(tx: Tx, until: datetime, *, after: datetime | None, limit: int) -> list[tuple[str, Record]]:
+    """Return tasks that are submitted since before a moment and that nobody began, oldest first."""
+    waiting = (tasks.c.state == "submitted") & (tasks.c.state_at <= until)
+    if after is not None:
+        waiting &= tasks.c.state_at > after
     rows = (await tx.execute(select(tasks).where(waiting).order_by(tasks.c.state_at).limit(limit))).all()
     return [(row.workspace_id, record_of(row)) for row in rows]
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from trunkline.protocol.errors import TrunklineError
 from trunkline.protocol.tasks import TaskState
 from trunkline_hub.bus import HubBus, course
-from trunkline_hub.bus.course import Followed, step_of_fed
+from trunkline_hub.bus.course import Followed, Step, step_of_fed
 from trunkline_hub.bus.feed import Fed
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
@@ -24,9 +25,7 @@ _BATCH = 500
 _LOOK_S = 2.0
 _TEND_S = 60.0
 _UNBEGUN_S = 15.0
-"""So long after it was handed over a task that nobody began is handed over once more, in case the hub died over it."""
-_WINDOW_S = 100.0
-"""The broker knows a second copy of the same job for a little longer than this."""
+"""A hub that died may have left a task on record without its job; so long it has to say that it is in the queue."""
 
 Workspaces = Callable[[], Awaitable[list[str]]]
 
@@ -90,18 +89,20 @@ class TaskBook(Component):
 
     async def _enter(self, workspace: str, taken: list[Fed]) -> None:
         steps = [step for step in map(step_of_fed, taken) if step is not None]
-        async with self._db.write() as tx:
-            present = await store.some(tx, workspace, sorted({step.task_id for step in steps}))
-            before = {task_id: record.state for task_id, record in present.items()}
-            records: dict[str, Record | None] = dict(present)
-            for step in steps:
-                known = records.get(step.task_id)
-                records[step.task_id] = model.fold(known, step.writer, step.agent, step.task_id, step.seq, step.event)
-            for task_id, record in records.items():
-                if record is not None:
-                    await store.put(tx, workspace, record, is_new=task_id not in present)
-            await self._tell(tx, workspace, before, records)
-            await store.set_position(tx, workspace, self._born[workspace], taken[-1].seq)
+        await self._db.commit(partial(self._write, workspace, steps, taken[-1].seq))
+
+    async def _write(self, workspace: str, steps: list[Step], seq: int, tx: Tx) -> None:
+        present = await store.some(tx, workspace, sorted({step.task_id for step in steps}))
+        before = {task_id: record.state for task_id, record in present.items()}
+        records: dict[str, Record | None] = dict(present)
+        for step in steps:
+            known = records.get(step.task_id)
+            records[step.task_id] = model.fold(known, step.writer, step.agent, step.task_id, step.seq, step.event)
+        for task_id, record in records.items():
+            if record is not None:
+                await store.put(tx, workspace, record, is_new=task_id not in present)
+        await self._tell(tx, workspace, before, records)
+        await store.set_position(tx, workspace, self._born[workspace], seq)
 
     async def _tell(
         self, tx: Tx, workspace: str, before: dict[str, TaskState], records: dict[str, Record | None]
@@ -116,8 +117,8 @@ class TaskBook(Component):
             await tx.emit_all(workspace, "trunkline.task.changed", facts)
 
     async def _prune(self) -> None:
-        async with self._db.write() as tx:
-            forgotten = await store.prune(tx, self._clock.now() - timedelta(seconds=self._keep_s), _BATCH)
+        before = self._clock.now() - timedelta(seconds=self._keep_s)
+        forgotten = await self._db.commit(lambda tx: store.prune(tx, before, _BATCH))
         if forgotten:
             _log.info("tasks_forgotten", count=forgotten)
 
@@ -138,12 +139,25 @@ class TaskSweep(Component):
         self.started.set()
         while True:
             await asyncio.sleep(_UNBEGUN_S)
-            now = self._clock.now()
-            since, until = now - timedelta(seconds=_WINDOW_S), now - timedelta(seconds=_UNBEGUN_S)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Look through all that wait to be begun, some at a time."""
+        until = self._clock.now() - timedelta(seconds=_UNBEGUN_S)
+        after: datetime | None = None
+        while True:
             async with self._db.read() as tx:
-                left = await store.unbegun(tx, since=since, until=until, limit=_BATCH)
+                left = await store.unbegun(tx, until, after=after, limit=_BATCH)
             for workspace, record in left:
-                try:
-                    await self._hand_over(workspace, record)
-                except TrunklineError as error:
-                    _log.warning("task_not_handed_over", task=record.id, error=str(error))
+                after = datetime.fromisoformat(record.state_at)
+                if record.handed_over != record.turn:
+                    await self._again(workspace, record)
+            if len(left) < _BATCH:
+                return
+
+    async def _again(self, workspace: str, record: Record) -> None:
+        try:
+            await self._hand_over(workspace, record)
+            _log.info("task_handed_over", task=record.id)
+        except TrunklineError as error:
+            _log.warning("task_not_handed_over", task=record.id, error=str(error))
