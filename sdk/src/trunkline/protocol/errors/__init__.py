@@ -33,6 +33,7 @@ from types import ModuleType
 
 from trunkline.protocol.errors import (
     access,
+    adapters,
     agents,
     base,
     blobs,
@@ -61,6 +62,12 @@ from trunkline.protocol.errors.access import (
     TokenMissingError,
     TokenUnknownError,
     WorkspaceUnknownError,
+)
+from trunkline.protocol.errors.adapters import (
+    AgentRefusedError,
+    FrameworkMissingError,
+    ModelUnavailableError,
+    RunLimitError,
 )
 from trunkline.protocol.errors.agents import (
     AgentOfflineError,
@@ -190,6 +197,7 @@ _HOMES = (
     access,
     queues,
     agents,
+    adapters,
     blobs,
     control,
     event_types,
@@ -224,6 +232,7 @@ __all__ = [
     "AccessError",
     "AgentOfflineError",
     "AgentOwnedError",
+    "AgentRefusedError",
     "AgentUnknownError",
     "ArchiveDamagedError",
     "BlobBrokenError",
@@ -259,6 +268,7 @@ __all__ = [
     "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "FrameworkMissingError",
     "GroupExistsError",
     "GroupInUseError",
     "GroupUnknownError",
@@ -278,6 +288,7 @@ __all__ = [
     "MessageExpiredError",
     "MessageTooLargeError",
     "MethodNotAllowedError",
+    "ModelUnavailableError",
     "NotFoundError",
     "PayloadGoneError",
     "PayloadInvalidError",
@@ -304,6 +315,7 @@ __all__ = [
     "RouteLoopError",
     "RouteRuleUnknownError",
     "RouteUnknownError",
+    "RunLimitError",
     "ScheduleFullError",
     "ScheduleUnknownError",
     "ScheduledUnknownError",
