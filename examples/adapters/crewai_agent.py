@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,14 +21,13 @@ class Scripted(BaseLLM):
 
     def call(self, messages: str | list[Any], *_: Any, **__: Any) -> str:
         """Answer in the words that CrewAI wants of models that cannot call functions."""
-        text = messages if isinstance(messages, str) else "\n".join(str(message["content"]) for message in messages)
+        said_so_far = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+        text = "\n".join(str(message["content"]) for message in said_so_far)
         if "too dear" in text:
             return "Thought: it is too dear\nFinal Answer: The shop says: not bought."
-        said = (
-            think(text, re.findall(r"^Observation: (.+)$", text, re.MULTILINE))
-            if "price" in text
-            else "I would buy three rye."
-        )
+        own = [str(message["content"]) for message in said_so_far if message["role"] == "assistant"]
+        results = [message.rpartition("Observation:")[2].strip() for message in own if "Observation:" in message]
+        said = think(text, results) if "price" in text else "I would buy three rye."
         if isinstance(said, str):
             return f"Thought: I know\nFinal Answer: {said}"
         return f"Thought: I ask\nAction: {said[0]}\nAction Input: {json.dumps(said[1])}"

@@ -67,6 +67,9 @@ async def show(client: tl.Client, quote: str, order: str) -> None:
         print(f"order is {task.status.state}:", task.status.message.text if task.status.message else "")
         await client.tasks.reply(task.id, answer)
         task = await client.tasks.wait(task.id)
+        if task.status.state == "input-required":  # it has another proposal
+            await client.tasks.reply(task.id, "ok")
+            task = await client.tasks.wait(task.id)
         print(f"{answer!r}, so it is {task.status.state}:", said(task))
 
 

@@ -25,7 +25,6 @@ from trunkline.protocol.errors import AgentRefusedError, CallFailedError, ModelU
 
 _EXTRA = "agent-framework"
 _APPROVAL = "function_approval_request"
-_ANYTHING = {"type": "object", "properties": {}, "additionalProperties": True}
 
 
 def serve(guest: Any, agent: Agent | str | None = None, *, skill: str | None = None, **options: Unpack[Offer]) -> Agent:
@@ -54,6 +53,8 @@ async def tools(client: Client | Context, **wanted: Any) -> list[Any]:
     """
     library = need("agent_framework", _EXTRA)
 
+    anything = need("pydantic", _EXTRA).create_model("Arguments", __config__={"extra": "allow"})
+
     class BusTool(library.FunctionTool):  # type: ignore[misc, name-defined]
         """A skill. The framework's own check of arguments would hide from the model what is wrong: the callee says it."""
 
@@ -61,7 +62,7 @@ async def tools(client: Client | Context, **wanted: Any) -> list[Any]:
             async def call(**arguments: Any) -> str:
                 return await tool.tell(arguments)
 
-            super().__init__(name=tool.name, description=tool.description, func=call, input_model=_ANYTHING)
+            super().__init__(name=tool.name, description=tool.description, func=call, input_model=anything)
             self._shown = tool.schema
 
         def parameters(self) -> dict[str, Any]:

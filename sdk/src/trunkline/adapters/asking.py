@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from trunkline import payloads
+from trunkline.adapters.running import is_on_record
 from trunkline.context import Context
 from trunkline.protocol.tasks import Part, TaskMessage
 from trunkline.task_runs import INLINE_BYTES
@@ -29,9 +30,10 @@ class Answers:
     """The caller's answers: `used` of them are in what the framework remembers, the rest are news to it."""
 
     def __init__(self, context: Context) -> None:
-        self._task = context.task
+        self._context = context
         self.used = 0
-        self.given = sum(message.role == "user" for message in context.task.history) - 1
+        said = context.task.history if is_on_record(context) else []
+        self.given = max(0, sum(message.role == "user" for message in said) - 1)
 
     @property
     def fresh(self) -> int:
@@ -49,7 +51,7 @@ class Answers:
         Raises:
             TaskNeededError: this is a plain call.
         """
-        message: TaskMessage = await self._task.ask(question, TaskMessage)
+        message: TaskMessage = await self._context.task.ask(question, TaskMessage)
         self.used += 1
         return message
 
@@ -84,7 +86,9 @@ def question_of(value: Any) -> list[Part]:
 
 
 async def remember(context: Context, state: Any) -> None:
-    """Save a run's state with its task; a large one goes to the object store."""
+    """Save a run's state with its task; a large one goes to the object store. A plain call has nowhere to save it."""
+    if not is_on_record(context):
+        return
     raw = payloads.encode(state)
     if len(raw) > INLINE_BYTES:
         client: Any = context.client
@@ -95,6 +99,8 @@ async def remember(context: Context, state: Any) -> None:
 
 async def recall(context: Context) -> Any:
     """Return what was saved; None where this is the first run."""
+    if not is_on_record(context):
+        return None
     state = context.task.load()
     if isinstance(state, dict) and set(state) == {"blob"}:
         client: Any = context.client

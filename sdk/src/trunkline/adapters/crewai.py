@@ -125,7 +125,7 @@ class _Progress:
     async def _tell(self) -> None:
         while (word := await self._queue.get()) is not None:
             self._done += 1
-            await self._context.task.progress(min(1.0, self._done / max(1, self._total)), word)
+            await self._context.progress(min(1.0, self._done / max(1, self._total)), word)
 
 
 def _person(people: Any, answers: Answers) -> Any:

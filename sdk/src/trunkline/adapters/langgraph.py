@@ -9,13 +9,14 @@ caller. A graph with a checkpointer of its own uses it, one thread for each
 conversation (`context_id`); without one its steps are kept with the task.
 """
 
-from typing import Any, Unpack
+from typing import Any, Unpack, get_type_hints, is_typeddict
 
 from trunkline import payloads
 from trunkline.adapters.asking import Answers, answer_of, question_of, recall, remember
 from trunkline.adapters.langgraph_saver import make_saver
 from trunkline.adapters.loading import need
 from trunkline.adapters.offering import Guest, Offer, offer
+from trunkline.adapters.running import conversation
 from trunkline.adapters.shapes import shaped
 from trunkline.adapters.skill_tools import SkillTool, complaint, skill_tools, words
 from trunkline.adapters.telling import Teller
@@ -38,7 +39,8 @@ def serve(
     """
     need("langgraph", _EXTRA)
     is_graph = hasattr(guest, "aget_state")
-    talks = is_graph and _MESSAGES in _properties(guest.get_input_jsonschema())
+    takes, gives = (_schema(guest, side) for side in ("input", "output"))
+    talks = is_graph and _MESSAGES in takes.get("properties", {})
 
     async def run(payload: Any, ctx: Context) -> Any:
         kind = _GraphRun if is_graph else _Run
@@ -47,8 +49,8 @@ def serve(
     return offer(
         Guest(
             name="" if guest.get_name() == "LangGraph" else guest.get_name(), description="", run=run,
-            input_type=str if talks else shaped(_slim(guest.get_input_jsonschema())),
-            output_type=str if talks else shaped(_slim(guest.get_output_jsonschema())), errors=_errors(),
+            input_type=str if talks else shaped(takes),
+            output_type=str if talks else shaped(gives), errors=_errors(),
         ),
         agent, skill, options,
     )  # fmt: skip
@@ -116,7 +118,7 @@ class _GraphRun(_Run):
 
     async def run(self, payload: Any) -> Any:
         answers = Answers(self._context)
-        kept = await recall(self._context) if self._teller.on_record else None
+        kept = await recall(self._context)
         graph = await self._with_checkpoints(kept, answers)
         given: Any = self._begin(payload)
         if kept is not None:
@@ -139,23 +141,22 @@ class _GraphRun(_Run):
 
     async def _with_checkpoints(self, kept: Any, answers: Answers) -> Any:
         """Return the graph with the checkpointer that it has, or with one that keeps its steps with the task."""
-        thread = self._context.task.context_id
+        thread = conversation(self._context)
         self._own = self._guest.checkpointer not in {None, False}
         self._answers = answers
         graph = self._guest
         if not self._own:
-            thread = self._context.task.id
+            thread = self._context.task.id if self._teller.on_record else self._context.id
             spaces = {} if kept is None else kept["graph"]
             graph = self._guest.copy(update={"checkpointer": make_saver(spaces, self._keep)})
-        elif self._teller.on_record and kept is None:
+        elif kept is None:
             await remember(self._context, {"used": 0})  # from here on the thread holds this task's run
         inner = {"thread_id": thread} | self._config.get("configurable", {})
         self._config = self._config | {"configurable": inner}
         return graph
 
     async def _keep(self, spaces: dict[str, Any]) -> None:
-        if self._teller.on_record:
-            await remember(self._context, {"used": self._answers.used, "graph": spaces})
+        await remember(self._context, {"used": self._answers.used, "graph": spaces})
 
     async def _has_begun(self, graph: Any) -> bool:
         state = await graph.aget_state(self._config)
@@ -168,7 +169,7 @@ class _GraphRun(_Run):
             return None
         command = need("langgraph.types", _EXTRA).Command
         given = {pending[0].id: answer_of(await answers.ask(question_of(pending[0].value)))}
-        if self._own and self._teller.on_record:
+        if self._own:
             await remember(self._context, {"used": answers.used})
         return command(resume=given)
 
@@ -226,11 +227,25 @@ def _words(message: Any) -> str:
     return "".join(blocks)
 
 
-def _properties(schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = schema.get("properties", {})
-    if "$ref" in schema:
-        found = schema.get("$defs", {}).get(schema["$ref"].rsplit("/", 1)[-1], {}).get("properties", {})
-    return found
+def _schema(guest: Any, side: str) -> dict[str, Any]:
+    """Return the schema of what goes in or comes out; an empty one where Pydantic cannot describe it."""
+    pydantic = need("pydantic", _EXTRA)
+    state = getattr(getattr(guest, "builder", None), f"{side}_schema", None)
+    try:
+        if is_typeddict(state):  # made anew, since Pydantic refuses those of `typing` before Python 3.12
+            return _slim(pydantic.TypeAdapter(_made_anew(state)).json_schema())
+        return _slim(getattr(guest, f"get_{side}_jsonschema")())
+    except pydantic.errors.PydanticUserError:
+        return {}
+
+
+def _made_anew(state: Any) -> Any:
+    extensions = need("typing_extensions", _EXTRA)
+    kinds = get_type_hints(state)
+    fields = {
+        name: kind if name in state.__required_keys__ else extensions.NotRequired[kind] for name, kind in kinds.items()
+    }
+    return extensions.TypedDict(state.__name__, fields)
 
 
 def _slim(schema: dict[str, Any]) -> dict[str, Any]:

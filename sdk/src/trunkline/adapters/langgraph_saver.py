@@ -33,14 +33,17 @@ class TaskSaver:
         inner = config["configurable"]
         name = inner.get("checkpoint_ns", "")
         space = self._spaces.get(name)
-        if space is None or inner.get("checkpoint_id") not in {None, "", space["id"]}:
+        if space is None or not space["id"] or inner.get("checkpoint_id") not in {None, "", space["id"]}:
             return None
         return self._base.CheckpointTuple(
             config=_place(inner["thread_id"], name, space["id"]),
             checkpoint=self._read(space["checkpoint"]),
             metadata=self._read(space["metadata"]),
             parent_config=None,
-            pending_writes=[(task, channel, self._read(value)) for task, _index, channel, value in space["writes"]],
+            pending_writes=[
+                (task, channel, self._read(value))
+                for task, _index, channel, value in space["writes"].get(space["id"], [])
+            ],
         )
 
     async def alist(self, config: Any, **_lookup: Any) -> AsyncIterator[Any]:
@@ -50,15 +53,17 @@ class TaskSaver:
             yield found
 
     async def aput(self, config: Any, checkpoint: Any, metadata: Any, _new_versions: Any) -> Any:
-        """Keep a step of a graph; what its subgraphs had before the step is in it."""
+        """Keep a step of a graph; a subgraph's run under an earlier step is over, and in this one."""
         inner = config["configurable"]
         name = inner.get("checkpoint_ns", "")
+        early = self._spaces.get(name, {"writes": {}})["writes"].get(checkpoint["id"], [])
         self._spaces[name] = {
-            "id": checkpoint["id"], "checkpoint": self._write(checkpoint),
-            "metadata": self._write(self._base.get_checkpoint_metadata(config, metadata)), "writes": [],
+            "id": checkpoint["id"], "parent": metadata.get("parents", {}).get(""),
+            "checkpoint": self._write(checkpoint),
+            "metadata": self._write(self._base.get_checkpoint_metadata(config, metadata)), "writes": {checkpoint["id"]: early},
         }  # fmt: skip
         if not name:
-            for inside in [space for space in self._spaces if space]:
+            for inside in [key for key, space in self._spaces.items() if _is_over(key, space, checkpoint["id"])]:
                 del self._spaces[inside]
         await self._keep(self._spaces)
         return _place(inner["thread_id"], name, checkpoint["id"])
@@ -68,13 +73,13 @@ class TaskSaver:
     ) -> None:
         """Keep what a node has written before its step is over: it need not run again."""
         inner = config["configurable"]
-        space = self._spaces.get(inner.get("checkpoint_ns", ""))
-        if space is None or space["id"] != inner["checkpoint_id"]:
-            return
+        absent: dict[str, Any] = {"id": "", "parent": None, "writes": {}}
+        space = self._spaces.setdefault(inner.get("checkpoint_ns", ""), absent)
+        step = inner["checkpoint_id"]  # it may come before its checkpoint does
         for place, (channel, value) in enumerate(writes):
             index = self._base.WRITES_IDX_MAP.get(channel, place)
-            others = [write for write in space["writes"] if (write[0], write[1]) != (task_id, index)]
-            space["writes"] = [*others, [task_id, index, channel, self._write(value)]]
+            others = [write for write in space["writes"].get(step, []) if (write[0], write[1]) != (task_id, index)]
+            space["writes"][step] = [*others, [task_id, index, channel, self._write(value)]]
         await self._keep(self._spaces)
 
     def get_next_version(self, current: Any, _channel: None) -> int:
@@ -87,6 +92,11 @@ class TaskSaver:
 
     def _read(self, kept: Any) -> Any:
         return self.serde.loads_typed((kept[0], base64.b64decode(kept[1])))
+
+
+def _is_over(name: str, space: dict[str, Any], step: str) -> bool:
+    """Whether a subgraph ran for one node of an earlier step: its name ends with the id of that node's run."""
+    return ":" in name and bool(space["id"]) and space["parent"] != step
 
 
 def _place(thread: str, space: str, checkpoint: str) -> dict[str, Any]:

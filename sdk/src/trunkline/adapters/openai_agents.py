@@ -16,6 +16,7 @@ from trunkline.adapters.asking import Answers
 from trunkline.adapters.conversing import converse
 from trunkline.adapters.loading import need
 from trunkline.adapters.offering import Guest, Offer, offer
+from trunkline.adapters.running import conversation
 from trunkline.adapters.shapes import described, shaped, text_of
 from trunkline.adapters.skill_tools import SkillTool, skill_tools
 from trunkline.adapters.telling import Teller
@@ -140,7 +141,7 @@ class _Talk:
         if isinstance(config, dict):
             config = self._library.RunConfig(**config)
         known = trace_id(context.traceparent)
-        joined = {"group_id": config.group_id or context.task.context_id}
+        joined = {"group_id": config.group_id or conversation(context)}
         if known is not None and config.trace_id is None:
             joined["trace_id"] = f"trace_{known}"
         return replace(config, **joined)

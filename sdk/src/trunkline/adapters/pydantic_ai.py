@@ -16,6 +16,7 @@ from trunkline.adapters.asking import Answers, answer_of
 from trunkline.adapters.conversing import converse
 from trunkline.adapters.loading import need
 from trunkline.adapters.offering import Guest, Offer, offer
+from trunkline.adapters.running import conversation
 from trunkline.adapters.shapes import shaped, text_of
 from trunkline.adapters.skill_tools import SkillTool, complaint, is_for_the_model, skill_tools, words
 from trunkline.adapters.telling import Teller
@@ -93,7 +94,7 @@ class _Talk:
         self._guest = guest
         self._teller = Teller(context)
         self._options = options
-        self._given: dict[str, Any] = {"deps": deps, "conversation_id": context.task.context_id}
+        self._given: dict[str, Any] = {"deps": deps, "conversation_id": conversation(context)}
         if not getattr(guest, "_output_validators", None):  # with validators a run may not widen the output
             self._given["output_type"] = [*wanted, self._library.DeferredToolRequests]
         if self._teller.on_record:

@@ -36,6 +36,11 @@ def is_on_record(context: Context) -> bool:
     return context.key is not None
 
 
+def conversation(context: Context) -> str:
+    """Return what joins the runs of one conversation."""
+    return context.task.context_id if is_on_record(context) else context.correlation_id
+
+
 @contextmanager
 def _joined(traceparent: str | None) -> Iterator[None]:
     tracing = _tracing()

@@ -16,7 +16,7 @@ class Teller:
 
     def __init__(self, context: Context) -> None:
         self.on_record = is_on_record(context)
-        self._task = context.task
+        self._context = context
         self._written = ""
         self._waiting = ""
         self._wrote_at = 0.0
@@ -32,7 +32,10 @@ class Teller:
 
     async def step(self, text: str) -> None:
         """Say what is being done; what was said before it was not the result."""
-        await self._task.status(text)
+        if self.on_record:
+            await self._context.task.status(text)
+        else:
+            await self._context.progress(0.0, text)
         self.begin()
 
     def begin(self) -> None:
@@ -46,10 +49,10 @@ class Teller:
         if self._waiting and self._written + self._waiting == output:
             await self._write(self._waiting, last=True)
         else:
-            await self._task.artifact(output, id=RESULT, name=RESULT)
+            await self._context.task.artifact(output, id=RESULT, name=RESULT)
         return None
 
     async def _write(self, piece: str, *, last: bool) -> None:
-        await self._task.artifact(piece, id=RESULT, name=RESULT, append=bool(self._written), last=last)
+        await self._context.task.artifact(piece, id=RESULT, name=RESULT, append=bool(self._written), last=last)
         self._written += piece
         self._wrote_at = time.monotonic()
