@@ -62,13 +62,14 @@ async def tools(client: Client | Context, **wanted: Any) -> list[Any]:
     What goes wrong is told to the model as the tool's result, with the status `error`.
     """
     library = need("langchain_core.tools", _EXTRA)
+    told_error = library.ToolException
 
     def made(tool: SkillTool) -> Any:
         async def call(**arguments: Any) -> str:
             try:
                 return words(await tool(**arguments))
             except TrunklineError as error:
-                raise library.ToolException(complaint(error)) from error
+                raise told_error(complaint(error)) from error
 
         return library.StructuredTool(
             name=tool.name, description=tool.description, args_schema=tool.schema, coroutine=call,

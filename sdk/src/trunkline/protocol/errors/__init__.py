@@ -18,7 +18,7 @@
     │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
-    │   └── CallFailedError, CallTimeoutError
+    │   └── CallFailedError, CallTimeoutError, RunLimitError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     └── InternalError
