@@ -19,6 +19,7 @@
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
     │   └── CallFailedError, CallTimeoutError, SkillUnboundError
+    │   └── CallFailedError, CallTimeoutError, RunLimitError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     └── InternalError
@@ -33,6 +34,7 @@ from types import ModuleType
 
 from trunkline.protocol.errors import (
     access,
+    adapters,
     agents,
     base,
     blobs,
@@ -61,6 +63,12 @@ from trunkline.protocol.errors.access import (
     TokenMissingError,
     TokenUnknownError,
     WorkspaceUnknownError,
+)
+from trunkline.protocol.errors.adapters import (
+    AgentRefusedError,
+    FrameworkMissingError,
+    ModelUnavailableError,
+    RunLimitError,
 )
 from trunkline.protocol.errors.agents import (
     AgentOfflineError,
@@ -192,6 +200,7 @@ _HOMES = (
     access,
     queues,
     agents,
+    adapters,
     blobs,
     control,
     event_types,
@@ -227,6 +236,7 @@ __all__ = [
     "AgentOfflineError",
     "AgentOriginError",
     "AgentOwnedError",
+    "AgentRefusedError",
     "AgentUnknownError",
     "ArchiveDamagedError",
     "BlobBrokenError",
@@ -262,6 +272,7 @@ __all__ = [
     "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "FrameworkMissingError",
     "GroupExistsError",
     "GroupInUseError",
     "GroupUnknownError",
@@ -281,6 +292,7 @@ __all__ = [
     "MessageExpiredError",
     "MessageTooLargeError",
     "MethodNotAllowedError",
+    "ModelUnavailableError",
     "NotFoundError",
     "PayloadGoneError",
     "PayloadInvalidError",
@@ -307,6 +319,7 @@ __all__ = [
     "RouteLoopError",
     "RouteRuleUnknownError",
     "RouteUnknownError",
+    "RunLimitError",
     "ScheduleFullError",
     "ScheduleUnknownError",
     "ScheduledUnknownError",
