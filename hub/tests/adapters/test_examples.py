@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 import pytest
-from support.frameworks import MODULES, ROOT, python_with, start
+from support.frameworks import DISTRIBUTIONS, ROOT, python_with, start
 
 EXAMPLES = ROOT / "examples/adapters"
 APPROVAL = """May 'buy' be used with {"item":"rye","count":3}? Answer yes, or no and why."""
@@ -63,6 +63,6 @@ async def test_an_example_does_what_it_says(sqlite_hub, framework):
 
 def test_every_framework_has_its_example_its_pins_and_its_extra():
     names = {path.stem for path in (EXAMPLES / "requirements").glob("*.txt")}
-    assert names == set(MODULES) == set(WANTED) - {"functions"}
+    assert names == set(DISTRIBUTIONS) == set(WANTED) - {"functions"}
     extras = (ROOT / "sdk/pyproject.toml").read_text()
     assert [name for name in names if f"\n{name} = [" not in extras] == []

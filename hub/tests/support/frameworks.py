@@ -4,18 +4,18 @@ import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
-MODULES = {
-    "agent-framework": "agent_framework",
+DISTRIBUTIONS = {
+    "agent-framework": "agent-framework-core",
     "crewai": "crewai",
     "langgraph": "langgraph",
-    "openai-agents": "agents",
-    "pydantic-ai": "pydantic_ai",
+    "openai-agents": "openai-agents",
+    "pydantic-ai": "pydantic-ai-slim",
 }
 
 
@@ -24,7 +24,7 @@ def python_with(framework: str) -> str:
     own = ROOT / f".venv/frameworks/{framework}"
     if (own / ".installed").exists():
         return str(own / "bin/python")
-    if find_spec(MODULES[framework]) is not None:
+    if any(found.name == DISTRIBUTIONS[framework] for found in distributions()):
         return sys.executable
     reason = f"{framework} is not installed: `make test-adapters` installs it"
     if os.environ.get("TRUNKLINE_TEST_FRAMEWORKS") == "all":
