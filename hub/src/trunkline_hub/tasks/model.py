@@ -303,6 +303,15 @@ def _only_text(schema: dict[str, Any]) -> str | None:
     return None
 
 
+def fact(record: Record) -> dict[str, Any]:
+    """Return what the log is told when a task's state has changed."""
+    seed = record.seed
+    return {
+        "task": record.id, "context": seed.context_id, "agent": seed.agent, "skill": seed.skill,
+        "caller": seed.caller, "state": record.state, "turn": record.turn,
+    }  # fmt: skip
+
+
 def failure(error: Problem, at: str) -> TaskEvent:
     """Return the step by which a hub says that a task failed."""
     return TaskEvent(kind="status", at=at, state="failed", error=error, by=subjects.HUB)

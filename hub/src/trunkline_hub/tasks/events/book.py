@@ -1,19 +1,21 @@
 """Keeping the record: the courses of tasks, folded into SQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import structlog
 
 from trunkline.protocol.errors import TrunklineError
+from trunkline.protocol.tasks import TaskState
 from trunkline_hub.bus import HubBus, course
 from trunkline_hub.bus.course import Followed, step_of_fed
 from trunkline_hub.bus.feed import Fed
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
-from trunkline_hub.db import Database
+from trunkline_hub.core.metrics import Gauge
+from trunkline_hub.db import Database, Tx
 from trunkline_hub.tasks import model, store
 from trunkline_hub.tasks.model import Record
 
@@ -43,6 +45,13 @@ class TaskBook(Component):
         self._workspaces = workspaces
         self._keep_s = keep_s
         self._born: dict[str, str] = {}
+        self._open: list[tuple[str, str, int]] = []
+
+    def gauges(self) -> Iterator[Gauge]:
+        """Yield how many tasks are in each state but an end."""
+        for workspace, state, count in self._open:
+            named = {"workspace": workspace, "state": state}
+            yield "trunkline_tasks", "Tasks that have not ended, by state.", named, count
 
     async def run(self) -> None:
         followed = Followed(self._bus)
@@ -65,6 +74,8 @@ class TaskBook(Component):
 
     async def _look(self, followed: Followed) -> None:
         """Follow each workspace from where its records stand; a stream that was made anew, from its beginning."""
+        async with self._db.read() as tx:
+            self._open = await store.by_state(tx)
         for workspace in await self._workspaces():
             if workspace in followed:
                 continue
@@ -81,14 +92,28 @@ class TaskBook(Component):
         steps = [step for step in map(step_of_fed, taken) if step is not None]
         async with self._db.write() as tx:
             present = await store.some(tx, workspace, sorted({step.task_id for step in steps}))
+            before = {task_id: record.state for task_id, record in present.items()}
             records: dict[str, Record | None] = dict(present)
             for step in steps:
-                before = records.get(step.task_id)
-                records[step.task_id] = model.fold(before, step.writer, step.agent, step.task_id, step.seq, step.event)
+                known = records.get(step.task_id)
+                records[step.task_id] = model.fold(known, step.writer, step.agent, step.task_id, step.seq, step.event)
             for task_id, record in records.items():
                 if record is not None:
                     await store.put(tx, workspace, record, is_new=task_id not in present)
+            await self._tell(tx, workspace, before, records)
             await store.set_position(tx, workspace, self._born[workspace], taken[-1].seq)
+
+    async def _tell(
+        self, tx: Tx, workspace: str, before: dict[str, TaskState], records: dict[str, Record | None]
+    ) -> None:
+        """Publish which tasks changed their state."""
+        facts: list[tuple[dict[str, Any], str | None]] = [
+            (model.fact(record), task_id)
+            for task_id, record in records.items()
+            if record is not None and record.state != before.get(task_id)
+        ]
+        if facts:
+            await tx.emit_all(workspace, "trunkline.task.changed", facts)
 
     async def _prune(self) -> None:
         async with self._db.write() as tx:
