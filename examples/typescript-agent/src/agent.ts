@@ -106,7 +106,10 @@ export class Agent {
     this.tasks = new TaskWorker(bus, this.hub, this.identity.agent, this.long);
     this.tasks.start();
     this.servers = [...this.skills].map(([name, skill]) => new SkillServer(bus, this.hub, this.identity, name, skill));
-    for (const server of this.servers) server.start();
+    for (const server of this.servers) {
+      server.onProbe = (id) => this.beat(id);
+      server.start();
+    }
     this.reading.forEach((one, index) => {
       const worker = new Worker(bus, this.hub, this.identity, one.handler);
       const reader = new Reader(bus, registered.readers[index]!, one.concurrency, (d, f) => worker.handle(d, f));
@@ -119,6 +122,9 @@ export class Agent {
       }
     });
     setInterval(() => void this.refit(bus), ASK_MS * (0.8 + 0.4 * Math.random())).unref();
+    bus.nc.subscribe(`${bus.root}.probe.${token(this.identity.agent)}.${this.identity.instance}`, {
+      callback: (_error, msg) => this.beat(msg.headers?.get("Tl-Probe") ?? ""),
+    });
     bus.nc.subscribe("tl.rollcall", { callback: () => void sleep(Math.random() * 200).then(() => this.beat()) });
   }
 
@@ -148,11 +154,12 @@ export class Agent {
     for (const { reader, frame } of due) reader.refit(frame);
   }
 
-  private beat(): void {
+  private beat(answers = ""): void {
     const { agent, instance, version } = this.identity;
     const connection = this.bus!.connection;
     const sum = (numbers: number[]): number => numbers.reduce((total, one) => total + one, 0);
     const beat = {
+      ...(answers === "" ? {} : { answers: answers.slice(0, 64) }),
       state: this.state,
       version,
       lease_s: connection.heartbeat_s * 3,

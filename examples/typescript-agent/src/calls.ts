@@ -21,6 +21,8 @@ export interface CallContext {
 export type Skill = (input: unknown, context: CallContext) => Promise<unknown>;
 
 export class SkillServer {
+  /** Called with the id of a probe that came the way calls come. */
+  onProbe = (_id: string): void => {};
   inFlight = 0;
   handled = 0;
   failed = 0;
@@ -62,6 +64,11 @@ export class SkillServer {
   private async answer(msg: Msg): Promise<void> {
     const reply = msg.reply;
     if (reply === undefined || !reply.startsWith(this.replies)) return;
+    const probe = msg.headers?.get("Tl-Probe");
+    if (probe) {
+      this.onProbe(probe);
+      return;
+    }
     this.inFlight += 1;
     try {
       const { payload, headers } = await this.run(msg, reply);

@@ -148,6 +148,20 @@ def beat() -> str:
     return sent(subjects.beat(WS, OWNER, AGENT, INSTANCE), msgspec.json.encode(sign))
 
 
+def probe() -> str:
+    return sent(subjects.probe(WS, AGENT, INSTANCE), b"", {frames.HEADER_PROBE: "7f3a"})
+
+
+def probe_call() -> str:
+    subject = subjects.call(WS, subjects.HUB, SKILL, AGENT, INSTANCE)
+    return sent(subject, b"", {frames.HEADER_PROBE: "7f3a"}, subjects.reply(WS, SKILL, subjects.HUB, "probe", 0))
+
+
+def beat_answer() -> str:
+    sign = frames.Beat(state="healthy", version="1.2.0", lease_s=15.0, in_flight=1, handled=41, answers="7f3a")
+    return sent(subjects.beat(WS, OWNER, AGENT, INSTANCE), msgspec.json.encode(sign))
+
+
 def binary_event() -> str:
     attributes = {
         "specversion": "1.0", "id": EVENT_ID, "source": "/default/alice", "type": "note.taken", "subject": "Köln 1",
@@ -240,6 +254,9 @@ SPECIMENS: dict[str, Callable[[], str]] = {
     "registration": lambda: pretty(registration()).replace('  "skills"', '  "protocol": 1,\n  "skills"', 1),
     "registered": lambda: pretty(registered()),
     "beat": beat,
+    "probe": probe,
+    "probe-call": probe_call,
+    "beat-answer": beat_answer,
     "structured": lambda: pretty(event("order.created", b'{"id":7}')),
     "binary": binary_event,
     "publish": publish,
@@ -276,6 +293,7 @@ SHAPES: dict[str, type] = {
     "job": TaskJob,
     "structured": ce.Envelope,
     "beat": frames.Beat,
+    "beat-answer": frames.Beat,
     "progress": frames.Progress,
     "gate-answer": frames.Ack,
     "step-working": TaskEvent,

@@ -12,6 +12,8 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol.errors import CATALOGUE, ProtocolUnsupportedError
 from trunkline.protocol.tasks import TaskEvent
 from trunkline_hub.agents import model as agents
+from trunkline_hub.agents.model import registration as rules
+from trunkline_hub.agents.settings import AgentsSettings
 from trunkline_hub.bus import streams
 from trunkline_hub.tasks.model import MAX_RECORD_BYTES, fold_all
 
@@ -112,7 +114,7 @@ def test_the_table_of_subjects_is_the_grammar():
     drawn = {
         line.strip().split("  ")[0]
         for line in subjects.__doc__.splitlines()
-        if line.strip().startswith("tl.") and not re.match(r"\s*tl\.(<ws>\.(schedule|due)|hubs)\.", line)
+        if line.strip().startswith("tl.") and not re.match(r"\s*tl\.(<ws>\.(schedule|due)|hubs|verdicts)\.", line)
     }
     assert listed == drawn
 
@@ -137,6 +139,8 @@ def test_the_numbers_on_the_pages_are_those_of_the_code():
         "README.md": {
             f"{streams.DUPLICATE_WINDOW_S:g} s": "same `Nats-Msg-Id`",
             f"{publisher.MAX_BATCH} messages, {publisher.MAX_BATCH_BYTES:,} bytes": "an atomic batch",
+            f"{rules._MAX_SKILLS:,} skills, {rules._MAX_LABELS} labels, {rules._MAX_TAGS} tags a skill, "
+            f"{rules._MAX_BYTES // 2**20} MiB": "a registration",
             f"1 to {agents.MAX_LEASE_S:g} s": "a lease of presence",
             f"{serving._DEFAULT_TIMEOUT_S:g} s": "a call without",
             f"{queueing.MAX_CLASSES}, {queueing.MAX_PARTITIONS}, {queueing.MAX_LANES}": "classes of a queue",
@@ -158,7 +162,8 @@ def test_the_numbers_on_the_pages_are_those_of_the_code():
             f"`-NAK {{\"delay\": {p._STORE_RETRY_S * 1e9:.0f}}}`": "could not be stored",
             f"from 1 to {delivery._MAX_ATTEMPT:,}": "`Tl-Attempt`",
         },
-        "connecting.md": {f"every {following.ASK_S:g} s": "should", f"for {tl.agent.DRAIN_S:g} s at most": "finish"},
+        "connecting.md": {f"(every {AgentsSettings().probe_s:g} s by default)": "asks now and then",
+            f"cut to {tl.agent._PROBE_CHARS} characters": "heartbeat out of turn", f"every {following.ASK_S:g} s": "should", f"for {tl.agent.DRAIN_S:g} s at most": "finish"},
     }  # fmt: skip
     for page, numbers in every.items():
         for number, beside in numbers.items():
