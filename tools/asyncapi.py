@@ -75,7 +75,7 @@ def _stored() -> dict[str, Channel]:
     ack = "inbox"
 
     def work(limited: bool) -> str:
-        return queueing.address(w, _("queue"), (limited, _("class"), _("partition")), p)  # type: ignore[arg-type]
+        return queueing.address(w, _("queue"), (limited, _("class"), _("partition")), p)
 
     def told(root: str) -> str:
         made: str = getattr(subjects, root)(w, p, lane, reader)

@@ -26,7 +26,15 @@ from trunkline_hub.security import model as security
 PAGES = Path(__file__).parents[3] / "docs" / "protocol"
 BLOCK = re.compile(r"^```(\w+) ([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-WS, OWNER, AGENT, INSTANCE, CALLER, SKILL, QUEUE = "default", "wren", "greeter", "5f1c02b7a9de", "alice", "greet", "invoices"
+WS, OWNER, AGENT, INSTANCE, CALLER, SKILL, QUEUE = (
+    "default",
+    "wren",
+    "greeter",
+    "5f1c02b7a9de",
+    "alice",
+    "greet",
+    "invoices",
+)
 CALL_ID, EVENT_ID, TASK_ID = (f"019aa6f0-5c00-7000-8000-00000000000{n}" for n in (1, 2, 3))
 TIME = "2026-11-22T10:00:00.000000Z"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -93,7 +101,9 @@ def registered() -> frames.Registered:
     return frames.Registered(
         connection=BusSettings(urls=["nats://127.0.0.1:4222"]).connection_for(WS, OWNER, governed=(False, False)),
         readers=[
-            reader("queue", QUEUE, stream, retry=frames.RetryPolicy(max_attempts=3), lanes=queueing.lanes(QUEUE, shape)),
+            reader(
+                "queue", QUEUE, stream, retry=frames.RetryPolicy(max_attempts=3), lanes=queueing.lanes(QUEUE, shape)
+            ),
             reader("group", "billing", subjects.events_stream(WS), retry=frames.RetryPolicy()),
             reader("queue", subjects.agent_queue(AGENT), subjects.tasks_stream(WS), retry=frames.RetryPolicy()),
         ],
@@ -260,8 +270,10 @@ SPECIMENS: dict[str, Callable[[], str]] = {
     "structured": lambda: pretty(event("order.created", b'{"id":7}')),
     "binary": binary_event,
     "publish": publish,
-    "puback": lambda: '{"stream":"EVENTS_default","seq":1042}\n'
-    '{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"},"stream":"TASKS_default","seq":0}\n',
+    "puback": lambda: (
+        '{"stream":"EVENTS_default","seq":1042}\n'
+        '{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"},"stream":"TASKS_default","seq":0}\n'
+    ),
     "gate-answer": gate_answer,
     "declaration": lambda: pretty(declaration()),
     "enqueue": enqueue,
@@ -310,7 +322,9 @@ EVENTS = ("call", "result", "publish", "enqueue", "binary")
 def blocks() -> list[tuple[str, str, str, str]]:
     """Return (page, kind, name, text) of each example on the pages."""
     return [
-        (page.name, *found.groups()) for page in sorted(PAGES.glob("*.md")) for found in BLOCK.finditer(page.read_text())
+        (page.name, *found.groups())
+        for page in sorted(PAGES.glob("*.md"))
+        for found in BLOCK.finditer(page.read_text())
     ]
 
 

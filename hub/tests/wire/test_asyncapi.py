@@ -86,7 +86,11 @@ def made() -> dict[str, str]:
     found = {}
     for module in (subjects, queueing):
         for name, function in inspect.getmembers(module, callable):
-            if name.startswith("_") or isinstance(function, type) or getattr(function, "__module__", "") != module.__name__:
+            if (
+                name.startswith("_")
+                or isinstance(function, type)
+                or getattr(function, "__module__", "") != module.__name__
+            ):
                 continue
             wanted = inspect.signature(function).parameters
             if set(wanted) <= ARGUMENTS.keys() and inspect.signature(function).return_annotation is str:
@@ -209,7 +213,10 @@ async def test_a_probe_is_answered_by_a_beat_both_ways(sqlite_hub, program, toke
         beats = subjects.beat("default", f"owner-{prefix[:-1]}", agent, mark)
 
         def answers():
-            return {msgspec.json.decode(msg.data).get("answers") for msg in heard if msg.subject == beats} >= {"p1", "p2"}
+            return {msgspec.json.decode(msg.data).get("answers") for msg in heard if msg.subject == beats} >= {
+                "p1",
+                "p2",
+            }
 
         await eventually(answers, timeout_s=10)
     assert not [msg.subject for msg in heard if msg.subject == reply], "a probe is no call"

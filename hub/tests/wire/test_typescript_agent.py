@@ -265,3 +265,21 @@ async def test_a_task_outlives_the_process_that_worked_on_it(sqlite_hub, typescr
             await client.tasks.cancel(task.id)
 
 
+async def test_it_is_back_at_work_when_the_broker_is(own_hub, broker, typescript, name):
+    hub, prefix = await own_hub(), f"{name}."
+    token = await hub.token(*SCOPES, principal=f"owner-{name}")
+    await declare(hub, prefix)
+    async with typescript(hub, token, prefix):
+        await broker.kill()
+        await broker.start()
+        await eventually(hub.is_ready)
+
+        async def answers():
+            body = msgspec.json.encode({"input": "a b", "timeout_s": 2.0})
+            answer = await hub.admin("POST", f"skills/{prefix}count-words/call", raw=body)
+            return answer.status == 200 and answer.json["output"]["words"] == 2
+
+        await eventually(answers, timeout_s=30)
+        async with hub.connected(token) as client:
+            await client.enqueue(f"{prefix}texts", {"text": "a b"})
+        assert [one["words"] for one in await counted(hub, prefix, 1)] == [2]
