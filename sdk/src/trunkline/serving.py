@@ -45,6 +45,7 @@ class SkillServer:
         self._identity = identity
         self._listeners: list[Listener] = []
         self._slots = asyncio.Semaphore(spec.concurrency)
+        self._replies = subjects.replies(client.workspace, spec.name)
         self._running = 0
         self._tasks = Tasks()
 
@@ -74,7 +75,7 @@ class SkillServer:
         await self._tasks.close()
 
     async def _receive(self, msg: Msg) -> None:
-        if not msg.reply:  # nobody to answer; a message without an address would break the connection
+        if not msg.reply.startswith(self._replies):  # nobody to answer, or a caller who would have us write elsewhere
             return
         probe = (msg.headers or {}).get(frames.HEADER_PROBE)
         if probe is not None:

@@ -7,6 +7,7 @@ import msgspec
 from trunkline.protocol.errors import FieldError
 from trunkline.protocol.queueing import QueueLane, QueueOptions
 from trunkline.protocol.subjects import Lane
+from trunkline.protocol.version import PROTOCOL
 
 HEADER_MSG_ID = "Nats-Msg-Id"
 HEADER_DEDUPE_KEY = "Tl-Dedupe-Key"
@@ -164,6 +165,8 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     readers: list[ReaderDeclaration] = []
     publishes: list[str] = []
     """Event types or patterns it says it publishes."""
+    protocol: int = 1
+    """Version of the protocol that the agent speaks; a hub refuses one that it does not."""
 
 
 class Reader(msgspec.Struct, kw_only=True):
@@ -190,6 +193,8 @@ class Connection(msgspec.Struct, kw_only=True):
     governed_events: bool = False
     """Whether events go through the hub's gate: the token may not publish them directly."""
     governed_tasks: bool = False
+    protocol: int = PROTOCOL
+    """Version of the protocol that the hub speaks."""
 
 
 class Registered(msgspec.Struct, kw_only=True):

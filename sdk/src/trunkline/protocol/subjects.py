@@ -178,6 +178,11 @@ def reply(workspace: str, skill: str, caller: str, connection: str, number: int)
     return f"{ROOT}.{workspace}.reply.{token(skill)}.{token(caller)}.{connection}.{number}"
 
 
+def replies(workspace: str, skill: str) -> str:
+    """Return what every subject for replies to calls of a skill begins with."""
+    return f"{ROOT}.{workspace}.reply.{token(skill)}."
+
+
 def reply_filter(workspace: str, caller: str, connection: str) -> str:
     return f"{ROOT}.{workspace}.reply.*.{token(caller)}.{connection}.*"
 

@@ -8,7 +8,7 @@ import msgspec
 
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import frames
+from trunkline.protocol import frames, version
 from trunkline.protocol.errors import (
     AgentOfflineError,
     AgentOriginError,
@@ -82,9 +82,10 @@ class Agents:
         """Refuse what could not be declared; asks the broker, so never call it in a transaction.
 
         Raises:
-            RequestInvalidError, AgentOwnedError, PermissionDeniedError
+            ProtocolUnsupportedError, RequestInvalidError, AgentOwnedError, PermissionDeniedError
             QueueInUseError: a queue's settings would change in a way that needs it to be empty.
         """
+        version.check(wanted.protocol)
         model.check_registration(name, wanted)
         async with self._db.read() as tx:
             await self._owned(tx, by, workspace, name)
