@@ -25,9 +25,11 @@ from trunkline.wire import header_lines, message
 
 _log = logging.getLogger("trunkline.agent")
 
-_RESULT = {frames.HEADER_KIND: frames.KIND_RESULT}
+_RESULT = header_lines({frames.HEADER_KIND: frames.KIND_RESULT})
+_ALIVE = header_lines({frames.HEADER_KIND: frames.KIND_ALIVE})
 _ERROR = header_lines({"Content-Type": "application/problem+json", frames.HEADER_KIND: frames.KIND_ERROR})
 _PROGRESS = header_lines({"Content-Type": "application/json", frames.HEADER_KIND: frames.KIND_PROGRESS})
+_LOAD = frames.HEADER_LOAD.encode()
 _DEFAULT_TIMEOUT_S = 300.0
 
 
@@ -45,6 +47,9 @@ class SkillServer:
         self._slots = asyncio.Semaphore(spec.concurrency)
         self._running = 0
         self._tasks = Tasks()
+        self._about = header_lines({frames.HEADER_INSTANCE: f"{identity.agent}/{identity.instance}"})
+        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """By caller and the call's id: what a cancel names."""
 
     @property
     def in_flight(self) -> int:
@@ -61,11 +66,12 @@ class SkillServer:
             (subjects.call_filter(workspace, skill, agent, instance), ""),
         ):
             self._listeners.append(await bus.subscribe(subject, self._receive, queue=group))
+        self._listeners.append(await bus.subscribe(subjects.cancel_filter(workspace, skill), self._on_cancel))
 
     async def drain(self, *, timeout_s: float) -> None:
         """Take no more calls; finish those begun within `timeout_s`."""
-        for listener in self._listeners:
-            await self._client.bus.unsubscribe(listener)
+        bus = self._client.bus
+        await asyncio.gather(*(bus.unsubscribe(listener, drain=True) for listener in self._listeners))
         deadline = asyncio.get_running_loop().time() + timeout_s
         while self._running and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
@@ -74,29 +80,57 @@ class SkillServer:
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply:  # nobody to answer; a message without an address would break the connection
             return
+        if not msg.data and frames.HEADER_PROBE in (msg.headers or {}):
+            self._client.bus.write(message(msg.reply, b"", headers=_ALIVE + self._told()))
+            return
         self._running += 1
         self._tasks.spawn(self._answer(msg), name=f"call-{self._spec.name}")
+
+    async def _on_cancel(self, msg: Msg) -> None:
+        """End what nobody waits for: on the caller's word, or on the hub's."""
+        _root, _workspace, _cancel, caller, _skill, called = msg.subject.split(".")
+        by, call_id = subjects.untoken(caller), subjects.untoken(called)
+        for key, task in list(self._under_way.items()) if by == subjects.HUB else []:
+            if key[1] == call_id:
+                task.cancel()
+        if (work := self._under_way.get((by, call_id))) is not None:
+            work.cancel()
 
     async def _answer(self, msg: Msg) -> None:
         began, outcome = time.perf_counter(), HANDLED
         try:
-            async with self._slots:
-                raw, headers = await self._run(msg)
-            lines = message(msg.reply, raw, headers=header_lines(headers | _RESULT))
+            raw, headers = await self._take(msg)
+            lines = message(msg.reply, raw, headers=header_lines(headers) + _RESULT + self._told())
             self.handled += 1
         except TrunklineError as error:
-            lines = message(msg.reply, msgspec.json.encode(error.to_problem()), headers=_ERROR)
+            lines = message(msg.reply, msgspec.json.encode(error.to_problem()), headers=_ERROR + self._told())
             self.failed += 1
             outcome = FAILED
-        finally:
-            self._running -= 1
         self._client.bus.write(lines)
         if self._book is not None:
             self._book.called(msg, began, outcome)
 
-    async def _run(self, msg: Msg) -> tuple[bytes, dict[str, str]]:
+    async def _take(self, msg: Msg) -> tuple[bytes, dict[str, str]]:
+        """Run a call as soon as there is room, unless it is cancelled before that."""
+        key, task = ("", ""), asyncio.current_task()
+        try:
+            request = modes.read(msg.data, msg.headers)
+            key = (subjects.sender_of(msg.subject), request.id)
+            assert task is not None
+            self._under_way[key] = task
+            async with self._slots:
+                return await self._run(msg, request, key[0])
+        finally:
+            self._running -= 1
+            if self._under_way.get(key) is task:
+                del self._under_way[key]
+
+    def _told(self) -> bytes:
+        """Return header lines that say who answers, and how much else it has in hand."""
+        return b"%s%s: %d\r\n" % (self._about, _LOAD, self._running)
+
+    async def _run(self, msg: Msg, request: ce.Envelope, caller: str) -> tuple[bytes, dict[str, str]]:
         """Run the handler and return its answer as it goes to the bus, in the format of the question if it can."""
-        request = modes.read(msg.data, msg.headers)
         handler = self._spec.handler
         payload = await self._client.payload(request, handler.codec)
         enter(request)
@@ -105,7 +139,7 @@ class SkillServer:
             self._client, request, raw=msg.data, headers=msg.headers, report=self._reporter(msg.reply),
             deadline=asyncio.get_running_loop().time() + timeout_s,
         )  # fmt: skip
-        context.task = unrecorded(request, subjects.sender_of(msg.subject), context.progress)
+        context.task = unrecorded(request, caller, context.progress)
         output = await self._guarded(handler(payload, context), timeout_s)
         answer = ce.new_envelope(
             type=f"reply.{self._spec.name}",

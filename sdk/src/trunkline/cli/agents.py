@@ -6,7 +6,8 @@ import click
 
 from trunkline.cli.output import Screen, ago, parse_data
 from trunkline.cli.session import with_client
-from trunkline.client import CALL_TIMEOUT_S, Client
+from trunkline.client import Client
+from trunkline.context import CALL_TIMEOUT_S
 from trunkline.protocol.frames import Progress
 
 

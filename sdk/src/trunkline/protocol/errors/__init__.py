@@ -18,7 +18,7 @@
     │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
-    │   └── CallFailedError, CallTimeoutError
+    │   └── CallFailedError, CallTimeoutError, CallCancelledError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     └── InternalError
@@ -66,9 +66,11 @@ from trunkline.protocol.errors.agents import (
     AgentOfflineError,
     AgentOwnedError,
     AgentUnknownError,
+    CallCancelledError,
     CallError,
     CallFailedError,
     CallTimeoutError,
+    CircuitOpenError,
     ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
@@ -235,10 +237,12 @@ __all__ = [
     "BrokerStartError",
     "BulkCountError",
     "BusUnavailableError",
+    "CallCancelledError",
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
     "ChaosError",
+    "CircuitOpenError",
     "ClaimInvalidError",
     "ClientClosedError",
     "CodegenMissingError",

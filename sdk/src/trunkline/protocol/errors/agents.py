@@ -53,6 +53,18 @@ class CallTimeoutError(CallError):
     remedy = "Raise the timeout, or enqueue the work."
 
 
+class CallCancelledError(CallError):
+    code, status = "call.cancelled", 499
+    title = "The caller did not wait for the answer"
+    remedy = "Call again, if the answer is wanted after all."
+
+
+class CircuitOpenError(UnavailableError):
+    code = "call.circuit_open"
+    title = "Most calls of this skill failed lately, so it is given a pause"
+    remedy = "Try again in a few seconds; the agents' health says what is wrong with them."
+
+
 class ClaimInvalidError(SetupError):
     code = "setup.claim_invalid"
     title = "The message cannot be claimed through this connection"

@@ -8,6 +8,7 @@ cursor for the next request.
 from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage, CallRequest, CallResult
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.blobs import StoredBlob
+from trunkline.protocol.resources.crews import Crew, CrewMember
 from trunkline.protocol.resources.dead_letters import (
     BulkDiscardRequest,
     BulkRedriveRequest,
@@ -155,6 +156,8 @@ __all__ = [
     "Condition",
     "Consumer",
     "Copy",
+    "Crew",
+    "CrewMember",
     "CronTimes",
     "DayCount",
     "DeadEnd",
