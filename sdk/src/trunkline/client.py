@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -50,6 +51,15 @@ from trunkline.wire import header_lines
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
+
+
+def _codec(kind: Any) -> payloads.Codec:
+    return _shared_codec(kind) if isinstance(kind, type) else payloads.Codec(kind)
+
+
+@lru_cache(maxsize=256)
+def _shared_codec(kind: type) -> payloads.Codec:
+    return payloads.Codec(kind)
 
 
 class Client(HubApi):
@@ -284,17 +294,24 @@ class Client(HubApi):
         if self._bus is None:
             await self.connect()
         message = self._message(f"call.{skill}")
-        payload, headers = await self.pack(message, input, options.get("content_type"))
+        payload = None if "content_type" in options else self.pack_plain(message, input)
+        lines = _CE_HEADERS
+        if payload is None:
+            payload, headers = await self.pack(message, input, options.get("content_type"))
+            lines = header_lines(headers)
         wish = ANYONE if agent is None and not options else wish_of(agent, **options)
         order = Order(
-            caller=self.principal, skill=skill, call_id=message.id, payload=payload, headers=header_lines(headers),
+            caller=self.principal, skill=skill, call_id=message.id, payload=payload, headers=lines,
             timeout_s=timeout_s, wish=wish, on_progress=options.get("on_progress"),
         )  # fmt: skip
         try:
             answer = await self.balancer.call(order)
         except NobodyThereError:
             raise await self._why_nobody(skill, wish) from None
-        return await self.payload(modes.read(answer.data, answer.headers), result_type)
+        reply = modes.read(answer.data, answer.headers)
+        if reply.dataref is None:
+            return _codec(result_type).read(reply)
+        return await self.payload(reply, result_type)
 
     async def payload(self, message: ce.Envelope, kind: Any = Any, *, patience_s: float = 0.0) -> Any:
         """Return a message's payload as `kind`, in whatever format it came, from the object store if it lies there.
@@ -312,6 +329,15 @@ class Client(HubApi):
     ) -> tuple[bytes, dict[str, str]]:
         """Return (payload, headers) as they go to the bus: `data` in its format, or a reference to it where it is large."""
         return await self._packing.pack(message, data, content_type, self.bus.max_payload)
+
+    def pack_plain(self, message: ce.Envelope, data: Any) -> bytes | None:
+        """Return a message with `data` as JSON, as it goes to the bus; None where it must take the longer way of `pack`."""
+        if isinstance(data, payloads.RAW) or hasattr(data, "__aiter__"):
+            return None
+        message.datacontenttype = ce.JSON_DATA
+        message.data = msgspec.Raw(payloads.encode(data))
+        payload = ce.encode(message)
+        return payload if len(payload) <= _FITS_BYTES else None
 
     def subscribe(self, *types: str, after_seq: int | None = None, since: str | None = None) -> EventStream:
         """Follow events live: `async with client.subscribe("order.*") as events: async for event in events: …`.

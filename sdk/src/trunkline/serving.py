@@ -25,6 +25,7 @@ from trunkline.wire import header_lines, message
 
 _log = logging.getLogger("trunkline.agent")
 
+_CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _RESULT = header_lines({frames.HEADER_KIND: frames.KIND_RESULT})
 _ALIVE = header_lines({frames.HEADER_KIND: frames.KIND_ALIVE})
 _ERROR = header_lines({"Content-Type": "application/problem+json", frames.HEADER_KIND: frames.KIND_ERROR})
@@ -100,7 +101,7 @@ class SkillServer:
         began, outcome = time.perf_counter(), HANDLED
         try:
             raw, headers = await self._take(msg)
-            lines = message(msg.reply, raw, headers=header_lines(headers) + _RESULT + self._told())
+            lines = message(msg.reply, raw, headers=headers + _RESULT + self._told())
             self.handled += 1
         except TrunklineError as error:
             lines = message(msg.reply, msgspec.json.encode(error.to_problem()), headers=_ERROR + self._told())
@@ -110,7 +111,7 @@ class SkillServer:
         if self._book is not None:
             self._book.called(msg, began, outcome)
 
-    async def _take(self, msg: Msg) -> tuple[bytes, dict[str, str]]:
+    async def _take(self, msg: Msg) -> tuple[bytes, bytes]:
         """Run a call as soon as there is room, unless it is cancelled before that."""
         key, task = ("", ""), asyncio.current_task()
         try:
@@ -129,10 +130,11 @@ class SkillServer:
         """Return header lines that say who answers, and how much else it has in hand."""
         return b"%s%s: %d\r\n" % (self._about, _LOAD, self._running)
 
-    async def _run(self, msg: Msg, request: ce.Envelope, caller: str) -> tuple[bytes, dict[str, str]]:
+    async def _run(self, msg: Msg, request: ce.Envelope, caller: str) -> tuple[bytes, bytes]:
         """Run the handler and return its answer as it goes to the bus, in the format of the question if it can."""
         handler = self._spec.handler
-        payload = await self._client.payload(request, handler.codec)
+        codec = handler.codec
+        payload = codec.read(request) if request.dataref is None else await self._client.payload(request, codec)
         enter(request)
         timeout_s = _timeout(msg)
         context = Context(
@@ -149,7 +151,12 @@ class SkillServer:
             causationid=request.id,
             traceparent=request.traceparent,
         )
-        return await self._client.pack(answer, output, payloads.reply_type(output, request.datacontenttype))
+        if (content_type := payloads.reply_type(output, request.datacontenttype)) is None:
+            raw = self._client.pack_plain(answer, output)
+            if raw is not None:
+                return raw, _CE_HEADERS
+        raw, headers = await self._client.pack(answer, output, content_type)
+        return raw, header_lines(headers)
 
     async def _guarded(self, work: Awaitable[object], timeout_s: float) -> object:
         """Await the handler; nobody waits longer than the caller, and every error becomes a problem."""

@@ -62,8 +62,8 @@ class Balancer:
     def __init__(self, desk: Calls) -> None:
         self.desk = desk
         self.directory: Directory | None = None
-        self.vigil = Vigil(self, self._crews.values)
         self._crews: dict[str, SkillCrew] = {}
+        self.vigil = Vigil(self, self._crews.values)
         self._prefixes: dict[str, str] = {}
 
     async def call(self, order: Order) -> Msg:

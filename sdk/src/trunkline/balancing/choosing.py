@@ -1,6 +1,7 @@
 """The policies by which one of several instances is chosen. Pure: time and chance come in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from random import random
 
@@ -73,6 +74,7 @@ def by_version(stations: Sequence[Station], weights: Mapping[str, float]) -> dic
     return found
 
 
+@lru_cache(maxsize=256)
 def range_of(text: str) -> VersionRange | None:
     """Return what a range admits, or None where it is none."""
     try:

@@ -45,6 +45,15 @@ class Wish:
         """Whether the broker could choose wrongly."""
         return self.version is not None or self.key is not None or (self.instance is not None and self.agent is None)
 
+    def admits(self, agent: str, instance: str, version: str) -> bool:
+        """Whether an instance is one of those asked for."""
+        if self.agent not in {None, agent} or self.instance not in {None, instance}:
+            return False
+        if self.version is None or self.version == version:
+            return True
+        admitted = range_of(self.version)
+        return admitted is not None and version in admitted
+
 
 ANYONE = Wish()
 
@@ -150,14 +159,7 @@ class SkillCrew:
         return SIMPLE[balance.policy](choices, now)
 
     def _narrowed(self, now: float, wish: Wish) -> list[Station]:
-        admitted = None if wish.version is None else range_of(wish.version)
-        fitting = [
-            one
-            for one in self.stations.values()
-            if (wish.agent is None or one.agent == wish.agent)
-            and (wish.instance is None or one.instance == wish.instance)
-            and (wish.version is None or one.version == wish.version or (admitted and one.version in admitted))
-        ]
+        fitting = [one for one in self.stations.values() if wish.admits(one.agent, one.instance, one.version)]
         return _fit(fitting, now)[0]
 
     def _choose_from(self, now: float) -> list[Station]:

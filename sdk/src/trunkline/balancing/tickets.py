@@ -52,7 +52,7 @@ class Attempt:
 
     def unheard(self) -> None:
         """The instance is connected but answers nothing."""
-        self._ticket.unheard(self)
+        self._ticket.unheard()
 
 
 class Ticket:
@@ -146,7 +146,7 @@ class Ticket:
         else:
             self._crew.failovers += 1
 
-    def unheard(self, attempt: Attempt) -> None:
+    def unheard(self) -> None:
         """Ask another too, where that does no harm; this one may still answer."""
         if len(self._attempts) == 1 and not self._future.done() and self._send_again():
             self._crew.failovers += 1

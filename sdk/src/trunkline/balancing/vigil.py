@@ -31,7 +31,9 @@ _HEADERS = header_lines({frames.HEADER_PROBE: "caller"})
 class _Probe:
     """A question to one instance."""
 
-    def __init__(self, subject: str, began: float, heard: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, subject: str, began: float, heard: Callable[[], None], failed: Callable[[Exception], None]
+    ) -> None:
         self.subject = subject
         self.began = began
         self.number = 0

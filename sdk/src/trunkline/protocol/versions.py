@@ -89,7 +89,7 @@ def _spans(text: str) -> list[_Span]:
     return spans
 
 
-def _span(match: re.Match[str]) -> _Span:
+def _span(match: re.Match[str]) -> _Span:  # noqa: PLR0911 -- one for each operator
     operator = match[1] or "="
     given = [int(part) for part in match.group(2, 3, 4) if part is not None and part.isdigit()]
     low = _at(given, _identifiers(match[5][1:]) if match[5] else None)
