@@ -99,7 +99,7 @@ class SkillCrew:
         """Take in who is there now; return those who no longer are, though calls are under way with them."""
         self.is_known, self.is_idempotent = True, crew.idempotent
         self.balance = crew.balance or _PLAIN
-        before, self.stations = self.stations, {}
+        before, self.stations = {one.key: one for one in self.leaving} | self.stations, {}
         for member in crew.members:
             station = before.pop(f"{member.agent}/{member.instance}", None)
             if station is None:
@@ -107,7 +107,7 @@ class SkillCrew:
             else:
                 station.follow(member)
             self.stations[station.key] = station
-        self.leaving = [one for one in (*self.leaving, *before.values()) if one.attempts]
+        self.leaving = [one for one in before.values() if one.attempts]
         self._choices_until = 0.0
         return self.leaving
 

@@ -23,7 +23,7 @@ class Station:
 
     __slots__ = (
         "_ejected_at", "_others", "_stamp", "agent", "attempts", "ejected_until", "ejections", "ewma_s", "failures",
-        "gone_until", "instance", "is_deaf", "key", "knows_probes", "probe", "requests", "samples", "state", "streak",
+        "gone_until", "instance", "is_deaf", "key", "probe", "requests", "samples", "state", "streak",
         "tail", "version", "weight",
     )  # fmt: skip
 
@@ -39,7 +39,6 @@ class Station:
         self.ejected_until = self.gone_until = 0.0
         self.is_deaf = False
         """Connected, but it answers nothing."""
-        self.knows_probes = False
         self.probe: Any = None
         self._stamp = self._ejected_at = 0.0
         self._others = (0, 0.0)
@@ -75,7 +74,6 @@ class Station:
         self._stamp = now
         self.samples += 1
         if load is not None:
-            self.knows_probes = True
             others = load - len(self.attempts)
             self._others = (others, now) if others > 0 else (0, 0.0)
 

@@ -91,8 +91,7 @@ class Vigil:
         if station.probe is not None:
             if now - station.probe.began > _DEAF_S:
                 self._forget(station)  # to be asked anew: what it has taken the broker will not say
-                if station.knows_probes:
-                    self._unheard(crew, station, now)
+                self._unheard(crew, station, now)
         elif station.is_deaf or now - next(iter(station.attempts.values())).began > _AFTER_S:
             self._ask(crew, station, now)
 
@@ -111,7 +110,6 @@ class Vigil:
 
         def heard() -> None:
             self._forget(station)
-            station.knows_probes = True
             if station.is_deaf:
                 station.is_deaf = False
                 crew.eject(station, asyncio.get_running_loop().time())  # it has a backlog
