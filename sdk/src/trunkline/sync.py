@@ -22,6 +22,7 @@ from trunkline.context import CALL_TIMEOUT_S
 from trunkline.enqueuing import EnqueueOptions
 from trunkline.later import Later
 from trunkline.packing import MAX_PAYLOAD_BYTES
+from trunkline.protocol import envelope as ce
 from trunkline.protocol import resources
 from trunkline.protocol.errors import ClientClosedError, LoopRunningError
 from trunkline.protocol.frames import Ack
@@ -197,11 +198,16 @@ class SyncClient:
             self.asynchronous.call(skill, input, agent=agent, result_type=result_type, timeout_s=timeout_s, **options)
         )
 
+    def payload(self, message: ce.Envelope, kind: Any = Any) -> Any:
+        """Return a message's payload as `kind`; see `Client.payload`."""
+        return self.run(self.asynchronous.payload(message, kind))
+
     def subscribe(self, *types: str, after_seq: int | None = None, since: str | None = None) -> "Stream[Any]":
         """Follow events live: `with client.subscribe("order.*") as events: for event in events: …`."""
 
+        client = self.asynchronous
+
         async def begin() -> EventStream:
-            client = self.asynchronous
             await client.connect()
             return client.subscribe(*types, after_seq=after_seq, since=since)
 
@@ -210,8 +216,9 @@ class SyncClient:
     def replay(self, *types: str, speed: float | None = None, **selection: Any) -> "Stream[Any]":
         """Read a part of the past, once: `for event in client.replay("order.*", since=…)`; see `Client.replay`."""
 
+        client = self.asynchronous
+
         async def begin() -> Replay:
-            client = self.asynchronous
             await client.connect()
             return client.replay(*types, speed=speed, **selection)
 
@@ -230,8 +237,10 @@ class SyncClient:
     def statistics(self) -> list[SkillStatistics]:
         """Return what is known of the instances that were called; see `Balancer.statistics`."""
 
+        client = self.asynchronous
+
         async def read() -> list[SkillStatistics]:
-            return self.asynchronous.balancer.statistics()
+            return client.balancer.statistics()
 
         return self.run(read())
 

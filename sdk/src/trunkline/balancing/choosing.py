@@ -8,6 +8,9 @@ from random import random
 from trunkline.balancing.stations import Station
 from trunkline.protocol.versions import VersionRange
 
+_ALIKE = 1.5
+"""Costs that differ by less are the same: else a caller of one call at a time would call but one of many equals."""
+
 
 class Turns:
     """Smooth weighted round robin: shares hold exactly, also of few calls."""
@@ -31,14 +34,14 @@ class Turns:
 
 
 def cheaper_of_two(stations: Sequence[Station], now: float) -> Station:
-    """Return the cheaper of two chosen by chance: nearly as good as the best of all, and callers do not herd."""
+    """Return one of two chosen by chance, not the clearly dearer one: nearly as good as the best, and callers do not herd."""
     count = len(stations)
     first = int(random() * count)
     second = int(random() * (count - 1))
     if second >= first:
         second += 1
     one, other = stations[first], stations[second]
-    return one if one.cost(now) <= other.cost(now) else other
+    return other if one.cost(now) > other.cost(now) * _ALIKE else one
 
 
 def least_outstanding(stations: Sequence[Station], now: float) -> Station:

@@ -198,8 +198,8 @@ class SkillCrew:
 
     def _sift(self, now: float) -> None:
         """Eject who is far slower than the others, where the policy would go on calling it."""
-        if self.balance.weights or self.balance.policy in {"weighted", "sticky"}:
-            return  # somebody wants it so
+        if self.balance.weights or self.balance.policy in {"weighted", "sticky", "peak_ewma"}:
+            return  # somebody wants it so, or it is hardly called anyway
         known = [one for one in self.stations.values() if one.samples >= _SIFT_SAMPLES and one.ejected_until <= now]
         if len(known) < _SIFT_MIN_PEERS:
             return

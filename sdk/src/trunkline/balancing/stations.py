@@ -9,6 +9,8 @@ DECAY_S = 5.0
 """What was learned of an instance that is no longer called fades with this time constant, so that it is tried again."""
 _RISE = 0.3
 _FALL_MIN = 0.1
+_FIRST_ANSWERS = 3
+"""The first answers of an instance tell of caches that were cold and connections that were not there yet."""
 _OTHERS_S = 0.5
 """How long a callee's word on what others asked of it is believed."""
 _UNKNOWN_S = 1000.0
@@ -22,7 +24,7 @@ class Station:
     """Where calls can be sent: what is under way there, how long it takes, how often it failed."""
 
     __slots__ = (
-        "_ejected_at", "_others", "_stamp", "agent", "attempts", "ejected_until", "ejections", "ewma_s", "failures",
+        "_ejected_at", "_others", "_stamp", "agent", "answers", "attempts", "ejected_until", "ejections", "ewma_s", "failures",
         "gone_until", "instance", "is_deaf", "key", "probe", "requests", "samples", "state", "streak",
         "tail", "version", "weight",
     )  # fmt: skip
@@ -34,7 +36,7 @@ class Station:
         self.tail = f"{subjects.token(skill)}.{subjects.token(member.agent)}.{subjects.token(member.instance)}"
         self.attempts: dict[int, Any] = {}
         """What is under way, by number, the oldest first."""
-        self.requests = self.failures = self.samples = self.streak = self.ejections = 0
+        self.requests = self.answers = self.failures = self.samples = self.streak = self.ejections = 0
         self.ewma_s = 0.0
         self.ejected_until = self.gone_until = 0.0
         self.is_deaf = False
@@ -56,7 +58,7 @@ class Station:
     def cost(self, now: float) -> float:
         """Return how long a call sent now would likely take: latency times those in line, and silence counts."""
         pending = self.pending(now)
-        if not self.ewma_s:
+        if self.answers < _FIRST_ANSWERS:
             return _UNKNOWN_S * pending
         latency = self.ewma_s * math.exp((self._stamp - now) / DECAY_S)
         if self.attempts:
@@ -65,8 +67,9 @@ class Station:
 
     def learn(self, latency_s: float, now: float, load: int | None = None) -> None:
         """Take in how long an answer took; slowness is believed sooner than speed."""
-        if not self.ewma_s:
-            self.ewma_s = latency_s
+        self.answers += 1
+        if self.answers <= _FIRST_ANSWERS:
+            self.ewma_s = min(self.ewma_s or latency_s, latency_s)
         else:
             fall = max(_FALL_MIN, 1.0 - math.exp((self._stamp - now) / DECAY_S))
             share = _RISE if latency_s > self.ewma_s else fall
@@ -90,7 +93,7 @@ class Station:
         self.ejected_until = now + min(EJECT_MIN_S * 2.0**self.ejections, EJECT_MAX_S)
         self.ejections += 1
         self._ejected_at = now
-        self.streak = 0
+        self.streak = self.samples = 0
 
     def vanish(self, now: float) -> None:
         """The broker says that nobody listens there."""
