@@ -57,6 +57,7 @@ async def test_the_hub_tells_who_offers_a_skill(hub, name):
             (name, first.instance, "1.0.0"),
             (f"{name}-b", second.instance, "2.0.0"),
         }
+        assert {m["agent"]: m.get("weight", 1.0) for m in told["members"]} == {name: 1.0, f"{name}-b": 0.0}
         assert told["idempotent"] is True
         assert told["balance"] == {"policy": "round_robin", "weights": {"^1": 1.0}}
     missing = await hub.admin("GET", "skills/nobody-offers-this/instances")

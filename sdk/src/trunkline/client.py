@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -11,7 +10,8 @@ import msgspec
 from trunkline import payloads
 from trunkline.admission import Admission
 from trunkline.balancing import Balancer, CallOptions, HubDirectory, Order
-from trunkline.balancing.crews import ANYONE, Wish, wish_of
+from trunkline.balancing.absence import why_nobody
+from trunkline.balancing.crews import ANYONE, wish_of
 from trunkline.calls import Calls, NobodyThereError
 from trunkline.connection import Bus, Dial
 from trunkline.context import CALL_TIMEOUT_S, link
@@ -33,10 +33,7 @@ from trunkline.packing import HEADER_ROOM, MAX_PAYLOAD_BYTES, Packing
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
-    AgentOfflineError,
     ClientClosedError,
-    SkillUnknownError,
-    TrunklineError,
 )
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
@@ -51,15 +48,6 @@ from trunkline.wire import header_lines
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
-
-
-def _codec(kind: Any) -> payloads.Codec:
-    return _shared_codec(kind) if isinstance(kind, type) else payloads.Codec(kind)
-
-
-@lru_cache(maxsize=256)
-def _shared_codec(kind: type) -> payloads.Codec:
-    return payloads.Codec(kind)
 
 
 class Client(HubApi):
@@ -307,10 +295,10 @@ class Client(HubApi):
         try:
             answer = await self.balancer.call(order)
         except NobodyThereError:
-            raise await self._why_nobody(skill, wish) from None
+            raise await why_nobody(self.agents, self.workspace, skill, wish) from None
         reply = modes.read(answer.data, answer.headers)
         if reply.dataref is None:
-            return _codec(result_type).read(reply)
+            return payloads.codec_of(result_type).read(reply)
         return await self.payload(reply, result_type)
 
     async def payload(self, message: ce.Envelope, kind: Any = Any, *, patience_s: float = 0.0) -> Any:
@@ -495,17 +483,3 @@ class Client(HubApi):
             message.datacontenttype, message.data = ce.JSON_DATA, msgspec.Raw(payloads.encode(data))
             self.rules.check_sent(message)
         return await self.pack(message, data, content_type)
-
-    async def _why_nobody(self, skill: str, wish: Wish) -> TrunklineError:
-        """Tell an unknown skill from an agent that is merely away."""
-        try:
-            page = await self.agents.list(skill=skill)
-        except TrunklineError:
-            return AgentOfflineError(f"No instance that offers {skill!r} is connected")
-        owners = [found.name for found in page.items if wish.agent in {None, found.name}]
-        if not owners:
-            of_agent = f" of agent {wish.agent!r}" if wish.agent else ""
-            return SkillUnknownError(f"There is no skill {skill!r}{of_agent} in workspace {self.workspace!r}")
-        if wish.version is not None:
-            return AgentOfflineError(f"No instance that offers {skill!r} in a version {wish.version!r} is connected")
-        return AgentOfflineError(f"{', '.join(owners)} offers {skill!r} but is not connected")

@@ -24,7 +24,7 @@ from trunkline.later import Later
 from trunkline.packing import MAX_PAYLOAD_BYTES
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import resources
-from trunkline.protocol.errors import ClientClosedError, LoopRunningError
+from trunkline.protocol.errors import ClientClosedError, LoopRunningError, TrunklineError
 from trunkline.protocol.frames import Ack
 from trunkline.replay import Replay
 from trunkline.subscription import EventStream
@@ -62,9 +62,8 @@ class _Engine:
                 except concurrent.futures.TimeoutError:
                     if future.done():  # it was the work's own
                         raise
-        except BaseException:
+        finally:
             future.cancel()
-            raise
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -252,7 +251,7 @@ class SyncClient:
         """
         try:
             engine = self._running()
-        except BaseException:
+        except TrunklineError:
             work.close()
             raise
         return engine.run(work)
@@ -307,6 +306,7 @@ class Stream(Generic[T]):
         self._tasks = Tasks()
         self._pumping: asyncio.Task[None] | None = None
         self._closed = False
+        self._items = self._all()
         client.run(self._start())
 
     def __enter__(self) -> Self:
@@ -321,19 +321,20 @@ class Stream(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        if self._closed:
-            raise StopIteration
-        try:
-            return self._client.run(self._next())
-        except StopAsyncIteration:
-            self._closed = True
-            raise StopIteration from None
+        return next(self._items)
 
     def close(self) -> None:
         """End it."""
         if not self._closed:
             self._closed = True
             self._client.run(self._tasks.close())
+
+    def _all(self) -> Iterator[T]:
+        while not self._closed:
+            found = self._client.run(self._next())
+            if not found:
+                return
+            yield found[0]
 
     async def _start(self) -> None:
         """Read in one task from beginning to end: what is entered in a task must be left in it."""
@@ -353,19 +354,20 @@ class Stream(Generic[T]):
             async for item in source:
                 await self._ready.put(item)
 
-    async def _next(self) -> T:
+    async def _next(self) -> tuple[T, ...]:
+        """Return the next item, or nothing at the end."""
         assert self._pumping is not None
         getting = self._tasks.spawn(self._ready.get(), name="stream-next", awaited=True)
         try:
             await asyncio.wait((getting, self._pumping), return_when=asyncio.FIRST_COMPLETED)
             if getting.done():
-                return getting.result()
+                return (getting.result(),)
             if not self._ready.empty():
-                return self._ready.get_nowait()
+                return (self._ready.get_nowait(),)
         finally:
             getting.cancel()
         self._pumping.result()
-        raise StopAsyncIteration
+        return ()
 
 
 def _waited(client: SyncClient, found: Any) -> Any:

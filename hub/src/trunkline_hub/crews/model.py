@@ -1,9 +1,10 @@
 """How a crew is put together. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from trunkline.balancing.choosing import by_version
 from trunkline.protocol.resources import Crew, CrewMember
 from trunkline_hub.agents.model import Instance, Offer
 
@@ -49,14 +50,27 @@ def compose(skill: str, found: Sequence[tuple[Offer, Sequence[Instance]]]) -> Cr
     Where several agents offer it, it is idempotent if it is with all of them,
     and balanced as the first that says anything wants it.
     """
+    balance = next((offer.skill.balance for offer, _instances in found if offer.skill.balance), None)
     members = [
         CrewMember(agent=offer.agent, instance=one.id, version=one.version, state=one.state)
         for offer, instances in found
         for one in instances
     ]
+    members = members[:MOST_MEMBERS]
+    if balance is not None and balance.weights:
+        _weigh(members, balance.weights)
     return Crew(
         skill=skill,
-        members=members[:MOST_MEMBERS],
+        members=members,
         idempotent=bool(found) and all(offer.skill.idempotent for offer, _instances in found),
-        balance=next((offer.skill.balance for offer, _instances in found if offer.skill.balance), None),
+        balance=balance,
     )
+
+
+def _weigh(members: Sequence[CrewMember], weights: Mapping[str, float]) -> None:
+    """Give each member its part of its version's share."""
+    for member in members:
+        member.weight = 0.0
+    for name, sharing in by_version(members, weights).items():
+        for member in sharing:
+            member.weight = weights[name] / len(sharing)

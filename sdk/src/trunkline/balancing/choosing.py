@@ -4,10 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from random import random
+from typing import Protocol, TypeVar
 
 from trunkline.balancing.stations import Station
 from trunkline.protocol.versions import VersionRange
 
+
+class _Versioned(Protocol):
+    version: str
+
+
+V = TypeVar("V", bound=_Versioned)
 _ALIKE = 1.5
 """Costs that differ by less are the same: else a caller of one call at a time would call but one of many equals."""
 
@@ -61,12 +68,12 @@ def by_key(stations: Sequence[Station], key: str) -> Station:
     return max(stations, key=lambda one: blake2b(f"{key}\0{one.key}".encode(), digest_size=8).digest())
 
 
-def by_version(stations: Sequence[Station], weights: Mapping[str, float]) -> dict[str, list[Station]]:
+def by_version(stations: Sequence[V], weights: Mapping[str, float]) -> dict[str, list[V]]:
     """Sort instances by the entry of a split that names their version: a version's own before a range's.
 
     Entries that nobody fits, or whose share is none, are left out.
     """
-    found: dict[str, list[Station]] = {}
+    found: dict[str, list[V]] = {}
     ranges = [(name, range_of(name)) for name, share in weights.items() if share > 0]
     for one in stations:
         named = [name for name, admitted in ranges if admitted is not None and one.version in admitted]
