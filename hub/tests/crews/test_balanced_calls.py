@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 import trunkline as tl
+from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 
 from support.callee import declare
@@ -168,15 +169,15 @@ async def test_a_reply_says_who_gave_it_and_what_else_is_in_hand(sqlite_hub, nam
         heard = asyncio.Queue()
         inbox = subjects.reply("default", name, client.principal, "test", 1)
         await client.bus.subscribe(inbox, heard.put)
-        request = client._message(f"call.{name}")
-        payload, headers = await client.pack(request, {}, None)
-        await client.bus.client.publish(
-            subjects.call("default", client.principal, name), payload, reply=inbox, headers=headers
-        )
+        for seconds in (1.0, 0.0):
+            request = ce.new_envelope(type=f"call.{name}", source="/t", data=None)
+            payload, headers = await client.pack(request, {"seconds": seconds}, None)
+            subject = subjects.call("default", client.principal, name)
+            await client.bus.client.publish(subject, payload, reply=inbox, headers=headers)
         async with asyncio.timeout(10):
-            reply = await heard.get()
-    assert reply.headers[frames.HEADER_INSTANCE] == f"{name}/{agent.instance}"
-    assert reply.headers[frames.HEADER_LOAD] == "0"
+            quick, slow = await heard.get(), await heard.get()
+    assert {reply.headers[frames.HEADER_INSTANCE] for reply in (quick, slow)} == {f"{name}/{agent.instance}"}
+    assert (quick.headers[frames.HEADER_LOAD], slow.headers.get(frames.HEADER_LOAD)) == ("1", None)
 
 
 async def test_a_call_that_is_cancelled_is_cancelled_at_the_callee_and_beyond(sqlite_hub, name):

@@ -128,7 +128,7 @@ class SkillServer:
 
     def _told(self) -> bytes:
         """Return header lines that say who answers, and how much else it has in hand."""
-        return b"%s%s: %d\r\n" % (self._about, _LOAD, self._running)
+        return b"%s%s: %d\r\n" % (self._about, _LOAD, self._running) if self._running else self._about
 
     async def _run(self, msg: Msg, request: ce.Envelope, caller: str) -> tuple[bytes, bytes]:
         """Run the handler and return its answer as it goes to the bus, in the format of the question if it can."""

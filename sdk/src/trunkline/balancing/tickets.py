@@ -199,9 +199,8 @@ class Ticket:
         self._end(attempt)
         now = self._loop.time()
         if attempt.station is not None:
-            load = headers.get(frames.HEADER_LOAD)
-            known = int(load) if load is not None and load.isdigit() else None
-            self._crew.answered(attempt.station, now - attempt.began, now, known)
+            load = headers.get(frames.HEADER_LOAD, "")
+            self._crew.answered(attempt.station, now - attempt.began, now, int(load) if load.isdecimal() else 0)
         else:
             self._balancer.met(self._crew, headers.get(frames.HEADER_INSTANCE))
         self._crew.breaker(self._order.caller).note(True, now)
