@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import (
     backlog,
+    balance,
     call,
     consume,
     index,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "redrive": redrive.redrive,
     "backlog_growth": backlog.backlog_growth,
     "sdk_call_p50": call.sdk_call_p50,
+    "balance_p99": balance.balance_p99,
     "replay": replay.replay,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,

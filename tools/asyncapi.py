@@ -15,6 +15,7 @@ import msgspec
 from trunkline.protocol import binary, frames, queueing, receipts, subjects, tasks, version
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.errors import PROBLEM_JSON, Problem
+from trunkline.protocol.resources.crews import Crew
 
 Way = Literal["send", "receive", "both", "hub"]
 """Seen from an agent; `hub`: between hubs only."""
@@ -114,7 +115,9 @@ def _passing() -> dict[str, Channel]:
         "calls": Channel(address=subjects.call(w, _("caller"), skill, agent, instance), way="both", answers="replies",
                          about="A call; `_` stands for any agent, any instance.", messages=("call", "probe")),
         "replies": Channel(address=reply, way="both", about="What a call is answered.",
-                           messages=("result", "error", "progress")),
+                           messages=("result", "error", "progress", "alive")),
+        "crews": Channel(address=subjects.crew(w, skill), way="receive", about="Who offers a skill now.",
+                         messages=("crew",)),
         "cancellations": Channel(address=subjects.cancel(w, _("caller"), skill, _("called")), way="both",
                                  about="A call or task is no longer wanted.", messages=("nothing",)),
         "gateEvents": Channel(address=subjects.gate_event(w, p, _("type")), way="send", answers="inbox",
@@ -154,7 +157,7 @@ def _internal() -> dict[str, Channel]:
     }  # fmt: skip
 
 
-_REPLY = (frames.HEADER_KIND, frames.HEADER_INSTANCE)
+_REPLY = (frames.HEADER_KIND, frames.HEADER_INSTANCE, frames.HEADER_LOAD)
 _LETTER = (
     frames.HEADER_MSG_ID, frames.HEADER_SUBJECT, frames.HEADER_STREAM_SEQ, frames.HEADER_DELIVERIES,
     frames.HEADER_REASON, frames.HEADER_ERROR, frames.HEADER_AGENT,
@@ -186,6 +189,8 @@ MESSAGES: dict[str, Message] = {
     "error": Message(about="Problem details (RFC 9457).", kind=Problem, content_type=PROBLEM_JSON, headers=_REPLY),
     "progress": Message(about="A callee's sign of life.", kind=frames.Progress, headers=_REPLY),
     "probe": Message(about="No payload, and no call: to be answered by a beat.", headers=(frames.HEADER_PROBE,)),
+    "alive": Message(about="The answer to a caller's probe: no payload.", headers=_REPLY),
+    "crew": Message(about="The instances that offer a skill.", kind=Crew),
     "beat": Message(about="A heartbeat.", kind=frames.Beat),
     "attempt": Message(about="The record of a failed attempt.", kind=frames.Attempt, headers=(frames.HEADER_MSG_ID,)),
     "deadLetter": Message(about="The message as it was, and why it died.", content_type=ce.CONTENT_TYPE,

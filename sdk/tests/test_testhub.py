@@ -152,3 +152,21 @@ async def test_nobody_can_be_asked_in_a_plain_call():
         with pytest.raises(TaskNeededError):
             await hub.call("plain")
         assert hub.progress[0].message == "at it"
+
+
+async def test_a_call_may_ask_for_a_version_an_instance_or_a_key():
+    agents = [tl.Agent(f"a-{version[0]}", version=version) for version in ("1.0.0", "2.1.0")]
+    for number, agent in enumerate(agents):
+        _offer(agent, number)
+    async with TestHub(*agents) as hub:
+        assert await hub.call("who", {}, version="^2") == 1
+        assert await hub.call("who", {}, instance=agents[1].instance) == 1
+        assert await hub.call("who", {}, key="customer-7") == 0
+        with pytest.raises(tl.AgentOfflineError):
+            await hub.call("who", {}, version="^3")
+
+
+def _offer(agent, number):
+    @agent.skill("who")
+    async def who(job: dict) -> int:
+        return number

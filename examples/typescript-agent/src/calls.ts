@@ -66,7 +66,8 @@ export class SkillServer {
     if (reply === undefined || !reply.startsWith(this.replies)) return;
     const probe = msg.headers?.get("Tl-Probe");
     if (probe) {
-      this.onProbe(probe);
+      this.send(reply, "", { "Tl-Kind": "alive" });
+      if (probe !== "caller") this.onProbe(probe);
       return;
     }
     this.inFlight += 1;

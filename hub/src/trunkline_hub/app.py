@@ -19,10 +19,10 @@ from trunkline_hub.audit import feature as audit_feature
 from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import Callout
-from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
 from trunkline_hub.core.feature import Feature
+from trunkline_hub.crews import feature as crews_feature
 from trunkline_hub.db.leases import SqlLeases
 from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
@@ -55,7 +55,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
     """THE LIST: every feature of the hub, in the order of the arrow."""
     settings, bus, db, trail, jobs_ = services.settings, services.bus, services.db, services.audit, services.jobs
     workspaces = services.security.workspaces
-    calls = HubCalls(bus)
+    calls = services.calls
     lanes = Lanes(bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types)
     desks = routes_feature.Desks(
         queues=services.queues, groups=services.events, skills=services.agents, calls=calls, hub_id=settings.hub_id
@@ -86,6 +86,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
             workspaces,
             hub_id=settings.hub_id,
         ),
+        crews_feature.build(bus, services.crews, calls),
         tasks_feature.build(
             settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
         ),

@@ -13,6 +13,7 @@ from trunkline_hub import (
     archive,
     audit,
     blobs,
+    crews,
     dead_letters,
     events,
     index,
@@ -76,6 +77,8 @@ class Services:
     schedules: schedules.Schedules
     finder: agents.Finder
     agents: agents.Agents
+    crews: crews.SkillCrews
+    calls: HubCalls
     tasks: tasks.Tasks
     routes: routes.Routes
     news: HubNews
@@ -113,7 +116,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
     grants = security.Grants()
     news = HubNews(bus)
-    catalogue = agents.Agents(db, trail, grants, work, log, HubCalls(bus), presence, news)
+    calls = HubCalls(bus)
+    catalogue = agents.Agents(db, trail, grants, work, log, calls, presence, news)
+    calls.crews = crew = crews.SkillCrews(clock, catalogue, presence)
     work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
@@ -124,6 +129,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
-        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence,
-        routes=ways, news=news, finder=agents.Finder(db, presence), overviews=overviews,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, crews=crew, calls=calls,
+        tasks=work_done, presence=presence, routes=ways, news=news, finder=agents.Finder(db, presence),
+        overviews=overviews,
     )  # fmt: skip

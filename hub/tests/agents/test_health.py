@@ -98,12 +98,15 @@ async def test_connected_but_deaf_is_found_and_mended(own_hub, name):
         for one in lost:
             await connection._attach(one)
         await eventually(in_state(hub, name, "healthy"), timeout_s=20)
-    states = [
-        c["state"]
-        for c in (await hub.admin("GET", f"agents/{name}/history")).json["items"]
-        if c["change"] == "state" and not c["instance"]
-    ]
-    assert [s for s in reversed(states)][:3] == ["healthy", "unhealthy", "healthy"]
+
+    async def story():
+        items = (await hub.admin("GET", f"agents/{name}/history")).json["items"]
+        return [c["state"] for c in reversed(items) if c["change"] == "state" and not c["instance"]]
+
+    async def is_told():
+        return (await story())[:3] == ["healthy", "unhealthy", "healthy"]
+
+    await eventually(is_told)
 
 
 async def find_connection(agent):

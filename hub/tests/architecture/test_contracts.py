@@ -36,9 +36,10 @@ TABLES_WITHOUT_WORKSPACE = {
     "leases": "they elect one hub of a cluster, above workspaces",
 }
 PUBLIC_NAMES = """
-Ack Agent AgentOfflineError Blob BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
-OnError PayloadInvalidError PermanentError PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry
-RetryAfterError SkillUnknownError SqliteStore TrunklineError __version__
+    Ack Agent AgentOfflineError Balance Blob BusUnavailableError CallFailedError CallTimeoutError
+    CircuitOpenError Client Context HubUnreachableError OnError PayloadInvalidError PermanentError
+    PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry RetryAfterError
+    SkillUnknownError SqliteStore SyncClient TrunklineError __version__
 """.split()
 
 

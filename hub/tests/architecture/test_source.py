@@ -18,6 +18,7 @@ FEATURES = (
     "dead_letters",
     "schedules",
     "agents",
+    "crews",
     "tasks",
     "routes",
     "gate",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 current_message: ContextVar[ce.Envelope | None] = ContextVar("trunkline_message", default=None)
 """The message being handled in this task: what is sent meanwhile is caused by it."""
 
+CALL_TIMEOUT_S = 30.0
+"""How long a call waits for its answer, unless told otherwise."""
+
 Report = Callable[[Progress], Awaitable[None]]
 
 
@@ -156,7 +159,10 @@ class Context:
         return await self.client.enqueue(queue, data, **options)
 
     async def call(self, skill: str, input: Any = None, **options: Any) -> Any:  # noqa: A002 -- the A2A word
-        """Call a skill on behalf of this message; see `Client.call`."""
+        """Call a skill on behalf of this message; see `Client.call`. It waits no longer than this message's own caller."""
+        remaining_s = self.remaining_s
+        if remaining_s is not None:
+            options["timeout_s"] = min(options.get("timeout_s", CALL_TIMEOUT_S), remaining_s)
         return await self.client.call(skill, input, **options)
 
 

@@ -31,6 +31,7 @@ from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.web import requires
+from trunkline_hub.web.disconnects import while_connected
 from trunkline_hub.web.parameters import Cursor, Limit
 from trunkline_hub.web.streams import Messages, stream
 
@@ -144,8 +145,8 @@ async def match(workspace: str, data: SkillMatch, finder: Finder) -> SkillPage:
 
 @post("/skills/{skill:str}/call", opt=requires("agents:call", audited=False), status_code=200)
 async def call(workspace: str, skill: str, data: CallRequest, request: AnyRequest, agents: Agents) -> CallResult:
-    """Call a skill and wait for its answer; an agent that is away is told at once."""
-    return await agents.call(request.user, workspace, skill, data)
+    """Call a skill and wait for its answer; an agent that is away is told at once. Hanging up cancels the call."""
+    return await while_connected(request, agents.call(request.user, workspace, skill, data))
 
 
 @put("/imports/openapi/{name:str}", opt=requires("agents:import"))

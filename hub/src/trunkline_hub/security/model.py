@@ -167,6 +167,7 @@ def _base_rights(principal: Principal) -> Rights:
     if allows(scopes, "agents:call"):
         publish += [f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(name)}.>" for root in ("call", "cancel")]
         subscribe.append(f"{subjects.ROOT}.{workspace}.reply.*.{subjects.token(name)}.>")
+        subscribe.append(subjects.crew(workspace))
     if allows(scopes, "events:read"):
         publish.append("$JS.FC.>" if everywhere else f"$JS.FC.{subjects.events_stream(workspace)}.>")
     return Rights(publish=publish, subscribe=subscribe)

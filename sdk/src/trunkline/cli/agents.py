@@ -5,9 +5,11 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
+from trunkline.balancing.options import CallOptions
 from trunkline.cli.output import Screen, ago, parse_data
 from trunkline.cli.session import with_client
-from trunkline.client import CALL_TIMEOUT_S, Client
+from trunkline.client import Client
+from trunkline.context import CALL_TIMEOUT_S
 from trunkline.protocol.frames import Progress, Registration
 from trunkline.protocol.resources import Agent, AgentChange, Imported, SkillMatch, SkillPage
 
@@ -160,18 +162,23 @@ async def remove_agent(client: Client, screen: Screen, name: str) -> None:
 @click.argument("skill")
 @click.argument("data", required=False)
 @click.option("--agent", help="Only this agent.")
+@click.option("--instance", help="Only this instance.")
+@click.option("--version", help="Only instances of a version in this range, such as ^1.2.")
+@click.option("--key", help="Calls with one key go to one instance.")
 @click.option("--timeout", "timeout_s", default=CALL_TIMEOUT_S, show_default=True, help="Seconds to wait.")
 @with_client
 async def call(
-    client: Client, screen: Screen, skill: str, data: str | None, agent: str | None, timeout_s: float
-) -> None:
+    client: Client, screen: Screen, /, skill: str, data: str | None, agent: str | None, timeout_s: float,
+    **narrowed: str | None,
+) -> None:  # fmt: skip
     """Call SKILL with DATA (JSON, @file, or - for standard input) and print what it answers."""
 
     def progress(step: Progress) -> None:
         if not screen.as_json:
             screen.say(f"  {step.fraction:4.0%} {step.message}")
 
-    output: Any = await client.call(skill, parse_data(data), agent=agent, timeout_s=timeout_s, on_progress=progress)
+    narrow = CallOptions(on_progress=progress, **narrowed)  # type: ignore[typeddict-item]
+    output: Any = await client.call(skill, parse_data(data), agent=agent, timeout_s=timeout_s, **narrow)
     screen.json(output)
 
 

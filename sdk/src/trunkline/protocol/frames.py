@@ -15,11 +15,17 @@ HEADER_DEDUPE_KEY = "Tl-Dedupe-Key"
 HEADER_TIMEOUT = "Tl-Timeout"
 """Seconds the caller waits from now; relative, so clocks need not agree."""
 HEADER_KIND = "Tl-Kind"
-"""On a reply: `result`, `error` or `progress`."""
+"""On a reply: `result`, `error`, `progress` or `alive`."""
 HEADER_INSTANCE = "Tl-Instance"
 """On a reply: `<agent>/<instance>` that gave it."""
+HEADER_LOAD = "Tl-Load"
+"""On a reply: how many other calls of the skill that instance has in hand; none where it is absent."""
 HEADER_PROBE = "Tl-Probe"
-"""On a call that is none: the hub asks whether calls arrive; the beat that answers carries this id."""
+"""On a message to an instance's call subject that is no call: it is answered at once, with kind `alive`.
+
+A hub's probe carries an id, which the next heartbeat names; a caller's carries `PROBED_BY_CALLER`.
+"""
+PROBED_BY_CALLER = "caller"
 HEADER_SUBJECT = "Tl-Subject"
 HEADER_STREAM_SEQ = "Tl-Stream-Seq"
 HEADER_DELIVERIES = "Tl-Deliveries"
@@ -48,6 +54,7 @@ HEADER_DUE = "Tl-Due"
 KIND_RESULT = "result"
 KIND_ERROR = "error"
 KIND_PROGRESS = "progress"
+KIND_ALIVE = "alive"
 
 
 class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,6 +12,7 @@ subjects it stands for "any instance".
     tl.<ws>.changed.<lane>.<reader>                        (hub only)
     tl.<ws>.call.<caller>.<skill>.<agent>.<instance>
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
+    tl.<ws>.crew.<skill>                                   (hub only: who offers it now)
     tl.<ws>.cancel.<caller>.<skill>.<call or task>         (the caller, or the hub, no longer wants it)
     tl.<ws>.work.<writer>.<agent>.<task>                   (the course of a task)
     tl.<ws>.attempts.<principal>.<lane>.<reader>
@@ -150,6 +151,11 @@ def call_filter(workspace: str, skill: str, agent: str | None, instance: str | N
     target = token(agent) if agent else ANY
     place = token(instance) if instance else ANY
     return f"{ROOT}.{workspace}.call.*.{token(skill)}.{target}.{place}"
+
+
+def crew(workspace: str, skill: str | None = None) -> str:
+    """Return where the hub tells who offers a skill, whenever that changes; of any, without a name."""
+    return f"{ROOT}.{workspace}.crew.{'*' if skill is None else token(skill)}"
 
 
 def cancel(workspace: str, caller: str, skill: str, called: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from trunkline.balancing.absence import UNBOUND
+from trunkline.balancing.crews import wish_of
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, version
@@ -48,7 +50,6 @@ _MAX_CALL_S = 300.0
 _CANDIDATES = 50
 CHANGED = "agents"
 """Topic of the news that something in the catalogue changed."""
-_UNBOUND = frozenset({"openapi", "nats"})
 """Origins whose skills nobody serves yet."""
 _READ_SCOPES = {"queue": "queues:consume", "group": "events:read"}
 
@@ -218,6 +219,20 @@ class Agents:
             agent=row.name, owner=row.owner, version=row.version, skill=next(one for one in skills if one.name == skill)
         )  # fmt: skip
 
+    async def offers(self, workspace: str, skill: str) -> list[Offer]:
+        """Return every agent that offers a skill, there or not.
+
+        Raises:
+            SkillUnknownError
+        """
+        rows = await self._who_offers(workspace, skill, None)
+        return [
+            Offer(agent=row.name, owner=row.owner, version=row.version, skill=one)
+            for row in rows
+            for one in msgspec.convert(row.skills, list[frames.Skill])
+            if one.name == skill
+        ]
+
     async def skill_names(self, tx: Tx, workspace: str) -> set[str]:
         """Return the skills that agents of a workspace offer, connected or not."""
         return await store.skill_names(tx, workspace)
@@ -228,7 +243,7 @@ class Agents:
         Raises:
             SkillUnknownError, PayloadInvalidError
             AgentOfflineError: at once, when no instance is connected.
-            CallTimeoutError, CallFailedError
+            CallTimeoutError, CallFailedError, CircuitOpenError
         """
         if not 0 < wanted.timeout_s <= _MAX_CALL_S:
             raise RequestInvalidError(errors=[FieldError("/timeout_s", f"must be above 0 and at most {_MAX_CALL_S:g}")])
@@ -239,11 +254,12 @@ class Agents:
             traceparent=current_traceparent.get(),
         )  # fmt: skip
         try:
+            wish = wish_of(wanted.agent, instance=wanted.instance, version=wanted.version, key=wanted.key)
             reply = await self._calls.call(
-                workspace, caller.name, skill, wanted.agent, request, timeout_s=wanted.timeout_s
+                workspace, caller.name, skill, wanted.agent, request, timeout_s=wanted.timeout_s, wish=wish
             )
         except NobodyThereError:
-            if all(row.origin in _UNBOUND for row in owners):
+            if all(row.origin in UNBOUND for row in owners):
                 raise SkillUnboundError(
                     f"{owners[0].name!r} was imported ({owners[0].origin}); nothing executes {skill!r} yet"
                 ) from None

@@ -20,6 +20,7 @@
     ├── CallError               the other side answered, badly or not at all
     │   └── CallFailedError, CallTimeoutError, SkillUnboundError
     │   └── CallFailedError, CallTimeoutError, RunLimitError
+    │   └── CallFailedError, CallTimeoutError, CallCancelledError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     └── InternalError
@@ -75,9 +76,11 @@ from trunkline.protocol.errors.agents import (
     AgentOriginError,
     AgentOwnedError,
     AgentUnknownError,
+    CallCancelledError,
     CallError,
     CallFailedError,
     CallTimeoutError,
+    CircuitOpenError,
     ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
@@ -172,6 +175,7 @@ from trunkline.protocol.errors.setup import (
     DataInUseError,
     DataNotWritableError,
     HubStartError,
+    LoopRunningError,
     PortTakenError,
     RepositoryInvalidError,
     SettingInvalidError,
@@ -249,10 +253,12 @@ __all__ = [
     "BrokerStartError",
     "BulkCountError",
     "BusUnavailableError",
+    "CallCancelledError",
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
     "ChaosError",
+    "CircuitOpenError",
     "ClaimInvalidError",
     "ClientClosedError",
     "CodegenMissingError",
@@ -288,6 +294,7 @@ __all__ = [
     "JobUnknownError",
     "KeepUnknownError",
     "LogDamagedError",
+    "LoopRunningError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageExpiredError",

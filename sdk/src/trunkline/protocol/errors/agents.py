@@ -65,6 +65,18 @@ class SkillUnboundError(CallError):
     remedy = "Serve it with an agent or a gateway; `trunkline agents show` says where it came from."
 
 
+class CallCancelledError(CallError):
+    code, status = "call.cancelled", 499
+    title = "The caller did not wait for the answer"
+    remedy = "Call again, if the answer is wanted after all."
+
+
+class CircuitOpenError(UnavailableError):
+    code = "call.circuit_open"
+    title = "Most calls of this skill failed lately, so it is given a pause"
+    remedy = "Try again in a few seconds; the agents' health says what is wrong with them."
+
+
 class ClaimInvalidError(SetupError):
     code = "setup.claim_invalid"
     title = "The message cannot be claimed through this connection"

@@ -25,6 +25,7 @@ from trunkline.protocol.resources.agents import (
 )
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.blobs import StoredBlob
+from trunkline.protocol.resources.crews import Crew, CrewMember
 from trunkline.protocol.resources.dead_letters import (
     BulkDiscardRequest,
     BulkRedriveRequest,
@@ -174,6 +175,8 @@ __all__ = [
     "Condition",
     "Consumer",
     "Copy",
+    "Crew",
+    "CrewMember",
     "CronTimes",
     "DayCount",
     "DeadEnd",

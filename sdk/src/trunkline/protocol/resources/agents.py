@@ -66,6 +66,11 @@ class CallRequest(msgspec.Struct, kw_only=True):
     input: Any = None
     agent: str | None = None
     timeout_s: float = 30.0
+    instance: str | None = None
+    version: str | None = None
+    """Only instances of a version in this range, such as `^1.2`."""
+    key: str | None = None
+    """Calls with one key go to one instance, as long as it is there."""
 
 
 class CallResult(msgspec.Struct, kw_only=True, omit_defaults=True):
