@@ -50,6 +50,7 @@ from trunkline.rest import (
     HandlersApi,
     IndexApi,
     JobsApi,
+    McpApi,
     QueuesApi,
     ReplaysApi,
     RetentionApi,
@@ -111,6 +112,7 @@ class Client:
         self.events = EventsApi(self.api)
         self.handlers = HandlersApi(self.api)
         self.jobs = JobsApi(self.api)
+        self.mcp = McpApi(self.api)
         self.replays = ReplaysApi(self.api)
         self.retention = RetentionApi(self.api)
         self.routes = RoutesApi(self.api)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, String, Table, Text, select
+from sqlalchemy import JSON, Column, String, Table, Text, func, select
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
 
@@ -78,6 +78,13 @@ async def every(tx: Tx, workspace: str) -> list[Any]:
     return list(
         (await tx.execute(select(agents).where(agents.c.workspace_id == workspace).order_by(agents.c.name))).all()
     )
+
+
+async def mark(tx: Tx, workspace: str) -> tuple[int, str]:
+    """Return what changes whenever an agent of the workspace is registered, changed or removed."""
+    query = select(func.count(), func.max(agents.c.updated_at)).where(agents.c.workspace_id == workspace)
+    count, latest = (await tx.execute(query)).one()
+    return int(count), str(latest)
 
 
 async def names(tx: Tx, workspace: str) -> list[str]:

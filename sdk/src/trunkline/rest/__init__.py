@@ -9,6 +9,7 @@ from trunkline.rest.groups import GroupsApi
 from trunkline.rest.handlers import HandlersApi
 from trunkline.rest.index import IndexApi
 from trunkline.rest.jobs import JobsApi
+from trunkline.rest.mcp import McpApi
 from trunkline.rest.queue_control import QueueControlApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.replays import ReplaysApi
@@ -27,6 +28,7 @@ __all__ = [
     "HandlersApi",
     "IndexApi",
     "JobsApi",
+    "McpApi",
     "QueueControlApi",
     "QueuesApi",
     "ReplaysApi",
