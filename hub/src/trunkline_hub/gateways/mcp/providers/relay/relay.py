@@ -121,7 +121,7 @@ class Relay:
         """Return what the upstream hears: MCP's own headers and the hub's credentials, never the caller's."""
         sent: dict[str, str] = {}
         for raw_name, raw_value in scope["headers"]:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip(" \t")
             if name == _SESSION:
                 opened = route.seal.open(value)
                 if opened is None:

@@ -90,7 +90,8 @@ class SkillServer:
         """Serve one HTTP request at a mount; a session belongs to the principal and mount that opened it."""
         owner = f"{mount.principal.name}@{mount.place}"
         user = AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[]))  # noqa: S106 -- none is passed on
-        own: Any = {**scope, "user": user, _MOUNT: mount}
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        own: Any = {**scope, "user": user, "headers": headers, _MOUNT: mount}
         await self._manager.handle_request(own, receive, send)  # type: ignore[arg-type]
 
     async def _list_tools(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:

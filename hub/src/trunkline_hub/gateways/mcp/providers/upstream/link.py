@@ -264,7 +264,9 @@ def as_error(fault: BaseException) -> TrunklineError:
 
 def _told(fault: MCPError) -> TrunklineError:
     told = fault.data.get(PROBLEM) if isinstance(fault.data, dict) else None
-    if isinstance(told, dict) and issubclass(kind := _BY_CODE.get(str(told.get("code")), TrunklineError), OutboundError):
+    if isinstance(told, dict) and issubclass(
+        kind := _BY_CODE.get(str(told.get("code")), TrunklineError), OutboundError
+    ):
         return kind(str(told.get("detail", "")))
     if "timed out" in fault.message.lower() or fault.code == _TIMEOUT:
         return CallTimeoutError(fault.message)

@@ -29,27 +29,22 @@ _BAD_GATEWAY = 502
 
 @asynccontextmanager
 async def dial(
-    wanted: McpUpstreamDeclaration, guard: Guard, *, read_s: float, mode: str = "auto", **callbacks: Any
-) -> AsyncIterator[Client]:
+    wanted: McpUpstreamDeclaration, guard: Guard, *, read_s: float, mode: str = "auto",
+    auth: httpx2.Auth | None = None, **callbacks: Any,
+) -> AsyncIterator[Client]:  # fmt: skip
     """Connect to an MCP server, in the newest era that it speaks unless `mode` says which."""
     async with AsyncExitStack() as stack:
         if wanted.transport == "stdio":
             command, *arguments = wanted.command
             server: Any = StdioServerParameters(command=command, args=arguments, env=wanted.env)
         else:
-            bounds = httpx2.Timeout(read_s, connect=guard.settings.connect_s)
-            http = await stack.enter_async_context(
-                httpx2.AsyncClient(
-                    transport=Isolated(httpx2_transport(guard)),
-                    headers=wanted.headers,
-                    timeout=bounds,
-                    trust_env=False,
-                )
-            )
+            http = httpx2.AsyncClient(
+                transport=Isolated(httpx2_transport(guard)), headers=wanted.headers, auth=auth, trust_env=False,
+                timeout=httpx2.Timeout(read_s, connect=guard.settings.connect_s),
+            )  # fmt: skip
+            await stack.enter_async_context(http)
             server = streamable_http_client(wanted.url, http_client=http, max_sse_event_size=guard.settings.max_bytes)
-        client = Client(
-            server, mode=mode, read_timeout_seconds=read_s, client_info=_OWN_NAME, cache=None, **callbacks
-        )  # fmt: skip
+        client = Client(server, mode=mode, read_timeout_seconds=read_s, client_info=_OWN_NAME, cache=None, **callbacks)
         yield await stack.enter_async_context(client)
 
 
