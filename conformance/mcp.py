@@ -22,12 +22,13 @@ from conformance.outcome import Outcome
 PACKAGE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 REVISIONS = ("2026-07-28", "2025-11-25")
 _HERE = Path(__file__).parent
+_OUT = _HERE / "out"
 _NODE = _HERE / "node_modules"
 _BIN = Path(sys.executable).parent
 _EVERYTHING = "TRUNKLINE_MCP_EVERYTHING"
 _READY_S = 60
-_SUITE_S = 300
-_CLIENT_MS = 60_000
+_SUITE_S = 900
+_CLIENT_MS = 180_000
 _SCENARIO = re.compile(r"^\s*(?P<mark>[✓✗])\s+(?P<name>[^\s:]+)(?P<checks>: \d+ passed, \d+ failed)?")
 
 
@@ -38,7 +39,7 @@ async def run() -> list[Outcome]:
     async with behind_hub() as url:
         for revision in REVISIONS:
             found.append(await _suite(f"MCP server {revision}", "server", "--url", url, "--requirements", revision))
-    command = f"{sys.executable} {_HERE / 'client.py'}"
+    command = f"{sys.executable} {_HERE / 'fixtures' / 'mcp_client.py'}"
     for revision in REVISIONS:
         options = ("--command", command, "--requirements", revision, "--timeout", str(_CLIENT_MS))
         found.append(await _suite(f"MCP client {revision}", "client", *options))
@@ -66,6 +67,8 @@ async def _suite(name: str, *arguments: str) -> Outcome:
     """Run the suite; its exit code has the last word on what it scores."""
     program = str(_NODE / ".bin" / "conformance")
     code, text = await _output(program, *arguments)
+    _OUT.mkdir(exist_ok=True)
+    (_OUT / f"{name}.log").write_text(text)
     outcome = read_report(name, text)
     if code != 0 and not outcome.failed:
         outcome.failed.append(f"the suite ended with {code}: {text[-500:]}")

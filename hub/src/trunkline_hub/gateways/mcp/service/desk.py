@@ -91,7 +91,7 @@ class Desk:
         Raises:
             AgentUnknownError, ToolsetUnknownError
         """
-        shelf = await self._shelf(mount.workspace)
+        shelf = await self._shelf(mount.workspace, fresh=True)
         found = self._of(shelf, mount)[0]
         if mount.toolset is None:
             return found
@@ -102,7 +102,10 @@ class Desk:
     async def tool(self, mount: Mount, name: str) -> Tool | None:
         """Return the tool of this name in reach of a mount, or None."""
         if mount.toolset is None:
-            return self._of(await self._shelf(mount.workspace), mount)[1].get(name)
+            shelf = await self._shelf(mount.workspace)
+            if not self._holds(shelf, mount, name):
+                shelf = await self._shelf(mount.workspace, fresh=True)
+            return self._of(shelf, mount)[1].get(name)
         return next((tool for tool in await self.tools(mount) if tool.name == name), None)
 
     async def search(self, mount: Mount, query: str, limit: int) -> Sequence[Tool]:
@@ -158,16 +161,24 @@ class Desk:
         async with self._db.read() as tx:
             return (await self._types.get(tx, mount.workspace, name))[1]
 
-    async def _shelf(self, workspace: str) -> _Shelf:
+    async def _shelf(self, workspace: str, *, fresh: bool = False) -> _Shelf:
+        """Return a workspace's tools: as they are now, or were a moment ago."""
         shelf = self._shelves.setdefault(workspace, _Shelf())
-        if time.monotonic() - shelf.checked_at <= _FRESH_S:
+        asked_at = time.monotonic()
+        if not fresh and asked_at - shelf.checked_at <= _FRESH_S:
             return shelf
         async with self._reading:
-            if time.monotonic() - shelf.checked_at > _FRESH_S:
+            if shelf.checked_at < asked_at:
                 await self._read(workspace, shelf)
         return shelf
 
+    def _holds(self, shelf: _Shelf, mount: Mount, name: str) -> bool:
+        if mount.agent is None:
+            return name in shelf.by_name
+        return mount.agent in shelf.of_agent and name in shelf.of_agent[mount.agent][1]
+
     async def _read(self, workspace: str, shelf: _Shelf) -> None:
+        began = time.monotonic()
         async with self._db.read() as tx:
             mark = await self._agents.mark(tx, workspace)
             if mark != shelf.mark:
@@ -178,7 +189,7 @@ class Desk:
                 shelf.of_agent = {name: (tools, {tool.name: tool for tool in tools}) for name, tools in own}
                 shelf.validators = {}
                 shelf.mark = mark
-        shelf.checked_at = time.monotonic()
+        shelf.checked_at = began
 
     def _of(self, shelf: _Shelf, mount: Mount) -> tuple[Sequence[Tool], Mapping[str, Tool]]:
         if mount.agent is None:

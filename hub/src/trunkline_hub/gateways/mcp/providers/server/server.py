@@ -49,6 +49,8 @@ class SkillServer:
         self._news: dict[str, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
         self._sessions: dict[str, tuple[str, Any]] = {}
         """Session id to its workspace, and the way to send it news."""
+        self._marks: dict[str, object] = {}
+        """How the tools of a workspace were when its clients heard of them last."""
         self._tasks = Tasks()
         self._server = self._build()
         self._manager = StreamableHTTPSessionManager(
@@ -98,6 +100,7 @@ class SkillServer:
         mount = self._enter(ctx)
         with _as_protocol_errors():
             tools = await self._desk.tools(mount)
+            self._marks.setdefault(mount.workspace, await self._desk.mark(mount.workspace))
         if len(tools) > self._desk.settings.tools_listed:
             return types.ListToolsResult(tools=list(SEARCH_TOOLS))
         shown, onward = _page(tools, params.cursor if params else None)
@@ -189,6 +192,7 @@ class SkillServer:
         self, ctx: _Context, params: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
         workspace = self._enter(ctx).workspace
+        self._marks.setdefault(workspace, await self._desk.mark(workspace))
         if workspace not in self._news:
             bus = InMemorySubscriptionBus()
             self._news[workspace] = (bus, ListenHandler(bus))
@@ -205,7 +209,6 @@ class SkillServer:
 
     async def _watch(self) -> None:
         """Tell clients when the tools of their workspace changed."""
-        marks: dict[str, object] = {}
         while True:
             await asyncio.sleep(_WATCH_S)
             alive = self._manager._server_instances  # noqa: SLF001 -- the library tells nobody when a session ends
@@ -215,8 +218,8 @@ class SkillServer:
                     mark = await self._desk.mark(workspace)
                 except UnavailableError:
                     continue
-                if marks.setdefault(workspace, mark) != mark:
-                    marks[workspace] = mark
+                if self._marks.setdefault(workspace, mark) != mark:
+                    self._marks[workspace] = mark
                     await self._tell_changed(workspace)
 
     async def _tell_changed(self, workspace: str) -> None:
