@@ -48,6 +48,7 @@ from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.services import Services, build_services
 from trunkline_hub.settings import Settings
+from trunkline_hub.tasks import feature as tasks_feature
 from trunkline_hub.telemetry.metrics import Metrics
 from trunkline_hub.web.application import build_application
 
@@ -77,7 +78,19 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         queue_control_feature.build(bus, db, trail, services.queues, services.queue_control, services.reconciler),
         dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
-        agents_feature.build(bus, services.presence, clock),
+        agents_feature.build(
+            settings.agents,
+            bus,
+            db,
+            services.news,
+            (services.agents, services.finder),
+            services.presence,
+            workspaces,
+            hub_id=settings.hub_id,
+        ),
+        tasks_feature.build(
+            settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
+        ),
         gate_feature.build(Gate(services.events, services.queues), bus),
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
@@ -122,8 +135,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
-    for telling in (services.overviews, services.letter_retention, services.archives):
+    for telling in (services.overviews, services.letter_retention, services.archives, services.finder):
         metrics.add_gauges(telling.gauges)
+    for gauges in (gauges for feature in features for gauges in feature.gauges):
+        metrics.add_gauges(gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

@@ -25,6 +25,7 @@ from trunkline_hub import (
     schedules,
     schemas,
     security,
+    tasks,
 )
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.bus import HubBus, Reconciler
@@ -43,6 +44,7 @@ from trunkline_hub.gateways.mcp.events import SdkDialer
 from trunkline_hub.index import store as index_store
 from trunkline_hub.outbound import Outbound
 from trunkline_hub.settings import Settings
+from trunkline_hub.tasks.events import TaskWatch
 
 _PRESENCE_GRACE = 3.0
 """In heartbeats: how long after a start silence does not mean "offline"."""
@@ -76,7 +78,9 @@ class Services:
     letter_retention: LetterRetention
     scheduled: schedules.ScheduledMessages
     schedules: schedules.Schedules
+    finder: agents.Finder
     agents: agents.Agents
+    tasks: tasks.Tasks
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
@@ -117,7 +121,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     cursors = [control.desired_consumers, log.desired_consumers]
     reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
     grants = security.Grants()
-    catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    news = HubNews(bus)
+    catalogue = agents.Agents(db, trail, grants, work, log, HubCalls(bus), presence, news)
+    work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
     outbound = Outbound(settings.outbound)
@@ -131,7 +137,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
-        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, presence=presence, routes=ways,
-        news=HubNews(bus), overviews=overviews, outbound=outbound, mcp_desk=desk, mcp_upstreams=upstreams,
-        toolsets=toolsets, skill_host=SkillHost(bus, hub_id=settings.hub_id),
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence,
+        routes=ways, news=news, finder=agents.Finder(db, presence), overviews=overviews, outbound=outbound,
+        mcp_desk=desk, mcp_upstreams=upstreams, toolsets=toolsets, skill_host=SkillHost(bus, hub_id=settings.hub_id),
     )  # fmt: skip

@@ -32,6 +32,7 @@ from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     ClientClosedError,
+    SkillUnboundError,
     SkillUnknownError,
     TrunklineError,
 )
@@ -40,36 +41,20 @@ from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
 from trunkline.replay import Replay
-from trunkline.rest import (
-    AgentsApi,
-    BlobsApi,
-    DeadLettersApi,
-    EventsApi,
-    EventTypesApi,
-    GroupsApi,
-    HandlersApi,
-    IndexApi,
-    JobsApi,
-    McpApi,
-    QueuesApi,
-    ReplaysApi,
-    RetentionApi,
-    RoutesApi,
-    ScheduledApi,
-    SchedulesApi,
-    TokensApi,
-)
+from trunkline.rest import HubApi
 from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
 CALL_TIMEOUT_S = 30.0
+_UNBOUND = frozenset({"openapi", "nats"})
+"""Origins of agents whose skills nobody serves yet."""
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
 
 
-class Client:
+class Client(HubApi):
     """A program's door to Trunkline. Use it with `async with`.
 
     Without arguments it finds the hub by TRUNKLINE_URL and TRUNKLINE_TOKEN, or
@@ -94,6 +79,7 @@ class Client:
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     ) -> None:
         self._found = find_context(url, token, workspace)
+        super().__init__(HttpApi(self._found.url, self._found.token, self._found.workspace))
         self._name = name
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
@@ -103,27 +89,9 @@ class Client:
         self._closed = False
         self._source = "/"
         self._connection: frames.Connection | None = None
-        self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
-        self.agents = AgentsApi(self.api)
-        self.queues = QueuesApi(self.api)
         self._targets = Targets(self.queues, self._found.workspace)
         self._admission = Admission(self.queues.admits)
-        self.dead_letters = DeadLettersApi(self.api)
-        self.events = EventsApi(self.api)
-        self.handlers = HandlersApi(self.api)
-        self.jobs = JobsApi(self.api)
-        self.mcp = McpApi(self.api)
-        self.replays = ReplaysApi(self.api)
-        self.retention = RetentionApi(self.api)
-        self.routes = RoutesApi(self.api)
-        self.groups = GroupsApi(self.api)
-        self.index = IndexApi(self.api)
-        self.tokens = TokensApi(self.api)
-        self.schedules = SchedulesApi(self.api)
-        self.scheduled = ScheduledApi(self.api)
-        self.event_types = EventTypesApi(self.api)
         self.rules = Rules(self.api)
-        self.blobs = BlobsApi(self.api)
         self._packing = Packing(self.api, self.blobs, max_payload_bytes=max_payload_bytes)
 
     @property
@@ -498,4 +466,9 @@ class Client:
         if not owners:
             of_agent = f" of agent {agent!r}" if agent else ""
             return SkillUnknownError(f"There is no skill {skill!r}{of_agent} in workspace {self.workspace!r}")
+        imported = [found for found in page.items if found.name in owners and found.origin in _UNBOUND]
+        if len(imported) == len(owners):
+            return SkillUnboundError(
+                f"{owners[0]!r} was imported ({imported[0].origin}); nothing executes {skill!r} yet"
+            )
         return AgentOfflineError(f"{', '.join(owners)} offers {skill!r} but is not connected")

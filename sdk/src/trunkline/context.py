@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from trunkline import claims
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import modes
+from trunkline.protocol.errors import TaskNeededError
 from trunkline.protocol.frames import Ack, Progress
 from trunkline.protocol.trace import current_traceparent
+
+if TYPE_CHECKING:
+    from trunkline.task_runs import TaskRun
 
 current_message: ContextVar[ce.Envelope | None] = ContextVar("trunkline_message", default=None)
 """The message being handled in this task: what is sent meanwhile is caused by it."""
@@ -39,7 +43,9 @@ class Context:
         replay_id: id of the replay that sent this event once more; None for the original.
     """
 
-    __slots__ = ("_deadline", "_headers", "_key", "_raw", "_report", "attempt", "client", "message", "replay_id")
+    __slots__ = (
+        "_deadline", "_headers", "_key", "_raw", "_report", "_task", "attempt", "client", "message", "replay_id",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +68,22 @@ class Context:
         self._report = report
         self._deadline = deadline
         self._key = key
+        self._task: Any = None
+
+    @property
+    def task(self) -> "TaskRun":
+        """The task that this work is (see `TaskRun`); in a plain call one without a record.
+
+        Raises:
+            TaskNeededError: this is neither a task nor a call.
+        """
+        if self._task is None:
+            raise TaskNeededError("An event or a queue's message is no task")
+        return cast("TaskRun", self._task)
+
+    @task.setter
+    def task(self, run: "TaskRun") -> None:
+        self._task = run
 
     @property
     def id(self) -> str:
@@ -120,7 +142,9 @@ class Context:
 
     async def progress(self, fraction: float, message: str = "") -> None:
         """Tell the caller how far this is: `fraction` from 0 to 1. Without a caller it does nothing."""
-        if self._report is not None:
+        if self._task is not None and self._report is None:
+            await self._task.progress(fraction, message)
+        elif self._report is not None:
             await self._report(Progress(fraction=fraction, message=message))
 
     async def publish(self, event_type: str, data: Any = None, **options: Any) -> Ack:

@@ -19,6 +19,7 @@ from trunkline.protocol import frames, modes, subjects
 from trunkline.protocol.errors import CallFailedError, CallTimeoutError, TrunklineError
 from trunkline.protocol.receipts import FAILED, HANDLED
 from trunkline.receipts import Book
+from trunkline.task_runs import unrecorded
 from trunkline.tasks import Tasks
 from trunkline.wire import header_lines, message
 
@@ -34,6 +35,8 @@ class SkillServer:
     """Serves one skill for one instance of an agent."""
 
     def __init__(self, client: Client, spec: SkillSpec, identity: Identity, *, book: Book | None = None) -> None:
+        self.on_probe: Callable[[str], None] = lambda _probe: None
+        """Called with the id of a probe that came the way calls come."""
         self.handled = 0
         self._book = book
         self.failed = 0
@@ -73,6 +76,10 @@ class SkillServer:
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply:  # nobody to answer; a message without an address would break the connection
             return
+        probe = (msg.headers or {}).get(frames.HEADER_PROBE)
+        if probe is not None:
+            self.on_probe(probe)
+            return
         self._running += 1
         self._tasks.spawn(self._answer(msg), name=f"call-{self._spec.name}")
 
@@ -104,6 +111,7 @@ class SkillServer:
             self._client, request, raw=msg.data, headers=msg.headers, report=self._reporter(msg.reply),
             deadline=asyncio.get_running_loop().time() + timeout_s,
         )  # fmt: skip
+        context.task = unrecorded(request, subjects.sender_of(msg.subject), context.progress)
         output = await self._guarded(handler(payload, context), timeout_s)
         answer = ce.new_envelope(
             type=f"reply.{self._spec.name}",

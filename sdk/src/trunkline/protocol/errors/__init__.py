@@ -18,7 +18,7 @@
     │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
-    │   └── CallFailedError, CallTimeoutError
+    │   └── CallFailedError, CallTimeoutError, SkillUnboundError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     ├── OutboundError           what the hub asked elsewhere on somebody's word
@@ -69,6 +69,7 @@ from trunkline.protocol.errors.access import (
 )
 from trunkline.protocol.errors.agents import (
     AgentOfflineError,
+    AgentOriginError,
     AgentOwnedError,
     AgentUnknownError,
     CallError,
@@ -77,6 +78,7 @@ from trunkline.protocol.errors.agents import (
     ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
+    SkillUnboundError,
     SkillUnknownError,
 )
 from trunkline.protocol.errors.base import (
@@ -245,6 +247,7 @@ __all__ = [
     "TYPE_PREFIX",
     "AccessError",
     "AgentOfflineError",
+    "AgentOriginError",
     "AgentOwnedError",
     "AgentUnknownError",
     "ArchiveDamagedError",
@@ -346,6 +349,7 @@ __all__ = [
     "SetupError",
     "SigninLinkInvalidError",
     "SkillSchemaInvalidError",
+    "SkillUnboundError",
     "SkillUnknownError",
     "TaskBusyError",
     "TaskContextError",
