@@ -34,15 +34,15 @@ _SCENARIO = re.compile(r"^\s*(?P<mark>[✓✗])\s+(?P<name>[^\s:]+)(?P<checks>: 
 
 async def run() -> list[Outcome]:
     """Run the server and the client suites of both eras."""
-    await _install()
+    await install()
     found: list[Outcome] = []
     async with behind_hub() as url:
         for revision in REVISIONS:
-            found.append(await _suite(f"MCP server {revision}", "server", "--url", url, "--requirements", revision))
+            found.append(await suite(f"MCP server {revision}", "server", "--url", url, "--requirements", revision))
     command = f"{sys.executable} {_HERE / 'fixtures' / 'mcp_client.py'}"
     for revision in REVISIONS:
         options = ("--command", command, "--requirements", revision, "--timeout", str(_CLIENT_MS))
-        found.append(await _suite(f"MCP client {revision}", "client", *options))
+        found.append(await suite(f"MCP client {revision}", "client", *options))
     return found
 
 
@@ -63,7 +63,7 @@ async def behind_hub() -> AsyncIterator[str]:
                 yield f"http://127.0.0.1:{port}/mcp/w/default/upstreams/everything"
 
 
-async def _suite(name: str, *arguments: str) -> Outcome:
+async def suite(name: str, *arguments: str) -> Outcome:
     """Run the suite; its exit code has the last word on what it scores."""
     program = str(_NODE / ".bin" / "conformance")
     code, text = await _output(program, *arguments)
@@ -91,7 +91,7 @@ def read_report(name: str, text: str) -> Outcome:
     return outcome
 
 
-async def _install() -> None:
+async def install() -> None:
     """Fetch the suite, whose version is pinned; Node comes with the tools of this repository."""
     if (_NODE / ".bin" / "conformance").exists():
         return
