@@ -14,7 +14,7 @@ FRAMEWORKS := $(basename $(notdir $(wildcard examples/adapters/requirements/*.tx
 export TRUNKLINE_BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help install ui run test test-all test-adapters check fmt gen bench clean
+.PHONY: help install ui run test test-all test-adapters check fmt gen bench conformance clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ fmt: install ## format the code
 gen: install ui/node_modules/.installed ## regenerate contracts, reference pages and the dashboard's API client
 	$(BIN)/python -m tools.generate
 	cd ui && $(NODE) npm run --silent gen
+
+conformance: install ## run the protocols' own suites against a hub
+	$(BIN)/python -m conformance
 
 bench: install ## measure against raw nats-py, side by side
 	$(BIN)/python -m bench

@@ -75,7 +75,14 @@ async def _session_hub(tmp_path_factory, name, url):
     await broker.start()
     await with_second_workspace(url, SystemClock())
     hub = Hub(
-        broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20}, schemas={"observe_s": 0.3}
+        broker,
+        url,
+        bus=BUS,
+        admin={"sample_s": 0.5},
+        web={"max_body_bytes": 8 * 2**20},
+        schemas={"observe_s": 0.3},
+        outbound={"allow": ["127.0.0.1"], "max_bytes": 2**20, "read_s": 3.0},
+        mcp={"tools_listed": 40, "call_timeout_s": 3.0},
     )
     try:
         await hub.start()

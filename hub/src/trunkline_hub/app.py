@@ -30,6 +30,8 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
+from trunkline_hub.gateways.mcp import feature as mcp_feature
+from trunkline_hub.gateways.mcp.api.door import anonymous
 from trunkline_hub.handlers import feature as handlers_feature
 from trunkline_hub.handlers.events import Lanes
 from trunkline_hub.index import feature as index_feature
@@ -93,6 +95,16 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         gate_feature.build(Gate(services.events, services.queues), bus),
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
+        mcp_feature.build(
+            services.mcp_desk,
+            services.mcp_upstreams,
+            services.toolsets,
+            db,
+            services.skill_host,
+            services.outbound,
+            services.news,
+            settings.web,
+        ),
         admin_feature.build(services.overviews),
     ]
 
@@ -104,6 +116,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         services.bus,
         services.news,
         services.reconciler,
+        services.skill_host,
         Callout(settings.bus, security_feature.judge(services.security), hub_id=settings.hub_id),
         services.eviction,
         OutboxRelay(services.db, services.bus.publish_fact),
@@ -132,6 +145,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.supervisor = supervisor
         app.state.closing = asyncio.Event()
+        app.state.mcp_door = next(f.services["mcp_door"] for f in features if "mcp_door" in f.services)
         await upgrade(services.db)
         await services.security.bootstrap()
         await supervisor.start()
@@ -139,6 +153,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             yield
         finally:
             await supervisor.stop()
+            await services.outbound.close()
             await services.index.db.close()
             await services.db.close()
 
@@ -150,7 +165,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
         | {name: service for feature in features for name, service in feature.services.items()},
         db=services.db,
         metrics=metrics,
-        authenticate=authenticator(services.security),
+        authenticate=anonymous(settings.mcp, authenticator(services.security)),
         workspaces=services.security.workspaces,
         lifespan=lifespan,
     )

@@ -33,13 +33,17 @@ from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.blobs import BlobStore, BucketLimits
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.history import History
+from trunkline_hub.bus.host import SkillHost
 from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
 from trunkline_hub.dead_letters.events import LetterRetention
+from trunkline_hub.gateways import mcp
+from trunkline_hub.gateways.mcp.events import SdkDialer
 from trunkline_hub.index import store as index_store
+from trunkline_hub.outbound import Outbound
 from trunkline_hub.settings import Settings
 from trunkline_hub.tasks.events import TaskWatch
 
@@ -84,6 +88,11 @@ class Services:
     news: HubNews
     overviews: admin.Overviews
     presence: Presence
+    outbound: Outbound
+    skill_host: SkillHost
+    mcp_desk: mcp.Desk
+    mcp_upstreams: mcp.Upstreams
+    toolsets: mcp.Toolsets
 
 
 def build_services(settings: Settings, clock: Clock) -> Services:
@@ -122,6 +131,10 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
+    outbound = Outbound(settings.outbound)
+    toolsets = mcp.Toolsets(trail)
+    desk = mcp.Desk(settings.mcp, db, bus, catalogue, toolsets, event_types)
+    upstreams = mcp.Upstreams(settings.mcp, db, trail, catalogue, SdkDialer(outbound, settings.mcp))
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
@@ -131,5 +144,6 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
         blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, crews=crew, calls=calls,
         tasks=work_done, presence=presence, routes=ways, news=news, finder=agents.Finder(db, presence),
-        overviews=overviews,
+        overviews=overviews, outbound=outbound, mcp_desk=desk, mcp_upstreams=upstreams, toolsets=toolsets,
+        skill_host=SkillHost(bus, hub_id=settings.hub_id),
     )  # fmt: skip

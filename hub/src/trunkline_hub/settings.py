@@ -17,8 +17,10 @@ from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.dead_letters.settings import DeadLetterSettings
+from trunkline_hub.gateways.mcp.settings import McpSettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
+from trunkline_hub.outbound.settings import OutboundSettings
 from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.schemas.settings import SchemasSettings
@@ -50,6 +52,8 @@ class Settings(BaseSettings):
     tasks: TasksSettings = Field(default_factory=TasksSettings)
     agents: AgentsSettings = Field(default_factory=AgentsSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
+    outbound: OutboundSettings = Field(default_factory=OutboundSettings)
+    mcp: McpSettings = Field(default_factory=McpSettings)
 
     @classmethod
     def settings_customise_sources(

@@ -20,6 +20,10 @@ PUBLIC_ROUTES = {
     ): "signing in is what one does without credentials; the one-time secret is the credential",
     ("GET", "/"): "the dashboard's files hold no data",
     ("GET", "/{path:path}"): "the dashboard's files hold no data",
+    (
+        "GET",
+        "/.well-known/oauth-protected-resource/mcp/w/{rest:path}",
+    ): "how a client gets in (RFC 9728), the same words for every address",
     ("GET", "/api/v1/openapi.json"): "the shape of the API, the same in every hub; it contains no data",
     ("GET", "/api/v1/openapi.json/openapi.json"): "beside openapi.json; there is nothing at it",
     ("GET", "/api/v1/openapi.json/{path:str}"): "beside openapi.json; there is nothing at it",

@@ -136,6 +136,13 @@ async def every(tx: Tx, workspace: str) -> list[Any]:
     )
 
 
+async def mark(tx: Tx, workspace: str) -> tuple[int, str]:
+    """Return what changes whenever an agent of the workspace is registered, changed or removed."""
+    query = select(func.count(), func.max(agents.c.updated_at)).where(agents.c.workspace_id == workspace)
+    count, latest = (await tx.execute(query)).one()
+    return int(count), str(latest)
+
+
 async def names(tx: Tx, workspace: str) -> list[str]:
     return list((await tx.execute(select(agents.c.name).where(agents.c.workspace_id == workspace))).scalars())
 

@@ -27,6 +27,7 @@ _OWN = {
     "groups": "trunkline.cli.groups:groups",
     "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",
+    "mcp": "trunkline.cli.mcp:mcp",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
     "routes": "trunkline.cli.routes:routes",

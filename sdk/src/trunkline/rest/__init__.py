@@ -10,6 +10,7 @@ from trunkline.rest.groups import GroupsApi
 from trunkline.rest.handlers import HandlersApi
 from trunkline.rest.index import IndexApi
 from trunkline.rest.jobs import JobsApi
+from trunkline.rest.mcp import McpApi
 from trunkline.rest.queue_control import QueueControlApi
 from trunkline.rest.queues import QueuesApi
 from trunkline.rest.replays import ReplaysApi
@@ -30,6 +31,7 @@ __all__ = [
     "HubApi",
     "IndexApi",
     "JobsApi",
+    "McpApi",
     "QueueControlApi",
     "QueuesApi",
     "ReplaysApi",
@@ -57,6 +59,7 @@ class HubApi:
         self.handlers = HandlersApi(api)
         self.index = IndexApi(api)
         self.jobs = JobsApi(api)
+        self.mcp = McpApi(api)
         self.queues = QueuesApi(api)
         self.replays = ReplaysApi(api)
         self.retention = RetentionApi(api)

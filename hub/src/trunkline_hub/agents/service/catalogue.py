@@ -162,6 +162,14 @@ class Agents:
         await store.add_changes(tx, workspace, [{"change": change, "agent": name, "version": version}])
         tx.after_commit(partial(self._news.announce, CHANGED))
 
+    async def every(self, tx: Tx, workspace: str) -> list[Agent]:
+        """Return the whole catalogue of a workspace."""
+        return [self._showing.agent(row, None) for row in await store.every(tx, workspace)]
+
+    async def mark(self, tx: Tx, workspace: str) -> tuple[int, str]:
+        """Return what changes whenever the catalogue does."""
+        return await store.mark(tx, workspace)
+
     async def readers(self, tx: Tx, by: Principal, workspace: str, name: str) -> list[frames.Reader]:
         """Return the queues that an agent of `by` takes work from, as they are set now.
 

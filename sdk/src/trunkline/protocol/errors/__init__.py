@@ -23,6 +23,9 @@
     │   └── CallFailedError, CallTimeoutError, CallCancelledError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
+    ├── OutboundError           what the hub asked elsewhere on somebody's word
+    │   └── OutboundRefusedError, OutboundUnreachableError, OutboundTimeoutError, OutboundTooLargeError
+    ├── McpUpstreamBrokenError
     └── InternalError
 
 Every class states its `code`, HTTP `status`, `title` and `remedy`; the pages
@@ -43,7 +46,9 @@ from trunkline.protocol.errors import (
     event_types,
     handlers,
     jobs,
+    mcp,
     message,
+    outbound,
     queues,
     reach,
     replays,
@@ -131,6 +136,14 @@ from trunkline.protocol.errors.event_types import (
 )
 from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
+from trunkline.protocol.errors.mcp import (
+    McpCommandRefusedError,
+    McpUpstreamBrokenError,
+    McpUpstreamExistsError,
+    McpUpstreamUnavailableError,
+    McpUpstreamUnknownError,
+    ToolsetUnknownError,
+)
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
     EventUnknownError,
@@ -138,6 +151,13 @@ from trunkline.protocol.errors.message import (
     MessageExpiredError,
     MessageTooLargeError,
     PayloadInvalidError,
+)
+from trunkline.protocol.errors.outbound import (
+    OutboundError,
+    OutboundRefusedError,
+    OutboundTimeoutError,
+    OutboundTooLargeError,
+    OutboundUnreachableError,
 )
 from trunkline.protocol.errors.queues import (
     DeadLetterRedrivenError,
@@ -211,6 +231,8 @@ _HOMES = (
     event_types,
     handlers,
     jobs,
+    mcp,
+    outbound,
     replays,
     routes,
     schedules,
@@ -295,6 +317,11 @@ __all__ = [
     "KeepUnknownError",
     "LogDamagedError",
     "LoopRunningError",
+    "McpCommandRefusedError",
+    "McpUpstreamBrokenError",
+    "McpUpstreamExistsError",
+    "McpUpstreamUnavailableError",
+    "McpUpstreamUnknownError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageExpiredError",
@@ -302,6 +329,11 @@ __all__ = [
     "MethodNotAllowedError",
     "ModelUnavailableError",
     "NotFoundError",
+    "OutboundError",
+    "OutboundRefusedError",
+    "OutboundTimeoutError",
+    "OutboundTooLargeError",
+    "OutboundUnreachableError",
     "PayloadGoneError",
     "PayloadInvalidError",
     "PayloadTooLargeError",
@@ -351,6 +383,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "ToolsetUnknownError",
     "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",

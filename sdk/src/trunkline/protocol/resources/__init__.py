@@ -75,6 +75,17 @@ from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
+from trunkline.protocol.resources.mcp import (
+    McpOffer,
+    McpTool,
+    McpTransport,
+    McpUpstream,
+    McpUpstreamDeclaration,
+    McpUpstreamPage,
+    Toolset,
+    ToolsetDeclaration,
+    ToolsetPage,
+)
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queue_control import (
     Cancelled,
@@ -231,6 +242,12 @@ __all__ = [
     "LetterWork",
     "Life",
     "LogReading",
+    "McpOffer",
+    "McpTool",
+    "McpTransport",
+    "McpUpstream",
+    "McpUpstreamDeclaration",
+    "McpUpstreamPage",
     "MessageFilter",
     "Misfire",
     "MoveRequest",
@@ -304,6 +321,9 @@ __all__ = [
     "TokenCreated",
     "TokenPage",
     "TokenRequest",
+    "Toolset",
+    "ToolsetDeclaration",
+    "ToolsetPage",
     "Trace",
     "TraceNode",
     "TracedLetter",
