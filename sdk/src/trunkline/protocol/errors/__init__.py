@@ -21,6 +21,9 @@
     │   └── CallFailedError, CallTimeoutError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
+    ├── OutboundError           what the hub asked elsewhere on somebody's word
+    │   └── OutboundRefusedError, OutboundUnreachableError, OutboundTimeoutError, OutboundTooLargeError
+    ├── McpUpstreamBrokenError
     └── InternalError
 
 Every class states its `code`, HTTP `status`, `title` and `remedy`; the pages
@@ -40,7 +43,9 @@ from trunkline.protocol.errors import (
     event_types,
     handlers,
     jobs,
+    mcp,
     message,
+    outbound,
     queues,
     reach,
     replays,
@@ -118,6 +123,14 @@ from trunkline.protocol.errors.event_types import (
 )
 from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
+from trunkline.protocol.errors.mcp import (
+    McpCommandRefusedError,
+    McpUpstreamBrokenError,
+    McpUpstreamExistsError,
+    McpUpstreamUnavailableError,
+    McpUpstreamUnknownError,
+    ToolsetUnknownError,
+)
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
     EventUnknownError,
@@ -125,6 +138,13 @@ from trunkline.protocol.errors.message import (
     MessageExpiredError,
     MessageTooLargeError,
     PayloadInvalidError,
+)
+from trunkline.protocol.errors.outbound import (
+    OutboundError,
+    OutboundRefusedError,
+    OutboundTimeoutError,
+    OutboundTooLargeError,
+    OutboundUnreachableError,
 )
 from trunkline.protocol.errors.queues import (
     DeadLetterRedrivenError,
@@ -195,6 +215,8 @@ _HOMES = (
     event_types,
     handlers,
     jobs,
+    mcp,
+    outbound,
     replays,
     routes,
     schedules,
@@ -273,12 +295,22 @@ __all__ = [
     "JobUnknownError",
     "KeepUnknownError",
     "LogDamagedError",
+    "McpCommandRefusedError",
+    "McpUpstreamBrokenError",
+    "McpUpstreamExistsError",
+    "McpUpstreamUnavailableError",
+    "McpUpstreamUnknownError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageExpiredError",
     "MessageTooLargeError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "OutboundError",
+    "OutboundRefusedError",
+    "OutboundTimeoutError",
+    "OutboundTooLargeError",
+    "OutboundUnreachableError",
     "PayloadGoneError",
     "PayloadInvalidError",
     "PayloadTooLargeError",
@@ -325,6 +357,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "ToolsetUnknownError",
     "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",
