@@ -38,7 +38,9 @@ from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
 from trunkline_hub.dead_letters.events import LetterRetention
+from trunkline_hub.gateways import a2a
 from trunkline_hub.index import store as index_store
+from trunkline_hub.outbound import Outbound
 from trunkline_hub.settings import Settings
 from trunkline_hub.tasks.events import TaskWatch
 
@@ -76,6 +78,8 @@ class Services:
     schedules: schedules.Schedules
     agents: agents.Agents
     tasks: tasks.Tasks
+    outbound: Outbound
+    a2a_gate: a2a.Gate
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
@@ -123,5 +127,6 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
         blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence, routes=ways,
-        news=HubNews(bus), overviews=overviews,
+        news=HubNews(bus), overviews=overviews, outbound=Outbound(settings.outbound),
+        a2a_gate=a2a.Gate(settings.a2a, access, web_host=settings.web.host),
     )  # fmt: skip

@@ -16,8 +16,10 @@ from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.dead_letters.settings import DeadLetterSettings
+from trunkline_hub.gateways.a2a.settings import A2ASettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
+from trunkline_hub.outbound.settings import OutboundSettings
 from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.schemas.settings import SchemasSettings
@@ -48,6 +50,8 @@ class Settings(BaseSettings):
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
     tasks: TasksSettings = Field(default_factory=TasksSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
+    outbound: OutboundSettings = Field(default_factory=OutboundSettings)
+    a2a: A2ASettings = Field(default_factory=A2ASettings)
 
     @classmethod
     def settings_customise_sources(

@@ -115,6 +115,29 @@ class Agents:
         await tx.emit(workspace, "trunkline.agent.registered", fact, subject=name)
         return readers
 
+    async def import_agent(
+        self, tx: Tx, by: Principal, workspace: str, name: str, registration: frames.Registration, *,
+        origin: str, origin_url: str,
+    ) -> None:  # fmt: skip
+        """Write an agent into the catalogue that the hub itself represents; it gets no rights on the bus.
+
+        Raises:
+            RequestInvalidError, AgentOwnedError
+        """
+        model.check_registration(name, registration)
+        await self._owned(tx, by, workspace, name)
+        row = {
+            "workspace_id": workspace, "name": name, "owner": by.name, "version": registration.version,
+            "description": registration.description, "skills": msgspec.to_builtins(registration.skills),
+            "readers": [], "publishes": [],
+        }  # fmt: skip
+        await store.put(tx, row, [skill.name for skill in registration.skills])
+        await self._grants.replace(tx, workspace, name, by.name, [])
+        told = {"version": registration.version, "origin": origin, "origin_url": origin_url}
+        await self._audit.record(tx, workspace, by.name, "agent.imported", f"agent/{name}", **told)
+        fact = {"agent": name, "version": registration.version, "skills": [one.name for one in registration.skills]}
+        await tx.emit(workspace, "trunkline.agent.registered", fact, subject=name)
+
     async def readers(self, tx: Tx, by: Principal, workspace: str, name: str) -> list[frames.Reader]:
         """Return the queues that an agent of `by` takes work from, as they are set now.
 

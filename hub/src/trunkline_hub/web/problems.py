@@ -44,7 +44,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Turn any exception into a problem; what is unforeseen is logged and told without details."""
-    known = _translate(error)
+    known = translate(error)
     if isinstance(known, InternalError):
         _log.error("request_failed", path=request.url.path, exc_info=error)
     identity = request_id(request.scope)
@@ -58,7 +58,8 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     return Response(msgspec.json.encode(problem), status_code=known.status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def _translate(error: Exception) -> TrunklineError:
+def translate(error: Exception) -> TrunklineError:
+    """Return what of the catalogue an exception is."""
     if isinstance(error, TrunklineError):
         return error
     if isinstance(error, ValidationException):

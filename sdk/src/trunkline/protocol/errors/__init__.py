@@ -23,7 +23,7 @@
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     ├── OutboundError           what the hub asked elsewhere on somebody's word
     │   └── OutboundRefusedError, OutboundUnreachableError, OutboundTimeoutError, OutboundTooLargeError
-    ├── McpUpstreamBrokenError
+    ├── McpUpstreamBrokenError, A2AAgentBrokenError, A2ACardError
     └── InternalError
 
 Every class states its `code`, HTTP `status`, `title` and `remedy`; the pages
@@ -35,6 +35,7 @@ from itertools import chain
 from types import ModuleType
 
 from trunkline.protocol.errors import (
+    a2a,
     access,
     agents,
     base,
@@ -55,6 +56,17 @@ from trunkline.protocol.errors import (
     setup,
     tasks,
     traces,
+)
+from trunkline.protocol.errors.a2a import (
+    A2AAgentBrokenError,
+    A2AAgentExistsError,
+    A2AAgentUnknownError,
+    A2ACardError,
+    A2AContentTypeError,
+    A2AExtensionError,
+    A2AOperationError,
+    A2APushUnknownError,
+    A2ASignatureError,
 )
 from trunkline.protocol.errors.access import (
     AccessError,
@@ -212,6 +224,7 @@ _HOMES = (
     agents,
     blobs,
     control,
+    a2a,
     event_types,
     handlers,
     jobs,
@@ -240,6 +253,15 @@ def from_problem(problem: Problem) -> TrunklineError:
 
 
 __all__ = [
+    "A2AAgentBrokenError",
+    "A2AAgentExistsError",
+    "A2AAgentUnknownError",
+    "A2ACardError",
+    "A2AContentTypeError",
+    "A2AExtensionError",
+    "A2AOperationError",
+    "A2APushUnknownError",
+    "A2ASignatureError",
     "CATALOGUE",
     "PROBLEM_JSON",
     "TYPE_PREFIX",

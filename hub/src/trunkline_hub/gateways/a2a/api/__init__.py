@@ -1,0 +1,5 @@
+"""Routes of A2A: the protocol itself, and imported agents."""
+
+from trunkline_hub.gateways.a2a.api.protocol import routers
+
+__all__ = ["routers"]
