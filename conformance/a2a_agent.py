@@ -20,13 +20,13 @@ def make(name: str = "tck", *, hold_s: float = HOLD_S) -> tl.Agent:
     agent = tl.Agent(name, version="1.0.0", description="Does what the conformance kit of A2A asks for.")
 
     @agent.skill(f"{name}.front", tags=["default", "tck"], description="Answers at once, or says that it takes a task.")
-    async def front(said: Any, ctx: tl.Context) -> str:
+    async def front(_said: Any, ctx: tl.Context) -> str:
         if (ctx.message.subject or "").startswith("tck-message-response"):
             return "Direct message response"
         raise TaskNeededError("This takes a task")
 
     @agent.skill(f"{name}.work", task=True, tags=["tck"], description="Plays the kit's scenarios.")
-    async def work(message: TaskMessage, ctx: tl.Context) -> TaskMessage | None:
+    async def work(_message: TaskMessage, ctx: tl.Context) -> TaskMessage | None:
         said = next(one for one in ctx.task.history if one.role == "user")
         while said.id.startswith("tck-input-required"):
             said = await ctx.task.ask("What else?", TaskMessage)

@@ -6,7 +6,7 @@ hub is an instance, and gives signs of life as one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -55,7 +55,7 @@ class CallInfo:
     report: Callable[[frames.Progress], None]
 
 
-Answer = Callable[[str, Any, CallInfo], Awaitable[Any]]
+Answer = Callable[[str, Any, CallInfo], Coroutine[Any, Any, Any]]
 """(skill, payload, call) → output; raises TrunklineErrors."""
 
 

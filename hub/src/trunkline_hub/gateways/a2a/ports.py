@@ -51,8 +51,8 @@ class Signer(Protocol):
         """Return the set of the one public key."""
         ...
 
-    def sign(self, card: Mapping[str, Any], private_key: str, jku: str) -> dict[str, Any]:
-        """Return the card as it is served: with its signature, and what clients of A2A 0.3 look for."""
+    def sign(self, card: Mapping[str, Any], private_key: str, jku: str, *, legacy: bool) -> dict[str, Any]:
+        """Return the card with its signature; `legacy` adds what clients of A2A 0.3 look for."""
         ...
 
     def signed_by(self, card: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> str | None:
@@ -69,6 +69,14 @@ class Words(Protocol):
 
     def snapshot(self, record: Record, files_url: str) -> str:
         """Return a task as a `StreamResponse` in JSON."""
+        ...
+
+
+class Engines(Protocol):
+    """Gives the library's side of the gateway: `words`, `signer`, `courier`, `http`, `serve_grpc`."""
+
+    async def get(self) -> Any:
+        """Return the engine; the first who asks has it loaded."""
         ...
 
 
@@ -94,6 +102,12 @@ class Courier(Protocol):
 
 class Errand(Protocol):
     """One call of an imported agent."""
+
+    @property
+    def agent(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
 
     @property
     def card(self) -> Mapping[str, Any]: ...

@@ -15,6 +15,10 @@ class A2ASettings(BaseModel):
     public_cards: bool = Field(
         default=False, description="Show agent cards to those without a token. Extended cards always need one."
     )
+    legacy_cards: bool = Field(
+        default=False,
+        description="Add to every card what clients of A2A 0.3 look for; else they get it at `.well-known/agent.json`.",
+    )
     card_max_age_s: int = Field(default=60, ge=0, description="How long clients may keep an agent card, seconds.")
     signing_key: SecretStr = Field(
         default=SecretStr(""),
@@ -31,7 +35,9 @@ class A2ASettings(BaseModel):
     wait_s: float = Field(default=300.0, gt=0, description="Longest a blocking message waits for its task, seconds.")
     call_timeout_s: float = Field(default=300.0, gt=0, le=300, description="Longest call of a plain skill, seconds.")
     push_attempts: int = Field(default=10, ge=1, le=50, description="How often a push notification is tried.")
-    refresh_s: float = Field(default=300.0, ge=1, description="How often the card of an imported agent is read, seconds.")
+    refresh_s: float = Field(
+        default=300.0, ge=1, description="How often the card of an imported agent is read, seconds."
+    )
     approve_changes: bool = Field(
         default=False, description="Go on with the approved card of an imported agent until a change is approved."
     )
@@ -39,7 +45,8 @@ class A2ASettings(BaseModel):
         default=False, description="Take in only agents whose card is signed with a key that is trusted."
     )
     trusted_keys: list[str] = Field(
-        default_factory=list, description="Keys that cards of A2A agents are signed with: JWKs as JSON, or URLs of JWKS."
+        default_factory=list,
+        description="Keys that cards of A2A agents are signed with: JWKs as JSON, or URLs of JWKS.",
     )
     anonymous: list[str] = Field(
         default_factory=list,

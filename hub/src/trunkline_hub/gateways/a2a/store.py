@@ -107,7 +107,9 @@ async def enter(tx: Tx, row: Any, seq: int, bodies: Sequence[tuple[int, str]]) -
     for place, body in bodies:
         if place > row.seq:
             wanted = {"workspace_id": row.workspace_id, "task_id": row.task_id, "config_id": row.id, "seq": place}
-            await tx.execute(push_deliveries.insert(), {**wanted, "body": body, "attempts": 0, "due_at": tx.clock.now()})
+            await tx.execute(
+                push_deliveries.insert(), {**wanted, "body": body, "attempts": 0, "due_at": tx.clock.now()}
+            )
 
 
 async def due(tx: Tx, now: datetime, limit: int) -> list[Any]:

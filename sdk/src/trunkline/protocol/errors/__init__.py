@@ -253,6 +253,9 @@ def from_problem(problem: Problem) -> TrunklineError:
 
 
 __all__ = [
+    "CATALOGUE",
+    "PROBLEM_JSON",
+    "TYPE_PREFIX",
     "A2AAgentBrokenError",
     "A2AAgentExistsError",
     "A2AAgentUnknownError",
@@ -262,9 +265,6 @@ __all__ = [
     "A2AOperationError",
     "A2APushUnknownError",
     "A2ASignatureError",
-    "CATALOGUE",
-    "PROBLEM_JSON",
-    "TYPE_PREFIX",
     "AccessError",
     "AgentOfflineError",
     "AgentOwnedError",

@@ -19,7 +19,7 @@ from trunkline_hub.gateways.a2a.model import Place
 from trunkline_hub.gateways.a2a.model.refusal import body_of, names_of
 from trunkline_hub.gateways.a2a.providers import Engines
 from trunkline_hub.gateways.a2a.service import Cards, Desk
-from trunkline_hub.gateways.a2a.service.gate import CARD_PATH, RUN, USE
+from trunkline_hub.gateways.a2a.service.gate import CARD_PATH, LEGACY_PATH, RUN, USE
 from trunkline_hub.gateways.a2a.settings import A2ASettings
 from trunkline_hub.web import requires
 from trunkline_hub.web.cloudevents import UNTRUSTED
@@ -52,7 +52,9 @@ async def may_run(connection: ASGIConnection[Any, Any, Any, Any], _handler: Base
 async def rpc(request: AnyRequest, engines: Engines, a2a: A2ASettings, web_settings: WebSettings) -> ASGIApp:
     """Answer a JSON-RPC request."""
     engine = await _engine(request, engines)
-    return await engine.http.rpc(request.scope, request.receive, await request.body(), _place(request, a2a, web_settings))  # type: ignore[no-any-return]
+    place = _place(request, a2a, web_settings)
+    response: ASGIApp = await engine.http.rpc(request.scope, request.receive, await request.body(), place)
+    return response
 
 
 @get([*_below("/tasks"), *_below("/tasks/{task_id:str}"), *_below("/extendedAgentCard"),
@@ -90,7 +92,7 @@ async def file(
     return Stream(content, headers=headers)
 
 
-@get(_below(CARD_PATH), opt=requires(USE))
+@get([*_below(CARD_PATH), *_below(LEGACY_PATH)], opt=requires(USE))
 async def card(
     request: AnyRequest, engines: Engines, cards: Cards, a2a: A2ASettings, web_settings: WebSettings
 ) -> Response[bytes]:
@@ -119,7 +121,9 @@ async def jwks(workspace: str, engines: Engines, cards: Cards) -> Response[bytes
 
 
 async def _card(request: AnyRequest, cards: Cards, engine: Any, place: Place, a2a: A2ASettings) -> Response[bytes]:
-    found = await cards.card(place, engine.signer)
+    named = request.headers.get("a2a-version") or str(request.query_params.get("A2A-Version", ""))
+    legacy = a2a.legacy_cards or named.startswith("0.3") or request.scope["path"].endswith(LEGACY_PATH)
+    found = await cards.card(place, engine.signer, legacy=legacy)
     who = "public" if a2a.public_cards else "private"
     headers = {
         "ETag": found.etag, "Cache-Control": f"{who}, max-age={a2a.card_max_age_s}",
@@ -137,7 +141,8 @@ async def _rest(request: AnyRequest, engines: Engines, place: Place) -> ASGIApp:
         marker = f"/{named}"
         path = path[path.index(marker) + len(marker) :]
     engine = await _engine(request, engines)
-    return await engine.http.rest(request.scope, request.receive, await request.body(), place, path)  # type: ignore[no-any-return]
+    response: ASGIApp = await engine.http.rest(request.scope, request.receive, await request.body(), place, path)
+    return response
 
 
 async def _engine(request: AnyRequest, engines: Engines) -> Any:
@@ -165,10 +170,14 @@ def refused(request: AnyRequest, error: Exception) -> Response[bytes]:
     known: TrunklineError = translate(error)
     plain = answer(request, error)
     headers = dict(plain.headers)
-    if request.scope["path"].rstrip("/").endswith((CARD_PATH, "jwks.json")) and not isinstance(known, AccessError):
+    if request.scope["path"].rstrip("/").endswith((CARD_PATH, LEGACY_PATH, "jwks.json")) and not isinstance(
+        known, AccessError
+    ):
         return plain
     is_rpc = request.method == "POST" and request.scope["path"].rstrip("/").count("/") in names_of(request.path_params)
-    return Response(body_of(known, rpc=is_rpc), status_code=known.status, headers=headers, media_type="application/json")
+    return Response(
+        body_of(known, rpc=is_rpc), status_code=known.status, headers=headers, media_type="application/json"
+    )
 
 
 def routers() -> list[Router]:

@@ -2,5 +2,6 @@
 
 from trunkline_hub.gateways.a2a.events.grpc import GrpcDoor
 from trunkline_hub.gateways.a2a.events.push import PushSender, PushWatch
+from trunkline_hub.gateways.a2a.events.remotes import CardRefresher, RemoteHost
 
-__all__ = ["GrpcDoor", "PushSender", "PushWatch"]
+__all__ = ["CardRefresher", "GrpcDoor", "PushSender", "PushWatch", "RemoteHost"]

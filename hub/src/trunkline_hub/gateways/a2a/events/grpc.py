@@ -6,7 +6,7 @@ from typing import ClassVar
 import structlog
 
 from trunkline_hub.core.component import Component
-from trunkline_hub.gateways.a2a.providers import Engines
+from trunkline_hub.gateways.a2a.ports import Engines
 from trunkline_hub.gateways.a2a.service import Cards
 from trunkline_hub.gateways.a2a.settings import A2ASettings
 

@@ -18,9 +18,8 @@ from trunkline_hub.core.component import Component
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.a2a import store
 from trunkline_hub.gateways.a2a.model.push import GONE, OK, Target, delay
-from trunkline_hub.gateways.a2a.ports import Workspaces
+from trunkline_hub.gateways.a2a.ports import Engines, Workspaces
 from trunkline_hub.gateways.a2a.service import Pushes
-from trunkline_hub.gateways.a2a.providers import Engines
 from trunkline_hub.outbound import Limits, Outbound
 
 _log = structlog.get_logger("a2a")

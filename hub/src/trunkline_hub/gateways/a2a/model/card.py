@@ -32,7 +32,8 @@ def card_of(place: Place, served: Served, features: Features, *, extended: bool 
 
 def _interfaces(place: Place, features: Features) -> list[dict[str, str]]:
     found = [
-        {"url": place.url, "protocolBinding": binding, "protocolVersion": VERSION} for binding in ("JSONRPC", "HTTP+JSON")
+        {"url": place.url, "protocolBinding": binding, "protocolVersion": VERSION}
+        for binding in ("JSONRPC", "HTTP+JSON")
     ]
     tenant = f"{place.workspace}/{place.agent}" if place.agent else place.workspace
     if features.grpc:

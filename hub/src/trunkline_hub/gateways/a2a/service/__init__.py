@@ -3,5 +3,6 @@
 from trunkline_hub.gateways.a2a.service.cards import Cards
 from trunkline_hub.gateways.a2a.service.desk import Desk
 from trunkline_hub.gateways.a2a.service.push import Pushes
+from trunkline_hub.gateways.a2a.service.remotes import Remotes
 
-__all__ = ["Cards", "Desk", "Pushes"]
+__all__ = ["Cards", "Desk", "Pushes", "Remotes"]

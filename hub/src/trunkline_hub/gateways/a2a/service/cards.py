@@ -71,22 +71,22 @@ class Cards:
             required_extensions=tuple(wanted.required_extensions), grpc=wanted.grpc_public or self.grpc_address,
         )  # fmt: skip
 
-    async def card(self, place: Place, signer: Signer, *, extended: bool = False) -> Card:
-        """Return the card of the agent at a place, signed.
+    async def card(self, place: Place, signer: Signer, *, extended: bool = False, legacy: bool = False) -> Card:
+        """Return the card of the agent at a place, signed; `legacy` for clients of A2A 0.3.
 
         Raises:
             AgentUnknownError
         """
         served = await self.served(place.workspace, place.agent)
         plain = card_of(place, served, self.features(), extended=extended)
-        mark = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        mark = hashlib.sha256(json.dumps([plain, legacy], sort_keys=True).encode()).hexdigest()
         body = self._signed.get(mark)
         if body is None:
             key = await self.key(place.workspace, signer)
             jku = f"{place.base_url}{path_of(place.workspace, '')}/jwks.json"
             if len(self._signed) >= _KEPT:
                 self._signed.clear()
-            body = self._signed[mark] = signer.sign(plain, key, jku)
+            body = self._signed[mark] = signer.sign(plain, key, jku, legacy=legacy)
         return Card(body=body, etag=f'W/"{mark}"', changed_at=served.changed_at)
 
     async def key(self, workspace: str, signer: Signer) -> str:

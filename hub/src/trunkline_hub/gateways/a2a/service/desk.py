@@ -146,9 +146,7 @@ class Desk:
             )  # fmt: skip
         except NobodyThereError:
             raise AgentOfflineError(f"No instance of {place.agent!r} is connected") from None
-        answer = model.reply_of(_OUTPUT.read(reply)) if reply.dataref is None else await self._fetched(place, reply)
-        answer.metadata = {**answer.metadata}
-        return answer
+        return model.reply_of(_OUTPUT.read(reply)) if reply.dataref is None else await self._fetched(place, reply)
 
     async def _fetched(self, place: Place, reply: ce.Envelope) -> TaskMessage:
         """Return a large answer as bytes in a message: there is no task whose file it could be."""
@@ -171,9 +169,7 @@ class Desk:
             metadata=said.message.metadata, extensions=said.message.extensions,
             reference_task_ids=said.message.reference_task_ids,
         )  # fmt: skip
-        return await self._tasks.reply(
-            place.by, place.workspace, record.id, wanted, context_id=said.context_id or None
-        )
+        return await self._tasks.reply(place.by, place.workspace, record.id, wanted, context_id=said.context_id or None)
 
     async def _stored(self, place: Place, parts: list[Part]) -> list[Part]:
         """Return the parts with large ones put into the object store."""
@@ -194,7 +190,8 @@ async def _once(raw: bytes) -> AsyncIterator[bytes]:
 
 def _parts(record: Record) -> list[Part]:
     messages = [*record.history, *([record.said] if record.said is not None else [])]
-    return [part for holder in (*messages, *record.artifacts) for part in holder.parts]
+    spoken = [part for message in messages for part in message.parts]
+    return spoken + [part for artifact in record.artifacts for part in artifact.parts]
 
 
 def _is_blob(part: Part, blob_id: str) -> bool:

@@ -13,6 +13,7 @@ from trunkline_hub.web.guard import admit
 
 USE, RUN = "a2a:use", "tasks:run"
 CARD_PATH = "/.well-known/agent-card.json"
+LEGACY_PATH = "/.well-known/agent.json"
 _BEARER = "bearer "
 Authenticate = Callable[[Any], Awaitable[Principal]]
 
@@ -24,7 +25,9 @@ class Gate:
         self._settings = settings
         self._tokens = tokens
         if settings.anonymous and not all(is_loopback(host) for host in (web_host, settings.grpc_host)):
-            raise SettingInvalidError("a2a.anonymous: only a hub that listens on loopback lets callers in without a token")
+            raise SettingInvalidError(
+                "a2a.anonymous: only a hub that listens on loopback lets callers in without a token"
+            )
 
     async def admit(self, authorization: str, tenant: str, *, local: bool, base_url: str) -> Place:
         """Return where a request goes, if its caller may; `tenant` is `workspace/agent`.
@@ -48,7 +51,7 @@ class Gate:
             client = connection.client
             if self._settings.anonymous and client is not None and is_loopback(client.host):
                 return self._anonymous()
-            if self._settings.public_cards and path.endswith(CARD_PATH):
+            if self._settings.public_cards and path.endswith((CARD_PATH, LEGACY_PATH)):
                 return _anybody(frozenset({USE}))
             return await inner(connection)
 

@@ -35,7 +35,9 @@ class _Contexts(GrpcServerCallContextBuilder):
         metadata = _metadata(context)
         if checked(metadata.get(HEADER)) != self._version:
             raise VersionNotSupportedError(f"This service speaks A2A {self._version}, not {metadata.get(HEADER)!r}")
-        found = ServerCallContext(requested_extensions=set(extensions_of([metadata.get(HTTP_EXTENSION_HEADER.lower(), "")])))
+        found = ServerCallContext(
+            requested_extensions=set(extensions_of([metadata.get(HTTP_EXTENSION_HEADER.lower(), "")]))
+        )
 
         async def door() -> Place:
             try:
@@ -68,8 +70,8 @@ async def serve(
         RuntimeError: the port is taken.
     """
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", _MAX_BYTES), ("grpc.so_reuseport", 0)])
-    add_now(GrpcHandler(handler, _Contexts(gate, "1.0", base_url)), server)
-    add_before(CompatGrpcHandler(handler, _Contexts(gate, BEFORE, base_url)), server)
+    add_now(GrpcHandler(handler, _Contexts(gate, "1.0", base_url)), server)  # type: ignore[no-untyped-call] # generated
+    add_before(CompatGrpcHandler(handler, _Contexts(gate, BEFORE, base_url)), server)  # type: ignore[no-untyped-call] # generated
     bound = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     return server, bound

@@ -29,7 +29,9 @@ _PAGE, _MOST = 50, 100
 class Handler(RequestHandler):
     """Answers the eleven operations for every agent of the bus."""
 
-    def __init__(self, desk: Desk, pushes: Pushes, cards: Cards, signer: Signer, closing: Callable[[], asyncio.Event]) -> None:
+    def __init__(
+        self, desk: Desk, pushes: Pushes, cards: Cards, signer: Signer, closing: Callable[[], asyncio.Event]
+    ) -> None:
         self._desk = desk
         self._pushes = pushes
         self._cards = cards
@@ -44,7 +46,8 @@ class Handler(RequestHandler):
             found = await self._say(place, params)
             if isinstance(found, Record) and not params.configuration.return_immediately:
                 found = await self._desk.settled(place, found)
-        return self._shown(place, found, history=kept)
+        shown: pb.Task | pb.Message = self._shown(place, found, history=kept)
+        return shown
 
     @validate_request_params
     async def on_message_send_stream(
@@ -92,13 +95,14 @@ class Handler(RequestHandler):
     async def on_list_tasks(self, params: pb.ListTasksRequest, context: ServerCallContext) -> pb.ListTasksResponse:
         place = await _place(context)
         size, kept = _page_size(params), _history(params)
-        filters: dict[str, Any] = {"context_id": params.context_id or None, "state": words.STATE_NAMES.get(params.status)}
+        filters: dict[str, Any] = {
+            "context_id": params.context_id or None,
+            "state": words.STATE_NAMES.get(params.status),
+        }
         if params.HasField("status_timestamp_after"):
             filters["since"] = params.status_timestamp_after.ToDatetime(tzinfo=UTC)
         with translated():
-            records, after, total = await self._desk.tasks(
-                place, filters, cursor=params.page_token or None, limit=size
-            )
+            records, after, total = await self._desk.tasks(place, filters, cursor=params.page_token or None, limit=size)
         shown = [
             words.task(one, _files(place, one), history=kept, artifacts=params.include_artifacts) for one in records
         ]
@@ -148,12 +152,14 @@ class Handler(RequestHandler):
     async def on_get_extended_agent_card(
         self, params: pb.GetExtendedAgentCardRequest, context: ServerCallContext
     ) -> pb.AgentCard:
+        del params  # says nothing but the tenant, which the context has
         place = await _place(context)
         if not self._cards.features().extended_card:
             raise a2a.UnsupportedOperationError("This hub offers no extended agent cards")
         with translated():
             card = await self._cards.card(place, self._signer, extended=True)
-        return ParseDict(card.body, pb.AgentCard(), ignore_unknown_fields=True)
+        found: pb.AgentCard = ParseDict(card.body, pb.AgentCard(), ignore_unknown_fields=True)
+        return found
 
     async def _say(self, place: Place, params: pb.SendMessageRequest) -> Any:
         wanted = params.configuration.task_push_notification_config

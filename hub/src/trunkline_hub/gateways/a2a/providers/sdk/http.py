@@ -10,7 +10,7 @@ from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.server.routes.common import ServerCallContextBuilder
 from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.server.routes.rest_dispatcher import RestDispatcher
-from a2a.server.routes.rest_routes import REST03Adapter  # from its own module it cannot be imported first
+from a2a.server.routes.rest_routes import REST03Adapter  # type: ignore[attr-defined] # its own module imports this one
 from a2a.utils.error_handlers import build_rest_error_payload
 from a2a.utils.errors import A2AError, ContentTypeNotSupportedError
 from starlette.requests import Request
@@ -25,7 +25,9 @@ Endpoint = Callable[[Request], Awaitable[Any]]
 _PLACE = "trunkline_place"
 _JSON = ("application/json", "application/a2a+json")
 _UNSUPPORTED = 415
-_TASK = re.compile(r"(/v1)?/tasks/(?P<id>[^/:]+)(?P<verb>:cancel|:subscribe)?(?P<push>/pushNotificationConfigs(/(?P<push_id>[^/]+))?)?")
+_TASK = re.compile(
+    r"(/v1)?/tasks/(?P<id>[^/:]+)(?P<verb>:cancel|:subscribe)?(?P<push>/pushNotificationConfigs(/(?P<push_id>[^/]+))?)?"
+)
 
 
 class _Contexts(ServerCallContextBuilder):
@@ -90,13 +92,15 @@ class HttpBindings:
             raise RouteUnknownError
         request = _request(scope, receive, body, place, values)
         if body and not _is_json(request):
-            return error_response(ContentTypeNotSupportedError("Bodies are application/a2a+json"))
+            return error_response(ContentTypeNotSupportedError("Bodies are application/a2a+json"), _UNSUPPORTED)
         return _with_extensions(await endpoint(request), place)
 
 
-def error_response(error: A2AError) -> Response:
+def error_response(error: A2AError, status: int) -> Response:
+    """Return an error with another HTTP status than A2A gives it: that of HTTP itself."""
     payload = build_rest_error_payload(error)
-    return JSONResponse(payload, status_code=payload["error"]["code"])
+    payload["error"]["code"] = status
+    return JSONResponse(payload, status_code=status)
 
 
 def extensions_of(values: list[str]) -> frozenset[str]:
@@ -141,4 +145,3 @@ def _with_extensions(response: Response, place: Place) -> Response:
     if place.active:
         response.headers[HTTP_EXTENSION_HEADER] = ", ".join(sorted(place.active))
     return response
-

@@ -15,7 +15,7 @@ from a2a.utils.signing import (
 )
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from jwt.algorithms import ECAlgorithm
 
 ALGORITHMS = ["ES256", "ES384", "EdDSA", "RS256", "PS256"]
@@ -35,12 +35,12 @@ class CardSigner:
         """Return the set of the one public key."""
         return {"keys": [_public(private_key)]}
 
-    def sign(self, card: Mapping[str, Any], private_key: str, jku: str) -> dict[str, Any]:
-        """Return the card as it is served: with its signature, and what clients of A2A 0.3 look for."""
+    def sign(self, card: Mapping[str, Any], private_key: str, jku: str, *, legacy: bool) -> dict[str, Any]:
+        """Return the card with its signature; `legacy` adds what clients of A2A 0.3 look for."""
         unsigned = ParseDict(dict(card), pb.AgentCard())
         header = {"alg": "ES256", "kid": _public(private_key)["kid"], "typ": "JOSE", "jku": jku}
         signed = create_agent_card_signer(private_key, header)(unsigned)  # type: ignore[arg-type] # a TypedDict, filled
-        found: dict[str, Any] = agent_card_to_dict(signed)
+        found: dict[str, Any] = agent_card_to_dict(signed) if legacy else MessageToDict(signed)
         return found
 
     def signed_by(self, card: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> str | None:

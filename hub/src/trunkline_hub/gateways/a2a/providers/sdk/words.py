@@ -1,7 +1,7 @@
 """Tasks and messages of this hub in the words of A2A, and back."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -36,11 +36,11 @@ class Words:
     def update(self, record: Record, step: Step, files_url: str) -> str | None:
         """Return one step as a `StreamResponse` in JSON; None where it is nothing to A2A clients."""
         event = event_of(record, step, files_url)
-        return None if event is None else MessageToJson(to_stream_response(event), indent=None)
+        return None if event is None else str(MessageToJson(to_stream_response(event), indent=None))
 
     def snapshot(self, record: Record, files_url: str) -> str:
         """Return a task as a `StreamResponse` in JSON."""
-        return MessageToJson(to_stream_response(task(record, files_url)), indent=None)
+        return str(MessageToJson(to_stream_response(task(record, files_url)), indent=None))
 
 
 def said(params: pb.SendMessageRequest) -> Said:
@@ -70,7 +70,9 @@ def part_of(part: pb.Part) -> Part:
 
 def task(record: Record, files_url: str, *, history: int | None = None, artifacts: bool = True) -> pb.Task:
     """Return a task as it stands, with the last `history` messages."""
-    told = record.history if history is None else record.history[len(record.history) - min(history, len(record.history)) :]
+    told = (
+        record.history if history is None else record.history[len(record.history) - min(history, len(record.history)) :]
+    )
     found = pb.Task(
         id=record.id, context_id=record.seed.context_id, status=status(record, files_url),
         history=[message(one, files_url, record) for one in told],
@@ -155,8 +157,12 @@ def plain(struct: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def json_of(card: Mapping[str, Any]) -> bytes:
-    return json.dumps(card, separators=(",", ":")).encode()
+def json_from(raw: bytes) -> dict[str, Any]:
+    """Return a JSON object, or raise ValueError."""
+    found = json.loads(raw)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004 -- as for what is no JSON at all
+    return found
 
 
 def _fill(struct: Any, values: Mapping[str, Any]) -> None:
@@ -173,7 +179,3 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_numbers(each) for each in value]
     return value
-
-
-def names(states: Iterable[int]) -> list[str]:
-    return [STATE_NAMES[state] for state in states]
