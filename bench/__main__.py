@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import (
+    a2a,
     backlog,
     call,
     consume,
@@ -41,6 +42,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "redrive": redrive.redrive,
     "backlog_growth": backlog.backlog_growth,
     "sdk_call_p50": call.sdk_call_p50,
+    "a2a_overhead_ms": a2a.a2a_overhead_ms,
+    "a2a_calls": a2a.a2a_calls,
     "replay": replay.replay,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,

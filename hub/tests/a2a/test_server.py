@@ -343,7 +343,12 @@ async def test_clients_of_0_3_are_served(a2a_hub):
     at = "/a2a/w/default/agents/tck"
     card = (await a2a_hub.http("GET", f"{at}/.well-known/agent.json", token=token)).json
     assert (card["preferredTransport"], card["protocolVersion"]) == ("JSONRPC", "0.3")
-    said = {"kind": "message", "messageId": "tck-artifact-text", "role": "user", "parts": [{"kind": "text", "text": "x"}]}
+    said = {
+        "kind": "message",
+        "messageId": "tck-artifact-text",
+        "role": "user",
+        "parts": [{"kind": "text", "text": "x"}],
+    }
     rpc = {"jsonrpc": "2.0", "id": 7, "method": "message/send", "params": {"message": said}}
     done = (await a2a_hub.http("POST", at, token=token, raw=json.dumps(rpc).encode())).json["result"]
     assert (done["kind"], done["status"]["state"]) == ("task", "completed")
