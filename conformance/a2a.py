@@ -6,6 +6,7 @@ one that runs this). Nothing of it is in this repository.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from trunkline_hub.embedded.place import free_port
 
 _FOLDER, _PYTHON = "A2A_TCK", "A2A_TCK_PYTHON"
 _AGENT = "tck"
-_READY_S, _SUITE_S = 60, 900
+_READY_S, _SUITE_S = 120, 900
 _EXTENSION = "urn:a2a:tck:required-extension"
 _LINE = re.compile(r"^(?P<how>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\s+(?P<test>\S+)", re.MULTILINE)
 _MINIMAL = {
@@ -111,12 +112,13 @@ async def _suite(
 @asynccontextmanager
 async def _process(command: list[str], environment: Mapping[str, str]) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *command, env=dict(environment), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        *command, env=dict(environment), stdout=asyncio.subprocess.DEVNULL, stderr=None
     )
     try:
         yield
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         try:
             async with asyncio.timeout(_READY_S):
                 await process.wait()
