@@ -70,7 +70,7 @@ async def behind_hub(settings: Mapping[str, str]) -> AsyncIterator[str]:
         serve = [sys.executable, "-m", "trunkline.cli", "serve", "--port", str(port)]
         async with _process(serve, environment):
             await _answers(f"http://127.0.0.1:{port}/readyz")
-            token = json.loads((Path(home) / "context.json").read_text())["token"]
+            token = await _token(Path(home) / "context.json")
             agent = [sys.executable, "-m", "conformance.a2a_agent", f"http://127.0.0.1:{port}", token, _AGENT]
             async with _process(agent, environment):
                 url = f"http://127.0.0.1:{port}/a2a/w/default/agents/{_AGENT}"
@@ -127,6 +127,14 @@ async def _process(command: list[str], environment: Mapping[str, str]) -> AsyncI
             await process.wait()
 
 
+async def _token(context: Path) -> str:
+    """Return the administrator's token as soon as the launcher has written it down."""
+    async with asyncio.timeout(_READY_S):
+        while not context.exists():
+            await asyncio.sleep(0.2)
+    return str(json.loads(context.read_text())["token"])
+
+
 async def _answers(url: str) -> None:
     """Return when an address answers well."""
     async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
@@ -141,5 +149,4 @@ async def _answers(url: str) -> None:
 
 
 if __name__ == "__main__":
-    for outcome in asyncio.run(run()):
-        print(outcome.line())
+    sys.stdout.writelines(f"{outcome.line()}\n" for outcome in asyncio.run(run()))
