@@ -130,9 +130,9 @@ async def _process(command: list[str], environment: Mapping[str, str]) -> AsyncI
 async def _token(context: Path) -> str:
     """Return the administrator's token as soon as the launcher has written it down."""
     async with asyncio.timeout(_READY_S):
-        while not context.exists():
+        while not await asyncio.to_thread(context.exists):
             await asyncio.sleep(0.2)
-    return str(json.loads(context.read_text())["token"])
+    return str(json.loads(await asyncio.to_thread(context.read_text))["token"])
 
 
 async def _answers(url: str) -> None:

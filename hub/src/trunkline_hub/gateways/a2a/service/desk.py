@@ -130,7 +130,7 @@ class Desk:
         if not served.skills:
             raise SkillUnknownError(f"The agent {served.name!r} has no skills")
         skill = model.choose(served.skills, said.skill)
-        return skill, None if said.skill else model.falls_back(served.skills, skill)
+        return skill, model.falls_back(served.skills, skill)
 
     async def _call(self, place: Place, skill: Skill, said: Said) -> TaskMessage:
         payload = model.input_for(skill, said.message)
