@@ -25,7 +25,9 @@ _FOLDER, _PYTHON = "A2A_TCK", "A2A_TCK_PYTHON"
 _AGENT = "tck"
 _READY_S, _SUITE_S = 120, 900
 _EXTENSION = "urn:a2a:tck:required-extension"
-_LINE = re.compile(r"^(?P<how>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\s+(?P<test>\S+)", re.MULTILINE)
+_LINE = re.compile(
+    r"^(?P<how>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\s+(\[(?P<count>\d+)\] )?(?P<test>tests/\S+)", re.MULTILINE
+)
 _MINIMAL = {
     "TRUNKLINE_A2A__STREAMING": "false",
     "TRUNKLINE_A2A__PUSH_NOTIFICATIONS": "false",
@@ -99,7 +101,8 @@ async def _suite(
         if match["how"] in {"PASSED", "XPASS"}:
             passed.append(test)
         elif match["how"] in {"SKIPPED", "XFAIL"}:
-            skipped[f"{test} {len(skipped)}"] = "the kit itself skips it"
+            for _each in range(int(match["count"] or 1)):
+                skipped[f"{test} #{len(skipped)}"] = "the kit itself skips it"
         elif why is not None:
             skipped[test] = f"defect of the kit: {why}"
         else:
