@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import (
+    a2a,
     backlog,
     balance,
     call,
@@ -46,6 +47,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sdk_call_p50": call.sdk_call_p50,
     "balance_p99": balance.balance_p99,
     "mcp_overhead_ms": mcp.mcp_overhead_ms,
+    "a2a_overhead_ms": a2a.a2a_overhead_ms,
+    "a2a_calls": a2a.a2a_calls,
     "replay": replay.replay,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,

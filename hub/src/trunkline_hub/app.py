@@ -30,6 +30,7 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
+from trunkline_hub.gateways.a2a import feature as a2a_feature
 from trunkline_hub.gateways.mcp import feature as mcp_feature
 from trunkline_hub.gateways.mcp.api.door import anonymous
 from trunkline_hub.handlers import feature as handlers_feature
@@ -105,8 +106,19 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
             services.news,
             settings.web,
         ),
+        a2a_feature.build(a2a_parts(settings, services, clock)),
         admin_feature.build(services.overviews),
     ]
+
+
+def a2a_parts(settings: Settings, services: Services, clock: Clock) -> a2a_feature.Parts:
+    """What A2A is made of."""
+    return a2a_feature.Parts(
+        settings=settings.a2a, web=settings.web, bus=services.bus, db=services.db, clock=clock, audit=services.audit,
+        outbound=services.outbound, catalogue=services.agents, gate=services.a2a_gate, tasks=services.tasks,
+        blobs=services.blobs, workspaces=services.security.workspaces, keep_s=settings.tasks.keep_s,
+        hub_id=settings.hub_id,
+    )  # fmt: skip
 
 
 def build_components(settings: Settings, services: Services, features: Sequence[Feature]) -> list[Component]:
@@ -165,7 +177,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
         | {name: service for feature in features for name, service in feature.services.items()},
         db=services.db,
         metrics=metrics,
-        authenticate=anonymous(settings.mcp, authenticator(services.security)),
+        authenticate=services.a2a_gate.authenticator(anonymous(settings.mcp, authenticator(services.security))),
         workspaces=services.security.workspaces,
         lifespan=lifespan,
     )

@@ -40,7 +40,7 @@ from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
 from trunkline_hub.dead_letters.events import LetterRetention
-from trunkline_hub.gateways import mcp
+from trunkline_hub.gateways import a2a, mcp
 from trunkline_hub.gateways.mcp.events import SdkDialer
 from trunkline_hub.index import store as index_store
 from trunkline_hub.outbound import Outbound
@@ -84,11 +84,12 @@ class Services:
     crews: crews.SkillCrews
     calls: HubCalls
     tasks: tasks.Tasks
+    outbound: Outbound
+    a2a_gate: a2a.Gate
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
     presence: Presence
-    outbound: Outbound
     skill_host: SkillHost
     mcp_desk: mcp.Desk
     mcp_upstreams: mcp.Upstreams
@@ -146,4 +147,5 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         tasks=work_done, presence=presence, routes=ways, news=news, finder=agents.Finder(db, presence),
         overviews=overviews, outbound=outbound, mcp_desk=desk, mcp_upstreams=upstreams, toolsets=toolsets,
         skill_host=SkillHost(bus, hub_id=settings.hub_id),
+        a2a_gate=a2a.Gate(settings.a2a, access, web_host=settings.web.host),
     )  # fmt: skip

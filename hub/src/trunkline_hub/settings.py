@@ -17,6 +17,7 @@ from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.dead_letters.settings import DeadLetterSettings
+from trunkline_hub.gateways.a2a.settings import A2ASettings
 from trunkline_hub.gateways.mcp.settings import McpSettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     admin: AdminSettings = Field(default_factory=AdminSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     mcp: McpSettings = Field(default_factory=McpSettings)
+    a2a: A2ASettings = Field(default_factory=A2ASettings)
 
     @classmethod
     def settings_customise_sources(

@@ -63,7 +63,7 @@ def test_routes_open_to_all_are_exactly_those_argued_for(routes):
 
 
 def test_every_declared_permission_is_a_noun_and_a_verb(permissions):
-    assert not [p for p in permissions if not re.fullmatch(r"[a-z_]+:[a-z_]+", p)]
+    assert not [p for p in permissions if not re.fullmatch(r"[a-z0-9_]+:[a-z_]+", p)]
 
 
 def test_every_table_belongs_to_a_workspace():
@@ -99,7 +99,7 @@ def test_every_error_is_in_the_catalogue_with_code_title_and_remedy_of_its_own()
     for error in CATALOGUE:
         own = error.__dict__ if error is not errors.InternalError else TrunklineError.__dict__
         assert {"code", "title", "remedy"} <= set(own), error
-        assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", error.code)
+        assert re.fullmatch(r"[a-z0-9_]+(\.[a-z_]+)?", error.code)
         assert error.title and not error.title.endswith("."), error
         assert error.remedy.endswith("."), error
         assert 400 <= error.status < 600

@@ -32,6 +32,7 @@ FEATURES = (
     "schemas",
     "blobs",
     "gateways/mcp",
+    "gateways/a2a",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {
@@ -42,6 +43,7 @@ FEATURE_FOLDERS = {
     "gateways/mcp": {"model", "service", "api", "providers", "__pycache__"},
     "tasks": {"events", "__pycache__"},
     "agents": {"model", "service", "events", "__pycache__"},
+    "gateways/a2a": {"api", "events", "model", "providers", "service", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {

@@ -75,9 +75,7 @@ class Tasks:
         if not offer.skill.task:
             await self._open_hub_queue(workspace)
         now = rfc3339(self._clock.now())
-        message = TaskMessage(
-            id=wanted.message_id or new_id(), role="user", parts=parts, at=now, metadata=wanted.metadata
-        )
+        message = _message(wanted, parts, now)
         seed = TaskSeed(
             context_id=wanted.context_id or new_id(), agent=offer.agent, owner=offer.owner, skill=offer.skill.name,
             caller=by.name, origin=origin, message=message, input=value, metadata=wanted.metadata,
@@ -105,9 +103,7 @@ class Tasks:
         parts = wanted.parts or _parts(wanted.input)
         model.check_message(parts, None, wanted.message_id)
         now = rfc3339(self._clock.now())
-        message = TaskMessage(
-            id=wanted.message_id or new_id(), role="user", parts=parts, at=now, metadata=wanted.metadata
-        )
+        message = _message(wanted, parts, now)
         spoken = TaskEvent(kind="message", at=now, message=message, by=by.name)
         turn = record.turn + 1
         await self._write(workspace, record, spoken, msg_id=f"{task_id}.message.{turn}")
@@ -271,14 +267,21 @@ class Tasks:
 
 
 def _after(record: Record, step: Step) -> list[tuple[Record, Step]]:
-    """Fold one step into `record`; what it means, if it counts."""
+    """Fold one step into `record`; what it means, if it counts and is more than a note of the hub's own."""
     before = record.seq
     model.fold(record, step.writer, step.agent, step.task_id, step.seq, step.event)
-    return [(record, step)] if record.seq != before else []
+    return [(record, step)] if record.seq != before and step.event.kind != "handed_over" else []
 
 
 def _parts(value: Any) -> list[Part]:
     return model.parts_of(None if value is msgspec.UNSET else value)
+
+
+def _message(wanted: TaskRequest | TaskReply, parts: list[Part], at: str) -> TaskMessage:
+    return TaskMessage(
+        id=wanted.message_id or new_id(), role="user", parts=parts, at=at, metadata=wanted.metadata,
+        extensions=wanted.extensions, reference_task_ids=wanted.reference_task_ids,
+    )  # fmt: skip
 
 
 def _input(wanted: TaskRequest, parts: list[Part], offer: Offer) -> Any:

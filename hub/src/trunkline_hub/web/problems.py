@@ -45,7 +45,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Turn any exception into a problem; what is unforeseen is logged and told without details."""
-    known = _translate(error)
+    known = translate(error)
     if isinstance(known, InternalError):
         _log.error("request_failed", path=request.url.path, exc_info=error)
     identity = request_id(request.scope)
@@ -68,7 +68,8 @@ def _challenge(request: AnyRequest, error: str) -> str:
     return str(say(request, error)) if say is not None else ""
 
 
-def _translate(error: Exception) -> TrunklineError:
+def translate(error: Exception) -> TrunklineError:
+    """Return what of the catalogue an exception is."""
     if isinstance(error, TrunklineError):
         return error
     if isinstance(error, ValidationException):

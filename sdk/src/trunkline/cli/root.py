@@ -18,6 +18,7 @@ EXIT_INTERRUPTED = 130
 
 
 _OWN = {
+    "a2a": "trunkline.cli.a2a:a2a",
     "agents": "trunkline.cli.agents:agents",
     "blobs": "trunkline.cli.blobs:blobs",
     "call": "trunkline.cli.agents:call",

@@ -1,6 +1,7 @@
 """What the hub answers over HTTP, one small class per kind of resource."""
 
 from trunkline.http import HttpApi
+from trunkline.rest.a2a import A2AApi
 from trunkline.rest.agents import AgentsApi, SkillsApi
 from trunkline.rest.blobs import BlobsApi
 from trunkline.rest.dead_letters import DeadLettersApi
@@ -21,6 +22,7 @@ from trunkline.rest.tasks import TasksApi
 from trunkline.rest.tokens import TokensApi
 
 __all__ = [
+    "A2AApi",
     "AgentsApi",
     "BlobsApi",
     "DeadLettersApi",
@@ -50,6 +52,7 @@ class HubApi:
 
     def __init__(self, api: HttpApi) -> None:
         self.api = api
+        self.a2a = A2AApi(api)
         self.agents = AgentsApi(api)
         self.blobs = BlobsApi(api)
         self.dead_letters = DeadLettersApi(api)

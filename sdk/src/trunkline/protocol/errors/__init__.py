@@ -25,7 +25,7 @@
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     ├── OutboundError           what the hub asked elsewhere on somebody's word
     │   └── OutboundRefusedError, OutboundUnreachableError, OutboundTimeoutError, OutboundTooLargeError
-    ├── McpUpstreamBrokenError
+    ├── McpUpstreamBrokenError, A2AAgentBrokenError, A2ACardError
     └── InternalError
 
 Every class states its `code`, HTTP `status`, `title` and `remedy`; the pages
@@ -37,6 +37,7 @@ from itertools import chain
 from types import ModuleType
 
 from trunkline.protocol.errors import (
+    a2a,
     access,
     adapters,
     agents,
@@ -58,6 +59,17 @@ from trunkline.protocol.errors import (
     setup,
     tasks,
     traces,
+)
+from trunkline.protocol.errors.a2a import (
+    A2AAgentBrokenError,
+    A2AAgentExistsError,
+    A2AAgentUnknownError,
+    A2ACardError,
+    A2AContentTypeError,
+    A2AExtensionError,
+    A2AOperationError,
+    A2APushUnknownError,
+    A2ASignatureError,
 )
 from trunkline.protocol.errors.access import (
     AccessError,
@@ -228,6 +240,7 @@ _HOMES = (
     adapters,
     blobs,
     control,
+    a2a,
     event_types,
     handlers,
     jobs,
@@ -259,6 +272,15 @@ __all__ = [
     "CATALOGUE",
     "PROBLEM_JSON",
     "TYPE_PREFIX",
+    "A2AAgentBrokenError",
+    "A2AAgentExistsError",
+    "A2AAgentUnknownError",
+    "A2ACardError",
+    "A2AContentTypeError",
+    "A2AExtensionError",
+    "A2AOperationError",
+    "A2APushUnknownError",
+    "A2ASignatureError",
     "AccessError",
     "AgentOfflineError",
     "AgentOriginError",

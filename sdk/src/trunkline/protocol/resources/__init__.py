@@ -5,6 +5,14 @@ sizes bytes. Lists come as a page: `items` and, where more follow, `next`, the
 cursor for the next request.
 """
 
+from trunkline.protocol.resources.a2a import (
+    A2AAgent,
+    A2AAgentDeclaration,
+    A2AAgentPage,
+    A2AChange,
+    A2ALook,
+    A2APreview,
+)
 from trunkline.protocol.resources.agents import (
     Agent,
     AgentChange,
@@ -164,6 +172,12 @@ from trunkline.protocol.resources.tasks import Task, TaskCancel, TaskPage, TaskR
 from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
+    "A2AAgent",
+    "A2AAgentDeclaration",
+    "A2AAgentPage",
+    "A2AChange",
+    "A2ALook",
+    "A2APreview",
     "Agent",
     "AgentChange",
     "AgentHistory",
