@@ -1,5 +1,5 @@
 import {
-  Activity, BookType, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, Waypoints,
+  Activity, BookType, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, SquareCheckBig, Waypoints,
 } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
@@ -13,6 +13,7 @@ import { ReplaysPage } from "./pages/replays/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
 import { SchedulesPage } from "./pages/schedules/page";
+import { TasksPage } from "./pages/tasks/page";
 import { TracePage } from "./pages/trace/page";
 import { TypesPage } from "./pages/types/page";
 
@@ -36,6 +37,7 @@ export const PAGES: Page[] = [
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
+  { to: "/tasks", path: "/tasks/:id?", label: "Tasks", icon: SquareCheckBig, keys: "g k", element: <TasksPage /> },
   { to: "/queues", path: "/queues/:name?", label: "Queues", icon: Layers, keys: "g q", element: <QueuesPage /> },
   {
     to: "/schedules",

@@ -1887,6 +1887,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTasks
+         * @description List tasks, those that changed last first; without `tasks:read` only your own. Messages and artifacts are left out.
+         */
+        get: operations["tasks.list_tasks"];
+        put?: never;
+        /**
+         * StartTask
+         * @description Start a task; answered when it is on record, or with `wait_s` when it is done or waits for you.
+         */
+        post: operations["tasks.start_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTask
+         * @description Show a task as it stands now: what was said, what came of it.
+         */
+        get: operations["tasks.get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CancelTask
+         * @description Call a task off; whoever works on it is told.
+         */
+        post: operations["tasks.cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetCourse
+         * @description Show how a task came to be as it is, step by step; what was made and saved is left out.
+         */
+        get: operations["tasks.get_course"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * FollowTask
+         * @description Follow a task as server-sent events: `task` as it stands, then each `step`, until it ends.
+         */
+        get: operations["tasks.follow_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetJob
+         * @description Show what a worker of your own agent needs to go on with a task.
+         */
+        get: operations["tasks.get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReplyToTask
+         * @description Give a task the message that it waits for.
+         */
+        post: operations["tasks.reply_to_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/tokens": {
         parameters: {
             query?: never;
@@ -2106,6 +2250,19 @@ export interface components {
             size_bytes: number;
             warning: string | null;
         };
+        /** Artifact */
+        Artifact: {
+            /** @default  */
+            description?: string;
+            extensions?: string[];
+            id: string;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /** @default  */
+            name?: string;
+            parts: components["schemas"]["Part"][];
+        };
         /** Attempt */
         Attempt: {
             agent: string;
@@ -2150,6 +2307,17 @@ export interface components {
         AuditPage: {
             items: components["schemas"]["AuditEntry"][];
             next?: string | null;
+        };
+        /** Balance */
+        Balance: {
+            /**
+             * @default peak_ewma
+             * @enum {string}
+             */
+            policy?: "peak_ewma" | "least_outstanding" | "round_robin" | "weighted" | "sticky" | "random";
+            weights?: {
+                [key: string]: number;
+            };
         };
         /** BatchItem */
         BatchItem: {
@@ -2634,6 +2802,15 @@ export interface components {
             /** @enum {string} */
             name: "events" | "receipts" | "attempts" | "dead";
         };
+        /** Interface */
+        Interface: {
+            /** @default  */
+            binding?: string;
+            protocol: string;
+            url: string;
+            /** @default  */
+            version?: string;
+        };
         /** Job */
         Job: {
             by: string;
@@ -2725,6 +2902,12 @@ export interface components {
             redriven_at: string | null;
             redriven_by: string | null;
         };
+        /** Limits */
+        Limits: {
+            calls_per_s?: number | null;
+            concurrency?: number | null;
+            max_input_bytes?: number | null;
+        };
         /** LogReading */
         LogReading: {
             /** @default  */
@@ -2781,6 +2964,21 @@ export interface components {
             tasks_total: number;
             version: string;
         };
+        /** Part */
+        Part: {
+            data?: unknown;
+            dataref?: string | null;
+            /** @default  */
+            filename?: string;
+            /** @default  */
+            media_type?: string;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            raw?: string | null;
+            text?: string | null;
+            url?: string | null;
+        };
         /** Problem */
         Problem: {
             code: string;
@@ -2808,6 +3006,12 @@ export interface components {
             /** @default false */
             observed?: boolean;
             principal?: string | null;
+        };
+        /** Progress */
+        Progress: {
+            fraction: number;
+            /** @default  */
+            message?: string;
         };
         /** PurgeRequest */
         PurgeRequest: {
@@ -3032,9 +3236,20 @@ export interface components {
         Registration: {
             /** @default  */
             description?: string;
+            /** @default  */
+            documentation_url?: string;
+            /** @default  */
+            icon_url?: string;
+            interfaces?: components["schemas"]["Interface"][];
+            labels?: {
+                [key: string]: string;
+            };
+            limits?: components["schemas"]["Limits"] | null;
             publishes?: string[];
             readers?: components["schemas"]["ReaderDeclaration"][];
             skills?: components["schemas"]["Skill"][];
+            /** @default  */
+            title?: string;
             /** @default 0.0.0 */
             version?: string;
         };
@@ -3304,16 +3519,26 @@ export interface components {
         };
         /** Skill */
         Skill: {
+            balance?: components["schemas"]["Balance"] | null;
             /** @default  */
             description?: string;
+            examples?: unknown[];
+            /** @default false */
+            idempotent?: boolean;
+            input_modes?: string[];
             input_schema?: {
                 [key: string]: unknown;
             } | null;
             name: string;
+            output_modes?: string[];
             output_schema?: {
                 [key: string]: unknown;
             } | null;
             tags?: string[];
+            /** @default false */
+            task?: boolean;
+            /** @default  */
+            title?: string;
         };
         /** Span */
         Span: {
@@ -3350,6 +3575,151 @@ export interface components {
             deliver_to: string;
             since?: string | null;
             types: string[];
+        };
+        /** Task */
+        Task: {
+            agent: string;
+            artifacts: components["schemas"]["Artifact"][];
+            attempt: number;
+            caller: string;
+            context_id: string;
+            created_at: string;
+            error: components["schemas"]["Problem"] | null;
+            history: components["schemas"]["TaskMessage"][];
+            id: string;
+            metadata: {
+                [key: string]: unknown;
+            };
+            origin: string;
+            progress: components["schemas"]["Progress"] | null;
+            seq: number;
+            skill: string;
+            status: components["schemas"]["TaskStatus"];
+            turn: number;
+            updated_at: string;
+        };
+        /** TaskCancel */
+        TaskCancel: {
+            /** @default  */
+            reason?: string;
+        };
+        /** TaskCourse */
+        TaskCourse: {
+            items: components["schemas"]["TaskStep"][];
+        };
+        /** TaskEvent */
+        TaskEvent: {
+            /** @default false */
+            append?: boolean;
+            artifact?: components["schemas"]["Artifact"] | null;
+            at: string;
+            /** @default  */
+            by?: string;
+            checkpoint?: unknown;
+            error?: components["schemas"]["Problem"] | null;
+            /** @enum {string} */
+            kind: "created" | "message" | "status" | "progress" | "artifact" | "checkpoint";
+            /** @default true */
+            last?: boolean;
+            message?: components["schemas"]["TaskMessage"] | null;
+            progress?: components["schemas"]["Progress"] | null;
+            /**
+             * @default [
+             *       0,
+             *       0
+             *     ]
+             */
+            run?: [
+                number,
+                number
+            ];
+            seed?: components["schemas"]["TaskSeed"] | null;
+            /** @enum {null|string} */
+            state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected" | null;
+        };
+        /** TaskJob */
+        TaskJob: {
+            checkpoint?: unknown;
+            history?: components["schemas"]["TaskMessage"][];
+            seed: components["schemas"]["TaskSeed"];
+            /**
+             * @default submitted
+             * @enum {string}
+             */
+            state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected";
+            task_id: string;
+            turn: number;
+        };
+        /** TaskMessage */
+        TaskMessage: {
+            /** @default  */
+            at?: string;
+            extensions?: string[];
+            id: string;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            parts: components["schemas"]["Part"][];
+            reference_task_ids?: string[];
+            /** @enum {string} */
+            role: "user" | "agent";
+        };
+        /** TaskPage */
+        TaskPage: {
+            items: components["schemas"]["Task"][];
+            next?: string | null;
+        };
+        /** TaskReply */
+        TaskReply: {
+            input?: unknown;
+            message_id?: string | null;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            parts?: components["schemas"]["Part"][];
+        };
+        /** TaskRequest */
+        TaskRequest: {
+            agent?: string | null;
+            context_id?: string | null;
+            input?: unknown;
+            message_id?: string | null;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            parts?: components["schemas"]["Part"][];
+            skill: string;
+            /** @default 0 */
+            wait_s?: number;
+        };
+        /** TaskSeed */
+        TaskSeed: {
+            agent: string;
+            caller: string;
+            context_id: string;
+            input?: unknown;
+            message: components["schemas"]["TaskMessage"];
+            metadata?: {
+                [key: string]: unknown;
+            };
+            origin: string;
+            owner: string;
+            queue: string;
+            skill: string;
+            traceparent?: string | null;
+        };
+        /** TaskStatus */
+        TaskStatus: {
+            at: string;
+            message?: components["schemas"]["TaskMessage"] | null;
+            /** @enum {string} */
+            state: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected";
+        };
+        /** TaskStep */
+        TaskStep: {
+            event: components["schemas"]["TaskEvent"];
+            seq: number;
+            task_id: string;
         };
         /** Token */
         Token: {
@@ -7475,6 +7845,283 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallResult"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.list_tasks": {
+        parameters: {
+            query?: {
+                /** @description Only tasks in this state. */
+                state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected" | null;
+                agent?: string | null;
+                skill?: string | null;
+                caller?: string | null;
+                context_id?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.start_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.cancel_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskCancel"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskCourse"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.follow_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskJob"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.reply_to_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskReply"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

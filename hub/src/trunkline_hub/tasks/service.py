@@ -12,7 +12,7 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import CursorInvalidError, TaskUnknownError
 from trunkline.protocol.ids import new_id
-from trunkline.protocol.resources import QueueDeclaration, Task, TaskPage, TaskReply, TaskRequest
+from trunkline.protocol.resources import QueueDeclaration, Task, TaskPage, TaskReply, TaskRequest, TaskStep
 from trunkline.protocol.tasks import TASK_RUN, Part, TaskEvent, TaskJob, TaskMessage, TaskSeed
 from trunkline.protocol.trace import current_traceparent, next_traceparent
 from trunkline_hub.agents import Offer, check_input
@@ -164,6 +164,15 @@ class Tasks:
         if found is None or found.seed.owner != by.name:
             raise TaskUnknownError(f"There is no task {task_id!r} of an agent of {by.name!r}")
         return found.job()
+
+    async def course(self, by: Principal, workspace: str, task_id: str) -> list[TaskStep]:
+        """Return the steps that counted, as far as the stream holds them; what was made and saved is left out.
+
+        Raises:
+            TaskUnknownError
+        """
+        found = await self.record(by, workspace, task_id)
+        return model.outline(await course.read(self._bus, workspace, task_id, after_seq=0), found.seed.owner)
 
     async def page(
         self, by: Principal, workspace: str, filters: dict[str, Any], *, cursor: str | None, limit: int

@@ -131,7 +131,16 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
-from trunkline.protocol.resources.tasks import Task, TaskCancel, TaskPage, TaskReply, TaskRequest, TaskStatus, TaskStep
+from trunkline.protocol.resources.tasks import (
+    Task,
+    TaskCancel,
+    TaskCourse,
+    TaskPage,
+    TaskReply,
+    TaskRequest,
+    TaskStatus,
+    TaskStep,
+)
 from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
@@ -264,6 +273,7 @@ __all__ = [
     "StoredBlob",
     "Task",
     "TaskCancel",
+    "TaskCourse",
     "TaskPage",
     "TaskReply",
     "TaskRequest",
