@@ -15,6 +15,7 @@ from bench import (
     publish,
     queues,
     redrive,
+    registry,
     replay,
     report,
     routing,
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "poison": poison.poison,
     "index_query_ms": index.index_query_ms,
     "index_rate": index.index_rate,
+    "registry_search_ms": registry.registry_search_ms,
     "start_to_healthy": startup.start_to_healthy,
 }
 

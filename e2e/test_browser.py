@@ -121,6 +121,7 @@ def test_a_queue_is_paused_purged_and_resumed(tmp_path: Path) -> None:
         worker.wait_done()
 
 
+@pytest.mark.slow
 def test_bulk_redrive_with_progress_and_a_replay_into_a_new_group(tmp_path: Path) -> None:
     """Many dead letters go again in a job that shows how far it is; the past is played to a group of its own."""
     _require_browser()

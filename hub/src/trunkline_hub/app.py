@@ -76,7 +76,16 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         queue_control_feature.build(bus, db, trail, services.queues, services.queue_control, services.reconciler),
         dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
-        agents_feature.build(bus, services.presence, clock),
+        agents_feature.build(
+            settings.agents,
+            bus,
+            db,
+            services.news,
+            (services.agents, services.finder),
+            services.presence,
+            workspaces,
+            hub_id=settings.hub_id,
+        ),
         tasks_feature.build(
             settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
         ),
@@ -113,8 +122,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
-    for telling in (services.overviews, services.letter_retention, services.archives):
+    for telling in (services.overviews, services.letter_retention, services.archives, services.finder):
         metrics.add_gauges(telling.gauges)
+    for gauges in (gauges for feature in features for gauges in feature.gauges):
+        metrics.add_gauges(gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

@@ -74,6 +74,7 @@ class Services:
     letter_retention: LetterRetention
     scheduled: schedules.ScheduledMessages
     schedules: schedules.Schedules
+    finder: agents.Finder
     agents: agents.Agents
     tasks: tasks.Tasks
     routes: routes.Routes
@@ -111,7 +112,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     cursors = [control.desired_consumers, log.desired_consumers]
     reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
     grants = security.Grants()
-    catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    news = HubNews(bus)
+    catalogue = agents.Agents(db, trail, grants, work, log, HubCalls(bus), presence, news)
     work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
@@ -122,6 +124,6 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
-        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence, routes=ways,
-        news=HubNews(bus), overviews=overviews,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence,
+        routes=ways, news=news, finder=agents.Finder(db, presence), overviews=overviews,
     )  # fmt: skip

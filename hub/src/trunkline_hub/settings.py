@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
+from trunkline_hub.agents.settings import AgentsSettings
 from trunkline_hub.archive.settings import ArchiveSettings
 from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     index: IndexSettings = Field(default_factory=IndexSettings)
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
     tasks: TasksSettings = Field(default_factory=TasksSettings)
+    agents: AgentsSettings = Field(default_factory=AgentsSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
 
     @classmethod

@@ -38,6 +38,7 @@ FEATURE_FOLDERS = {
     "schemas": {"model", "__pycache__"},
     "events": {"service", "__pycache__"},
     "tasks": {"events", "__pycache__"},
+    "agents": {"model", "service", "events", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {
@@ -57,7 +58,8 @@ BROAD_EXCEPTS = {
     ("sdk/src/trunkline/http.py", "read"): "a user's own stream may raise anything; it is raised again",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
-    ("sdk/src/trunkline/task_runs.py", "_run"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/task_worker.py", "perform"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/task_trial.py", "_run"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/fleet.py", "_fork"): "the edge of a forked process: it must end here, not run on as its parent",
     ("sdk/src/trunkline/testing.py", "call"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/testing.py", "_attempt"): "TestHub: a user's handler may raise anything",

@@ -139,6 +139,17 @@ async def test_its_changes_of_state_are_in_the_log(hub, tasks, name):
     assert set(await eventually(told)) <= {"submitted", "working", "completed"}
 
 
+async def test_metrics_count_the_open_ones(hub, tasks, name):
+    held = await tasks.start(f"{name}.hold", Order("x"))
+
+    async def counted():
+        text = (await hub.http("GET", "/metrics", token=hub.admin_token)).body.decode()
+        return 'trunkline_tasks{state="working",workspace="default"}' in text
+
+    await eventually(counted)
+    await tasks.cancel(held.id)
+
+
 async def test_it_is_followed_step_by_step(tasks, name, gate):
     started = await tasks.start(f"{name}.stream")
     seen = []

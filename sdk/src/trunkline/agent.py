@@ -20,7 +20,7 @@ from trunkline.cron import CronSpec, declare_all
 from trunkline.declaring import Queue, QueueSettings
 from trunkline.fleet import Fleet
 from trunkline.following import Following
-from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
+from trunkline.handlers import AgentSettings, Handler, ReaderSpec, SkillSettings, SkillSpec, check_name
 from trunkline.idempotency import Store, check_once, make_store
 from trunkline.local import find_context, state_dir
 from trunkline.packing import MAX_PAYLOAD_BYTES
@@ -32,7 +32,7 @@ from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
-from trunkline.task_runs import follow_calling_off, task_readers
+from trunkline.task_worker import TASKS_AT_ONCE, follow_calling_off, task_readers
 from trunkline.tasks import Tasks
 from trunkline.wire import message
 
@@ -40,6 +40,7 @@ _log = logging.getLogger("trunkline.agent")
 F = TypeVar("F", bound=Callable[..., Any])
 
 DRAIN_S = 4.0
+_PROBE_CHARS = 64
 _RETRY_MIN_S = 0.2
 _RETRY_MAX_S = 3.0
 
@@ -57,7 +58,7 @@ class Agent:
         receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
         max_payload_bytes: largest payload fetched from the object store into memory; a handler that takes a
             `Blob` has no such limit.
-        tasks_at_once: most tasks that one process works on at the same time.
+        settings: what else is said of it; see `AgentSettings`.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class Agent:
         publishes: Sequence[str] = (),
         receipts: float = 1.0,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
-        tasks_at_once: int = 16,
+        **settings: Unpack[AgentSettings],
     ) -> None:
         self.name = check_name("an agent", name)
-        self.tasks_at_once = tasks_at_once
+        self.settings = settings
         self.max_payload_bytes = max_payload_bytes
         self.version = version
         self.description = description
@@ -87,7 +88,7 @@ class Agent:
 
     def skill(
         self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64,
-        task: bool = False, retry: frames.RetryPolicy | None = None,
+        task: bool = False, retry: frames.RetryPolicy | None = None, **shown: Unpack[SkillSettings],
     ) -> Callable[[F], F]:  # fmt: skip
         """Offer the decorated function to callers.
 
@@ -95,7 +96,8 @@ class Agent:
         refused before the function runs. At most `concurrency` calls run at once.
         With `task` it is long work: each use is a task on record, with a life
         of its own (`ctx.task`), that outlives this process; a failure ends it
-        unless `retry` says otherwise.
+        unless `retry` says otherwise. What else others are told of it: see
+        `SkillSettings`.
         """
 
         def register(function: F) -> F:
@@ -104,6 +106,10 @@ class Agent:
             self.skills[called] = SkillSpec(
                 name=called, handler=handler, tags=tags or [], concurrency=concurrency,
                 description=description or (function.__doc__ or "").strip(), task=task, retry=retry,
+                title=shown.get("title", ""),
+                examples=tuple(shown.get("examples", ())), input_modes=tuple(shown.get("input_modes", ())),
+                output_modes=tuple(shown.get("output_modes", ())), idempotent=shown.get("idempotent", False),
+                balance=shown.get("balance"),
             )  # fmt: skip
             return function
 
@@ -207,9 +213,16 @@ class Agent:
 
     def registration(self) -> frames.Registration:
         """Return what this agent tells the hub about itself."""
+        said = self.settings
         return frames.Registration(
             version=self.version,
+            title=said.get("title", ""),
             description=self.description,
+            documentation_url=said.get("documentation_url", ""),
+            icon_url=said.get("icon_url", ""),
+            labels=dict(said.get("labels", {})),
+            interfaces=list(said.get("interfaces", ())),
+            limits=said.get("limits"),
             publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
             readers=[spec.frame() for spec in self.reading],
@@ -218,7 +231,7 @@ class Agent:
     @property
     def reading(self) -> list[ReaderSpec]:
         """All that it reads: what was declared, and its tasks."""
-        return [*self.readers, *task_readers(self.name, self.skills, self.tasks_at_once)]
+        return [*self.readers, *task_readers(self.name, self.skills, self.settings.get("tasks_at_once", TASKS_AT_ONCE))]
 
     def run(
         self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
@@ -313,6 +326,7 @@ class _Service:
         for spec in self._agent.skills.values():
             book = self._receipts.book(CALL, spec.name)
             server = SkillServer(self._client, spec, self._identity, book=book)
+            server.on_probe = self._answer_probe
             await server.start()
             self._servers.append(server)
         self._box = self._black_box()
@@ -321,6 +335,8 @@ class _Service:
             await follow_calling_off(self._client.bus, self._client.workspace, skill, reading)
         await self._following.start(reading, registered.readers, store=self._agent.store, box=self._box)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
+        mine = subjects.probe(self._client.workspace, self._agent.name, self._agent.instance)
+        await self._client.bus.subscribe(mine, self._on_probe)
         await self._client.bus.flush()
         self._state = "healthy"
         self._receipts.start()
@@ -367,7 +383,7 @@ class _Service:
                 delay = min(delay * 2, _RETRY_MAX_S)
         return None
 
-    def _beat(self) -> None:
+    def _beat(self, answers: str = "") -> None:
         with contextlib.suppress(UnavailableError):
             subject = subjects.beat(
                 self._client.workspace, self._client.principal, self._agent.name, self._agent.instance
@@ -379,6 +395,7 @@ class _Service:
                 in_flight=sum(s.in_flight for s in self._servers) + self._following.in_flight,
                 handled=sum(s.handled for s in self._servers) + self._following.handled,
                 failed=sum(s.failed for s in self._servers) + self._following.failed,
+                answers=answers,
             )
             self._client.bus.write(message(subject, msgspec.json.encode(beat)))
 
@@ -390,6 +407,13 @@ class _Service:
     async def _on_rollcall(self, _msg: Msg) -> None:
         await asyncio.sleep(random.uniform(0, 0.2))
         self._beat()
+
+    async def _on_probe(self, msg: Msg) -> None:
+        self._answer_probe((msg.headers or {}).get(frames.HEADER_PROBE, ""))
+
+    def _answer_probe(self, probe: str) -> None:
+        """Tell at once that this event loop hears: any handler may be at work meanwhile."""
+        self._beat(probe[:_PROBE_CHARS])
 
     def _offers(self) -> str:
         parts = [f"skill {name}" for name in self._agent.skills]

@@ -32,6 +32,7 @@ from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     ClientClosedError,
+    SkillUnboundError,
     SkillUnknownError,
     TrunklineError,
 )
@@ -46,6 +47,8 @@ from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
 CALL_TIMEOUT_S = 30.0
+_UNBOUND = frozenset({"openapi", "nats"})
+"""Origins of agents whose skills nobody serves yet."""
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
@@ -463,4 +466,9 @@ class Client(HubApi):
         if not owners:
             of_agent = f" of agent {agent!r}" if agent else ""
             return SkillUnknownError(f"There is no skill {skill!r}{of_agent} in workspace {self.workspace!r}")
+        imported = [found for found in page.items if found.name in owners and found.origin in _UNBOUND]
+        if len(imported) == len(owners):
+            return SkillUnboundError(
+                f"{owners[0]!r} was imported ({imported[0].origin}); nothing executes {skill!r} yet"
+            )
         return AgentOfflineError(f"{', '.join(owners)} offers {skill!r} but is not connected")

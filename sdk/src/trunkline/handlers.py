@@ -4,9 +4,9 @@ import asyncio
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from trunkline.context import Context
 from trunkline.payloads import Codec, Nothing
@@ -45,6 +45,39 @@ class Handler:
         return await asyncio.to_thread(self.function, *arguments)
 
 
+class AgentSettings(TypedDict, total=False):
+    """What else an agent says of itself; all of it may be left out."""
+
+    title: str
+    """Its name for people."""
+    labels: Mapping[str, str]
+    """What operators and callers tell agents apart by, such as `{"team": "billing"}`."""
+    limits: frames.Limits | None
+    """What one instance says it can bear; shown, and kept to by those who ask."""
+    interfaces: Sequence[frames.Interface]
+    """Where it can be reached besides the bus."""
+    documentation_url: str
+    icon_url: str
+    tasks_at_once: int
+    """Most tasks that one process works on at the same time; 16 unless said."""
+
+
+class SkillSettings(TypedDict, total=False):
+    """What others are told of a skill besides its name and schemas; all of it may be left out."""
+
+    title: str
+    """Its name for people."""
+    examples: Sequence[Any]
+    """Inputs that make sense, to show and to try."""
+    input_modes: Sequence[str]
+    """Media types it takes; none: JSON and plain text."""
+    output_modes: Sequence[str]
+    idempotent: bool
+    """Whether calling it twice with the same input does no harm."""
+    balance: frames.Balance | None
+    """How callers choose among its instances."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SkillSpec:
     """A skill: called by others."""
@@ -57,14 +90,26 @@ class SkillSpec:
     task: bool = False
     retry: frames.RetryPolicy | None = None
     """Of a task: which failures are tried again; None: none is."""
+    title: str = ""
+    examples: tuple[Any, ...] = ()
+    input_modes: tuple[str, ...] = ()
+    output_modes: tuple[str, ...] = ()
+    idempotent: bool = False
+    balance: frames.Balance | None = None
 
     def frame(self) -> frames.Skill:
         """Return the skill as it is registered."""
         return frames.Skill(
             name=self.name,
+            title=self.title,
             description=self.description,
             tags=self.tags,
             task=self.task,
+            examples=list(self.examples),
+            input_modes=list(self.input_modes),
+            output_modes=list(self.output_modes),
+            idempotent=self.idempotent,
+            balance=self.balance,
             input_schema=self.handler.input_schema(),
             output_schema=self.handler.returns.schema(),
         )

@@ -35,6 +35,8 @@ class SkillServer:
     """Serves one skill for one instance of an agent."""
 
     def __init__(self, client: Client, spec: SkillSpec, identity: Identity, *, book: Book | None = None) -> None:
+        self.on_probe: Callable[[str], None] = lambda _probe: None
+        """Called with the id of a probe that came the way calls come."""
         self.handled = 0
         self._book = book
         self.failed = 0
@@ -73,6 +75,10 @@ class SkillServer:
 
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply:  # nobody to answer; a message without an address would break the connection
+            return
+        probe = (msg.headers or {}).get(frames.HEADER_PROBE)
+        if probe is not None:
+            self.on_probe(probe)
             return
         self._running += 1
         self._tasks.spawn(self._answer(msg), name=f"call-{self._spec.name}")

@@ -44,6 +44,8 @@ from trunkline.protocol.frames import Ack, AttemptError, Progress, RetryPolicy
 from trunkline.protocol.queueing import NORMAL, QueueOptions
 from trunkline.protocol.trace import next_traceparent
 from trunkline.retry import DROPPED, REASON_EXHAUSTED, decide
+from trunkline.task_runs import unrecorded
+from trunkline.task_trial import TaskTrial
 
 _PRINCIPAL = "test"
 
@@ -146,6 +148,7 @@ class TestHub:
         payload = await self.payload(request, spec.handler.codec)
         enter(request)
         context = Context(self, request, report=self._reporter(options.get("on_progress")))
+        context.task = unrecorded(request, _PRINCIPAL, context.progress)
         try:
             output = await spec.handler(payload, context)
         except TrunklineError:
@@ -155,6 +158,17 @@ class TestHub:
         kind = payloads.reply_type(output, request.datacontenttype)
         answer = await self._message(f"reply.{skill}", output, {"content_type": kind})
         return await self.payload(answer, payloads.Codec(options.get("result_type", Any)))
+
+    async def start_task(self, skill: str, input: Any = None, **options: Any) -> TaskTrial:  # noqa: A002 -- the A2A word
+        """Start long work and return it when it has ended or waits for an answer; options: `agent`, `parts`.
+
+        Raises:
+            SkillUnknownError
+        """
+        spec = self._skill(skill, options.get("agent"))
+        trial = TaskTrial(self, spec, options.get("agent") or self._agents[0].name, self.blobs)
+        await trial.start(input, options.get("parts", []))
+        return trial
 
     async def payload(self, message: ce.Envelope, kind: Any = Any) -> Any:
         """Return a message's payload as `kind`; see `Client.payload`.

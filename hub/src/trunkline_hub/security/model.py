@@ -176,7 +176,9 @@ def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
     if grant.kind == "agent":  # to give signs of life
         beat = f"{subjects.ROOT}.{grant.workspace}.beat.{subjects.token(principal)}.{subjects.token(grant.agent)}.*"
         course = subjects.work_filter(grant.workspace, writer=principal, agent=grant.agent)
-        return Rights(publish=[beat, course], subscribe=[subjects.ROLLCALL])
+        return Rights(
+            publish=[beat, course], subscribe=[subjects.ROLLCALL, subjects.probe(grant.workspace, grant.agent)]
+        )
     if grant.kind == "skill":
         return Rights(
             publish=[

@@ -24,16 +24,18 @@ def build(
     async def dead() -> list[str]:
         return [subjects.dead_stream(workspace) for workspace in await workspaces()]
 
+    book = TaskBook(bus, db, clock, workspaces, keep_s=settings.keep_s)
     return Feature(
         name="tasks",
         routes=[router],
         components=[
             tasks.watch,
-            TaskBook(bus, db, clock, workspaces, keep_s=settings.keep_s),
+            book,
             TaskSweep(db, clock, tasks.hand_over),
             TaskMourner(bus, dead, clock, tasks.latest, tasks.fail),
             TaskRunner(bus, db, clock, HubCalls(bus), queues, workspaces, hub_id=hub_id),
         ],
+        gauges=[book.gauges],
         permissions={
             "tasks:run": "Start tasks; see, answer and cancel one's own.",
             "tasks:read": "See everybody's tasks, with what was said and made.",

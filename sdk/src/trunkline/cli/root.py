@@ -32,6 +32,7 @@ _OWN = {
     "routes": "trunkline.cli.routes:routes",
     "scheduled": "trunkline.cli.schedules:scheduled",
     "schedules": "trunkline.cli.schedules:schedules",
+    "skills": "trunkline.cli.agents:skills",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
     "tasks": "trunkline.cli.tasks:tasks",

@@ -17,6 +17,8 @@ HEADER_KIND = "Tl-Kind"
 """On a reply: `result`, `error` or `progress`."""
 HEADER_INSTANCE = "Tl-Instance"
 """On a reply: `<agent>/<instance>` that gave it."""
+HEADER_PROBE = "Tl-Probe"
+"""On a call that is none: the hub asks whether calls arrive; the beat that answers carries this id."""
 HEADER_SUBJECT = "Tl-Subject"
 HEADER_STREAM_SEQ = "Tl-Stream-Seq"
 HEADER_DELIVERIES = "Tl-Deliveries"
@@ -242,6 +244,8 @@ class Beat(msgspec.Struct, kw_only=True, omit_defaults=True):
     in_flight: int = 0
     handled: int = 0
     failed: int = 0
+    answers: str = ""
+    """Id of the probe that it answers."""
 
 
 class Ack(msgspec.Struct, kw_only=True):

@@ -21,10 +21,12 @@ subjects it stands for "any instance".
     tl.<ws>.due.<kind>.<id>                                (hub only)
     tl.<ws>.receipts.<principal>.<lane>.<reader>           (lane `call`: the reader is a skill)
     tl.<ws>.beat.<principal>.<agent>.<instance>
+    tl.<ws>.probe.<agent>.<instance>                       (hub only)
     tl.<ws>.gate.<principal>.events.<type…>                (asked of a hub)
     tl.<ws>.gate.<principal>.tasks.<queue>                 (asked of a hub)
     tl.rollcall                                            (hub only)
     tl.hubs.<topic>                                        (hub only)
+    tl.verdicts.<ws>                                       (hub only)
 """
 
 import re
@@ -202,6 +204,16 @@ def receipts(workspace: str, principal: str, lane: str, reader: str) -> str:
 
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
+
+
+def probe(workspace: str, agent: str, instance: str | None = None) -> str:
+    """Return where the hub asks an instance whether it still hears; it answers with a beat."""
+    return f"{ROOT}.{workspace}.probe.{token(agent)}.{'*' if instance is None else token(instance)}"
+
+
+def verdicts(workspace: str) -> str:
+    """Return where the hub that probes tells the others what it found."""
+    return f"{ROOT}.verdicts.{workspace}"
 
 
 GateLane = Literal["events", "tasks"]

@@ -1,7 +1,7 @@
 """What the hub answers over HTTP, one small class per kind of resource."""
 
 from trunkline.http import HttpApi
-from trunkline.rest.agents import AgentsApi
+from trunkline.rest.agents import AgentsApi, SkillsApi
 from trunkline.rest.blobs import BlobsApi
 from trunkline.rest.dead_letters import DeadLettersApi
 from trunkline.rest.event_types import EventTypesApi
@@ -37,6 +37,7 @@ __all__ = [
     "RoutesApi",
     "ScheduledApi",
     "SchedulesApi",
+    "SkillsApi",
     "TasksApi",
     "TokensApi",
 ]
@@ -61,6 +62,7 @@ class HubApi:
         self.retention = RetentionApi(api)
         self.routes = RoutesApi(api)
         self.scheduled = ScheduledApi(api)
+        self.skills = SkillsApi(api)
         self.schedules = SchedulesApi(api)
         self.tasks = TasksApi(api)
         self.tokens = TokensApi(api)

@@ -1,7 +1,7 @@
 """Keeping the record: the courses of tasks, folded into SQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +14,7 @@ from trunkline_hub.bus.course import Followed, step_of_fed
 from trunkline_hub.bus.feed import Fed
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.metrics import Gauge
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.tasks import model, store
 from trunkline_hub.tasks.model import Record
@@ -44,6 +45,13 @@ class TaskBook(Component):
         self._workspaces = workspaces
         self._keep_s = keep_s
         self._born: dict[str, str] = {}
+        self._open: list[tuple[str, str, int]] = []
+
+    def gauges(self) -> Iterator[Gauge]:
+        """Yield how many tasks are in each state but an end."""
+        for workspace, state, count in self._open:
+            named = {"workspace": workspace, "state": state}
+            yield "trunkline_tasks", "Tasks that have not ended, by state.", named, count
 
     async def run(self) -> None:
         followed = Followed(self._bus)
@@ -66,6 +74,8 @@ class TaskBook(Component):
 
     async def _look(self, followed: Followed) -> None:
         """Follow each workspace from where its records stand; a stream that was made anew, from its beginning."""
+        async with self._db.read() as tx:
+            self._open = await store.by_state(tx)
         for workspace in await self._workspaces():
             if workspace in followed:
                 continue

@@ -18,7 +18,7 @@
     │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
-    │   └── CallFailedError, CallTimeoutError
+    │   └── CallFailedError, CallTimeoutError, SkillUnboundError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     └── InternalError
@@ -64,6 +64,7 @@ from trunkline.protocol.errors.access import (
 )
 from trunkline.protocol.errors.agents import (
     AgentOfflineError,
+    AgentOriginError,
     AgentOwnedError,
     AgentUnknownError,
     CallError,
@@ -72,6 +73,7 @@ from trunkline.protocol.errors.agents import (
     ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
+    SkillUnboundError,
     SkillUnknownError,
 )
 from trunkline.protocol.errors.base import (
@@ -223,6 +225,7 @@ __all__ = [
     "TYPE_PREFIX",
     "AccessError",
     "AgentOfflineError",
+    "AgentOriginError",
     "AgentOwnedError",
     "AgentUnknownError",
     "ArchiveDamagedError",
@@ -314,6 +317,7 @@ __all__ = [
     "SetupError",
     "SigninLinkInvalidError",
     "SkillSchemaInvalidError",
+    "SkillUnboundError",
     "SkillUnknownError",
     "TaskBusyError",
     "TaskContextError",

@@ -5,7 +5,24 @@ sizes bytes. Lists come as a page: `items` and, where more follow, `next`, the
 cursor for the next request.
 """
 
-from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage, CallRequest, CallResult
+from trunkline.protocol.resources.agents import (
+    Agent,
+    AgentChange,
+    AgentHistory,
+    AgentInstance,
+    AgentPage,
+    CallRequest,
+    CallResult,
+    FoundService,
+    FoundServices,
+    FoundSkill,
+    Imported,
+    OpenApiImport,
+    ServiceImport,
+    ServicesImported,
+    SkillMatch,
+    SkillPage,
+)
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.blobs import StoredBlob
 from trunkline.protocol.resources.dead_letters import (
@@ -145,6 +162,8 @@ from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, Tra
 
 __all__ = [
     "Agent",
+    "AgentChange",
+    "AgentHistory",
     "AgentInstance",
     "AgentPage",
     "Archive",
@@ -193,6 +212,9 @@ __all__ = [
     "Finding",
     "Firing",
     "FiringPage",
+    "FoundService",
+    "FoundServices",
+    "FoundSkill",
     "Group",
     "GroupPage",
     "Handler",
@@ -201,6 +223,7 @@ __all__ = [
     "HandlerPage",
     "Handling",
     "Health",
+    "Imported",
     "Incompatibility",
     "IndexStatus",
     "IndexedStream",
@@ -218,6 +241,7 @@ __all__ = [
     "Misfire",
     "MoveRequest",
     "NewEventTypeVersion",
+    "OpenApiImport",
     "Operator",
     "Outcome",
     "Overview",
@@ -267,8 +291,12 @@ __all__ = [
     "Segment",
     "SegmentPage",
     "Selection",
+    "ServiceImport",
+    "ServicesImported",
     "SigninLink",
     "SigninRequest",
+    "SkillMatch",
+    "SkillPage",
     "Span",
     "StoredBlob",
     "Task",

@@ -1,5 +1,6 @@
-"""Registering, finding and calling agents."""
+"""Registering agents and calling them."""
 
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -10,6 +11,7 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames
 from trunkline.protocol.errors import (
     AgentOfflineError,
+    AgentOriginError,
     AgentOwnedError,
     AgentUnknownError,
     FieldError,
@@ -17,19 +19,21 @@ from trunkline.protocol.errors import (
     PermissionDeniedError,
     RequestInvalidError,
     SkillSchemaInvalidError,
+    SkillUnboundError,
     SkillUnknownError,
     pointer,
 )
-from trunkline.protocol.resources import Agent, AgentInstance, AgentPage, CallRequest, CallResult
+from trunkline.protocol.resources import Agent, CallRequest, CallResult
 from trunkline.protocol.subjects import Lane
 from trunkline.protocol.trace import current_traceparent
 from trunkline_hub.agents import model, store
-from trunkline_hub.agents.model import Instance, Offer, Presence
+from trunkline_hub.agents.model import Offer, Presence
+from trunkline_hub.agents.service.showing import Showing
 from trunkline_hub.audit import Audit
 from trunkline_hub.bus import Only, Reconciler
+from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls, NobodyThereError
-from trunkline_hub.core.clock import Clock, rfc3339
-from trunkline_hub.core.page import cut, decode_cursor
+from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -42,6 +46,10 @@ from trunkline_hub.security.model import Grant
 _OUTPUT = Codec(Any)
 _MAX_CALL_S = 300.0
 _CANDIDATES = 50
+CHANGED = "agents"
+"""Topic of the news that something in the catalogue changed."""
+_UNBOUND = frozenset({"openapi", "nats"})
+"""Origins whose skills nobody serves yet."""
 _READ_SCOPES = {"queue": "queues:consume", "group": "events:read"}
 
 
@@ -51,22 +59,24 @@ class Agents:
     def __init__(
         self,
         db: Database,
-        clock: Clock,
         audit: Audit,
         grants: Grants,
         queues: Queues,
         events: Events,
         calls: HubCalls,
         presence: Presence,
+        news: HubNews,
     ) -> None:
         self._db = db
-        self._clock = clock
+        self._clock = db.clock
         self._audit = audit
         self._grants = grants
         self._queues = queues
         self._events = events
         self._calls = calls
         self._presence = presence
+        self._news = news
+        self._showing = Showing(presence, db.clock)
 
     async def check(self, by: Principal, workspace: str, name: str, wanted: frames.Registration) -> None:
         """Refuse what could not be declared; asks the broker, so never call it in a transaction.
@@ -103,17 +113,52 @@ class Agents:
         model.check_registration(name, wanted)
         await self._owned(tx, by, workspace, name)
         readers = [await self._ensure_reader(tx, by, workspace, reader) for reader in wanted.readers]
-        row = {
-            "workspace_id": workspace, "name": name, "owner": by.name, "version": wanted.version,
-            "description": wanted.description, "skills": msgspec.to_builtins(wanted.skills),
-            "readers": msgspec.to_builtins(wanted.readers), "publishes": wanted.publishes,
-        }  # fmt: skip
-        await store.put(tx, row, [skill.name for skill in wanted.skills])
+        await self._put(tx, by, workspace, name, wanted)
         await self._grants.replace(tx, workspace, name, by.name, _grants(workspace, name, wanted))
-        await self._audit.record(tx, workspace, by.name, "agent.registered", f"agent/{name}", version=wanted.version)
-        fact = {"agent": name, "version": wanted.version, "skills": [skill.name for skill in wanted.skills]}
-        await tx.emit(workspace, "trunkline.agent.registered", fact, subject=name)
         return readers
+
+    async def import_agent(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: frames.Registration, *, origin: str,
+        origin_url: str = "",
+    ) -> None:  # fmt: skip
+        """Write an agent that does not speak on the bus itself into the catalogue; it needs no connection.
+
+        Import one agent in each transaction: changes of the catalogue wait for each other.
+
+        Raises:
+            RequestInvalidError, AgentOwnedError
+            AgentOriginError: an agent of this name came from elsewhere.
+        """
+        model.check_registration(name, wanted)
+        if wanted.readers:
+            raise RequestInvalidError(errors=[FieldError("/readers", "an imported agent reads nothing itself")])
+        row = await self._owned(tx, by, workspace, name)
+        if row is not None and row.origin != origin:
+            raise AgentOriginError(f"The agent {name!r} is of origin {row.origin!r}, not {origin!r}")
+        await self._put(tx, by, workspace, name, wanted, origin=origin, origin_url=origin_url)
+
+    async def _put(
+        self, tx: Tx, by: Principal, workspace: str, name: str, wanted: frames.Registration, *, origin: str = "sdk",
+        origin_url: str = "",
+    ) -> None:  # fmt: skip
+        row = _row(workspace, name, by, wanted) | {
+            "origin": origin, "origin_url": origin_url, "imported_by": "" if origin == "sdk" else by.name,
+        }  # fmt: skip
+        change = await store.put(tx, row, [skill.name for skill in wanted.skills])
+        await self._audit.record(
+            tx, workspace, by.name, "agent.registered", f"agent/{name}", version=wanted.version, origin=origin
+        )
+        fact = {
+            "agent": name, "version": wanted.version, "skills": [skill.name for skill in wanted.skills],
+            "origin": origin,
+        }  # fmt: skip
+        await tx.emit(workspace, "trunkline.agent.registered", fact, subject=name)
+        if change is not None:
+            await self._changed(tx, workspace, change, name, wanted.version)
+
+    async def _changed(self, tx: Tx, workspace: str, change: str, name: str, version: str) -> None:
+        await store.add_changes(tx, workspace, [{"change": change, "agent": name, "version": version}])
+        tx.after_commit(partial(self._news.announce, CHANGED))
 
     async def readers(self, tx: Tx, by: Principal, workspace: str, name: str) -> list[frames.Reader]:
         """Return the queues that an agent of `by` takes work from, as they are set now.
@@ -132,11 +177,12 @@ class Agents:
         Raises:
             AgentUnknownError
         """
-        await self._row(tx, workspace, name)
+        row = await self._row(tx, workspace, name)
         await store.remove(tx, workspace, name)
         await self._grants.replace(tx, workspace, name, by.name, [])
         await self._audit.record(tx, workspace, by.name, "agent.removed", f"agent/{name}")
         await tx.emit(workspace, "trunkline.agent.removed", {"agent": name}, subject=name)
+        await self._changed(tx, workspace, "removed", name, row.version)
 
     async def get(self, tx: Tx, workspace: str, name: str) -> Agent:
         """Return one agent.
@@ -144,16 +190,8 @@ class Agents:
         Raises:
             AgentUnknownError
         """
-        return self._agent(await self._row(tx, workspace, name))
-
-    async def page(
-        self, tx: Tx, workspace: str, *, skill: str | None, state: str | None, cursor: str | None, limit: int
-    ) -> AgentPage:
-        """Return agents by name; `state` filters by how they are now."""
-        rows = await store.page(tx, workspace, skill=skill, after=decode_cursor(cursor), limit=limit)
-        kept, after = cut(rows, limit, lambda row: str(row.name))
-        found = [self._agent(row) for row in kept]
-        return AgentPage(items=[agent for agent in found if state in {None, agent.state}], next=after)
+        row = await self._row(tx, workspace, name)
+        return self._showing.agent(row, (await store.states(tx, workspace, [name])).get(name))
 
     async def speakers(self, tx: Tx, workspace: str) -> list[Speaker]:
         """Return what every agent says it publishes, and what it reads."""
@@ -204,6 +242,10 @@ class Agents:
                 workspace, caller.name, skill, wanted.agent, request, timeout_s=wanted.timeout_s
             )
         except NobodyThereError:
+            if all(row.origin in _UNBOUND for row in owners):
+                raise SkillUnboundError(
+                    f"{owners[0].name!r} was imported ({owners[0].origin}); nothing executes {skill!r} yet"
+                ) from None
             names = ", ".join(row.name for row in owners)
             raise AgentOfflineError(f"{names} offers {skill!r} but is not connected") from None
         return CallResult(output=_OUTPUT.read(reply), dataref=reply.dataref)
@@ -237,20 +279,6 @@ class Agents:
         if row is None:
             raise AgentUnknownError(f"There is no agent {name!r} in workspace {workspace!r}")
         return row
-
-    def _agent(self, row: Any) -> Agent:
-        now = self._clock.now()
-        workspace = row.workspace_id
-        readers = msgspec.convert(row.readers, list[frames.ReaderDeclaration])
-        return Agent(
-            name=row.name, owner=row.owner, version=row.version, description=row.description,
-            state=self._presence.state(workspace, row.name, now),
-            skills=msgspec.convert(row.skills, list[frames.Skill]),
-            queues=[reader.name for reader in readers if reader.lane == "queue"],
-            groups=[reader.name for reader in readers if reader.lane == "group"],
-            instances=[_instance(one) for one in self._presence.instances(workspace, row.name, now)],
-            registered_at=rfc3339(row.registered_at), updated_at=rfc3339(row.updated_at),
-        )  # fmt: skip
 
 
 class Crews:
@@ -287,6 +315,16 @@ def _speaker(row: Any) -> Speaker:
     )  # fmt: skip
 
 
+def _row(workspace: str, name: str, by: Principal, wanted: frames.Registration) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace, "name": name, "owner": by.name, "version": wanted.version, "title": wanted.title,
+        "description": wanted.description, "documentation_url": wanted.documentation_url, "icon_url": wanted.icon_url,
+        "labels": wanted.labels, "interfaces": msgspec.to_builtins(wanted.interfaces),
+        "limits": msgspec.to_builtins(wanted.limits), "skills": msgspec.to_builtins(wanted.skills),
+        "readers": msgspec.to_builtins(wanted.readers), "publishes": wanted.publishes,
+    }  # fmt: skip
+
+
 def _grants(workspace: str, agent: str, wanted: frames.Registration) -> list[Grant]:
     skills = [Grant(workspace=workspace, agent=agent, kind="skill", name=skill.name) for skill in wanted.skills]
     readers = [Grant(workspace=workspace, agent=agent, kind=r.lane, name=r.name) for r in wanted.readers]
@@ -319,10 +357,3 @@ def check_input(skill: frames.Skill, payload: Any) -> None:
 def _no_retrieval(uri: str) -> Any:
     """A schema may refer to itself only: the hub fetches nothing on an agent's word."""
     raise ValueError(f"{uri} is outside of the schema")
-
-
-def _instance(one: Instance) -> AgentInstance:
-    return AgentInstance(
-        id=one.id, state=one.state, version=one.version, since=rfc3339(one.since),
-        last_beat_at=rfc3339(one.last_beat_at), in_flight=one.in_flight, handled=one.handled, failed=one.failed,
-    )  # fmt: skip
