@@ -16,6 +16,7 @@ from trunkline_hub import (
     dead_letters,
     events,
     index,
+    insights,
     jobs,
     queue_control,
     queues,
@@ -77,6 +78,7 @@ class Services:
     finder: agents.Finder
     agents: agents.Agents
     tasks: tasks.Tasks
+    insights: insights.Insights
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
@@ -115,6 +117,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     news = HubNews(bus)
     catalogue = agents.Agents(db, trail, grants, work, log, HubCalls(bus), presence, news)
     work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
+    who = agents.Finder(db, presence)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
@@ -125,5 +128,6 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
         blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, tasks=work_done, presence=presence,
-        routes=ways, news=news, finder=agents.Finder(db, presence), overviews=overviews,
+        routes=ways, news=news, finder=who, overviews=overviews,
+        insights=insights.Insights(clock, who, insights.TrafficWatch(bus, clock)),
     )  # fmt: skip

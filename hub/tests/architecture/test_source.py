@@ -19,6 +19,7 @@ FEATURES = (
     "schedules",
     "agents",
     "tasks",
+    "insights",
     "routes",
     "gate",
     "archive",

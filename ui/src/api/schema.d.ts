@@ -81,9 +81,29 @@ export interface paths {
         };
         /**
          * ListAgents
-         * @description List agents with their skills and how they are now.
+         * @description Find agents, with their skills and how they are now.
          */
         get: operations["agents.list_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/agents/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch
+         * @description Follow what changes as server-sent events; `after` or `Last-Event-ID` goes on after that revision.
+         */
+        get: operations["agents.watch"];
         put?: never;
         post?: never;
         delete?: never;
@@ -115,6 +135,26 @@ export interface paths {
          * @description Take an agent out of the catalogue; its queues and groups stay.
          */
         delete: operations["agents.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/agents/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Show what happened to an agent and its instances, the newest first; also of one that is gone.
+         */
+        get: operations["agents.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -961,6 +1001,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/imports/nats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * FoundServices
+         * @description List the NATS micro services that answer on the bus, and the agents they would be.
+         */
+        get: operations["agents.found_services"];
+        put?: never;
+        /**
+         * ImportServices
+         * @description Make agents of NATS micro services: of those named, or of all that answer.
+         */
+        post: operations["agents.import_services"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/imports/openapi/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * ImportOpenapi
+         * @description Make an agent of an OpenAPI document, or bring it up to date; its operations become skills.
+         */
+        put: operations["agents.import_openapi"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/index": {
         parameters: {
             query?: never;
@@ -1115,6 +1199,46 @@ export interface paths {
          * @description Have a paused or failed job go on from where it stopped.
          */
         post: operations["jobs.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * TrafficMap
+         * @description Show agents and the traffic between them: who calls, publishes to and works for whom; rates, errors, latency.
+         */
+        get: operations["insights.traffic_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/map/agents/{name}/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recent
+         * @description Show what an agent handled last, the newest first.
+         */
+        get: operations["insights.recent"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1867,6 +1991,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/skills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSkills
+         * @description Find skills, and who offers them.
+         */
+        get: operations["agents.list_skills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/skills/match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match
+         * @description Find the skills that can take what is given and give what is wanted.
+         */
+        post: operations["agents.match"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/skills/{skill}/call": {
         parameters: {
             query?: never;
@@ -2210,16 +2374,57 @@ export interface components {
         /** Agent */
         Agent: {
             description: string;
+            /** @default  */
+            documentation_url?: string;
             groups: string[];
+            /** @default  */
+            icon_url?: string;
+            /** @default  */
+            imported_by?: string;
             instances: components["schemas"]["AgentInstance"][];
+            interfaces?: components["schemas"]["Interface"][];
+            labels?: {
+                [key: string]: string;
+            };
+            limits?: components["schemas"]["Limits"] | null;
             name: string;
+            /** @default sdk */
+            origin?: string;
+            /** @default  */
+            origin_url?: string;
             owner: string;
+            publishes?: string[];
             queues: string[];
+            /** @default  */
+            reason?: string;
             registered_at: string;
             skills: components["schemas"]["Skill"][];
             state: string;
+            state_since?: string | null;
+            /** @default  */
+            title?: string;
             updated_at: string;
             version: string;
+        };
+        /** AgentChange */
+        AgentChange: {
+            agent: string;
+            at: string;
+            change: string;
+            /** @default  */
+            instance?: string;
+            /** @default  */
+            reason?: string;
+            revision: number;
+            /** @default  */
+            state?: string;
+            /** @default  */
+            version?: string;
+        };
+        /** AgentHistory */
+        AgentHistory: {
+            items: components["schemas"]["AgentChange"][];
+            next?: string | null;
         };
         /** AgentInstance */
         AgentInstance: {
@@ -2228,6 +2433,8 @@ export interface components {
             id: string;
             in_flight: number;
             last_beat_at: string;
+            /** @default  */
+            reason?: string;
             since: string;
             state: string;
             version: string;
@@ -2702,6 +2909,27 @@ export interface components {
             items: components["schemas"]["Firing"][];
             next?: string | null;
         };
+        /** FoundService */
+        FoundService: {
+            description: string;
+            instances: string[];
+            name: string;
+            problems?: string[];
+            registration: components["schemas"]["Registration"];
+            version: string;
+        };
+        /** FoundServices */
+        FoundServices: {
+            items: components["schemas"]["FoundService"][];
+        };
+        /** FoundSkill */
+        FoundSkill: {
+            agent: string;
+            origin: string;
+            skill: components["schemas"]["Skill"];
+            state: string;
+            version: string;
+        };
         /** Group */
         Group: {
             ack_wait_s: number;
@@ -2721,6 +2949,24 @@ export interface components {
         GroupPage: {
             items: components["schemas"]["Group"][];
             next?: string | null;
+        };
+        /** Handled */
+        Handled: {
+            attempt: number;
+            duration_ms: number;
+            id: string;
+            instance: string;
+            /** @enum {string} */
+            lane: "call" | "queue" | "group";
+            outcome: string;
+            reader: string;
+            sender: string;
+            started_at: string;
+            type: string;
+        };
+        /** HandledPage */
+        HandledPage: {
+            items: components["schemas"]["Handled"][];
         };
         /** Handler */
         Handler: {
@@ -2777,6 +3023,12 @@ export interface components {
             components: components["schemas"]["ComponentHealth"][];
             ok: boolean;
             version: string;
+        };
+        /** Imported */
+        Imported: {
+            agent: string;
+            skills: number;
+            skipped?: string[];
         };
         /** Incompatibility */
         Incompatibility: {
@@ -2921,6 +3173,38 @@ export interface components {
             stream?: string;
             until_seq: number;
         };
+        /** MapEdge */
+        MapEdge: {
+            count: number;
+            error_rate: number;
+            failed: number;
+            /** @enum {string} */
+            kind: "call" | "event" | "queue" | "task";
+            last_at: string;
+            names: string[];
+            p50_ms: number | null;
+            p95_ms: number | null;
+            rate: number;
+            source: string;
+            target: string;
+        };
+        /** MapNode */
+        MapNode: {
+            id: string;
+            /** @default 0 */
+            instances?: number;
+            /** @enum {string} */
+            kind: "agent" | "queue" | "principal";
+            name: string;
+            /** @default  */
+            origin?: string;
+            /** @default  */
+            state?: string;
+            /** @default  */
+            title?: string;
+            /** @default  */
+            version?: string;
+        };
         /** MessageFilter */
         MessageFilter: {
             key?: string | null;
@@ -2948,6 +3232,17 @@ export interface components {
             schema: {
                 [key: string]: unknown;
             };
+        };
+        /** OpenApiImport */
+        OpenApiImport: {
+            document: {
+                [key: string]: unknown;
+            };
+            labels?: {
+                [key: string]: string;
+            };
+            /** @default  */
+            url?: string;
         };
         /** Overview */
         Overview: {
@@ -3508,6 +3803,14 @@ export interface components {
             items: components["schemas"]["Segment"][];
             next?: string | null;
         };
+        /** ServiceImport */
+        ServiceImport: {
+            names?: string[];
+        };
+        /** ServicesImported */
+        ServicesImported: {
+            items: components["schemas"]["Imported"][];
+        };
         /** SigninLink */
         SigninLink: {
             expires_at: string;
@@ -3539,6 +3842,29 @@ export interface components {
             task?: boolean;
             /** @default  */
             title?: string;
+        };
+        /** SkillMatch */
+        SkillMatch: {
+            cursor?: string | null;
+            input?: unknown;
+            input_schema?: {
+                [key: string]: unknown;
+            } | null;
+            labels?: string[];
+            /** @default 50 */
+            limit?: number;
+            output_schema?: {
+                [key: string]: unknown;
+            } | null;
+            state?: string | null;
+            tag?: string | null;
+        };
+        /** SkillPage */
+        SkillPage: {
+            /** @default true */
+            complete?: boolean;
+            items: components["schemas"]["FoundSkill"][];
+            next?: string | null;
         };
         /** Span */
         Span: {
@@ -3795,6 +4121,16 @@ export interface components {
             redriven_at?: string | null;
             redriven_by?: string | null;
         };
+        /** TrafficMap */
+        TrafficMap: {
+            at: string;
+            behind: number;
+            edges: components["schemas"]["MapEdge"][];
+            nodes: components["schemas"]["MapNode"][];
+            quiet: number;
+            untold: number;
+            window_s: number;
+        };
         /** TypeRule */
         TypeRule: {
             name: string;
@@ -3997,7 +4333,16 @@ export interface operations {
     "agents.list_agents": {
         parameters: {
             query?: {
+                /** @description Words, the best matches first. */
+                text?: string | null;
                 skill?: string | null;
+                tag?: string | null;
+                /** @description A version range, such as `^1.2` or `>=1,<2`. */
+                version?: string | null;
+                protocol?: string | null;
+                /** @description `key=value`, or `key` with any value; all must hold. */
+                label?: string[] | null;
+                origin?: string | null;
                 /** @description Only agents in this state. */
                 state?: string | null;
                 /** @description `next` of the page before. */
@@ -4020,6 +4365,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.watch": {
+        parameters: {
+            query?: {
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -4119,6 +4497,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.history": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentHistory"];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {
@@ -6040,6 +6455,108 @@ export interface operations {
             };
         };
     };
+    "agents.found_services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundServices"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.import_services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceImport"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServicesImported"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.import_openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenApiImport"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "index.status": {
         parameters: {
             query?: never;
@@ -6292,6 +6809,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "insights.traffic_map": {
+        parameters: {
+            query?: {
+                /** @description Seconds to look back: 60, 300 or 900. */
+                window_s?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficMap"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "insights.recent": {
+        parameters: {
+            query?: {
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandledPage"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -7809,6 +8395,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Firing"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.list_skills": {
+        parameters: {
+            query?: {
+                /** @description Words, the best matches first. */
+                text?: string | null;
+                skill?: string | null;
+                tag?: string | null;
+                agent?: string | null;
+                /** @description A version range, such as `^1.2` or `>=1,<2`. */
+                version?: string | null;
+                protocol?: string | null;
+                /** @description `key=value`, or `key` with any value; all must hold. */
+                label?: string[] | null;
+                origin?: string | null;
+                /** @description Only agents in this state. */
+                state?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkillMatch"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillPage"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

@@ -225,7 +225,7 @@ class Tasks:
     async def hand_over(self, workspace: str, record: Record) -> None:
         """Put the job of a task's present turn where its worker looks; twice does no harm."""
         message = ce.new_envelope(
-            type=TASK_RUN, source=f"/{workspace}/{subjects.HUB}", id=f"{record.id}.{record.turn}", subject=record.id,
+            type=TASK_RUN, source=f"/{workspace}/{record.seed.caller}", id=f"{record.id}.{record.turn}", subject=record.id,
             data=msgspec.json.encode(record.job()), correlationid=record.seed.context_id,
             traceparent=record.seed.traceparent or next_traceparent(),
         )  # fmt: skip

@@ -73,6 +73,7 @@ from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, E
 from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
+from trunkline.protocol.resources.insights import Handled, HandledPage, MapEdge, MapNode, TrafficMap
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queue_control import (
@@ -217,6 +218,8 @@ __all__ = [
     "FoundSkill",
     "Group",
     "GroupPage",
+    "Handled",
+    "HandledPage",
     "Handler",
     "HandlerAction",
     "HandlerDeclaration",
@@ -237,6 +240,8 @@ __all__ = [
     "LetterWork",
     "Life",
     "LogReading",
+    "MapEdge",
+    "MapNode",
     "MessageFilter",
     "Misfire",
     "MoveRequest",
@@ -314,6 +319,7 @@ __all__ = [
     "Trace",
     "TraceNode",
     "TracedLetter",
+    "TrafficMap",
     "TypeRule",
     "Unknown",
     "ValidationReport",
