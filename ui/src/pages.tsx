@@ -1,10 +1,11 @@
 import {
-  Activity, BookType, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, SquareCheckBig, Waypoints,
+  Activity, BookType, Bot, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, SquareCheckBig, Waypoints,
 } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
 import type { Overview } from "./api/resources";
+import { AgentsPage } from "./pages/agents/page";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
@@ -34,6 +35,7 @@ export interface Page {
 /** Every page behind the sign-in, in the order of the side bar. */
 export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
+  { to: "/agents", path: "/agents/:name?", label: "Agents", icon: Bot, keys: "g a", element: <AgentsPage /> },
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
