@@ -1,5 +1,5 @@
 import {
-  Activity, BookType, Bot, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, SquareCheckBig, Waypoints,
+  Activity, BookType, Bot, CalendarClock, History, Inbox, Layers, ListChecks, Network, ScrollText, Split, SquareCheckBig, Waypoints,
 } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
@@ -9,6 +9,7 @@ import { AgentsPage } from "./pages/agents/page";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
+import { MapPage } from "./pages/map/page";
 import { QueuesPage } from "./pages/queues/page";
 import { ReplaysPage } from "./pages/replays/page";
 import { RoutesPage } from "./pages/routes/page";
@@ -36,6 +37,7 @@ export interface Page {
 export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
   { to: "/agents", path: "/agents/:name?", label: "Agents", icon: Bot, keys: "g a", element: <AgentsPage /> },
+  { to: "/map", path: "/map", label: "Map", icon: Network, keys: "g n", element: <MapPage /> },
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },

@@ -1,0 +1,52 @@
+import type { MapEdge, MapNode } from "~/api/resources";
+import { format } from "~/design";
+import type { Tone } from "~/design";
+
+export const KINDS: Record<MapEdge["kind"], string> = { call: "calls", event: "publishes to", queue: "work", task: "gives tasks to" };
+
+const TROUBLE = 0.05;
+
+/** How much of an edge's traffic fails, as a tone. */
+export function toneOf({ error_rate: share }: MapEdge): Tone {
+  if (share === 0) return "ok";
+  return share < TROUBLE ? "warn" : "danger";
+}
+
+export function nameOf(id: string): string {
+  return id.slice(id.indexOf(":") + 1);
+}
+
+/** Where a node leads; a principal that is no agent has no page. */
+export function pageOf(id: string): string | null {
+  const name = encodeURIComponent(nameOf(id));
+  if (id.startsWith("agent:")) return `/agents/${name}`;
+  return id.startsWith("queue:") ? `/queues/${name}` : null;
+}
+
+export function percent(share: number): string {
+  return share > 0 && share < 0.01 ? "< 1 %" : `${String(Math.round(share * 100))} %`;
+}
+
+export function rateOf(rate: number): string {
+  return rate > 0 && rate < 0.1 ? `${format.rate(Math.max(0.1, rate * 60))} / min` : `${format.rate(rate)} / s`;
+}
+
+/** Everything about an edge in a line. */
+export function edgeWords(edge: MapEdge): string {
+  const took = edge.p95_ms === null ? "" : `, p95 ${format.duration(edge.p95_ms)}`;
+  const failed = edge.failed === 0 ? "" : `, ${percent(edge.error_rate)} failed`;
+  return `${nameOf(edge.source)} ${KINDS[edge.kind]} ${nameOf(edge.target)}: ${edge.names.join(", ")}, ${rateOf(edge.rate)}${took}${failed}`;
+}
+
+/** What remains of a map when only what has `text` in its name, and whom it works with, is looked at. */
+export function narrowed(nodes: MapNode[], edges: MapEdge[], text: string, kind: string | null) {
+  const wanted = text.toLowerCase();
+  const hits = new Set(nodes.filter((node) => `${node.name} ${node.title ?? ""}`.toLowerCase().includes(wanted)).map(({ id }) => id));
+  const kept = edges.filter(
+    (edge) =>
+      (kind === null || edge.kind === kind) &&
+      (hits.has(edge.source) || hits.has(edge.target) || edge.names.some((name) => name.toLowerCase().includes(wanted))),
+  );
+  const near = new Set(kept.flatMap(({ source, target }) => [source, target]));
+  return { nodes: nodes.filter(({ id }) => near.has(id) || (kind === null && hits.has(id))), edges: kept };
+}
