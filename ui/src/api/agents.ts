@@ -6,7 +6,8 @@ import { usePlace } from "./workspace";
 const REFRESH_MS = 3000;
 const MAP_MS = 2000;
 const PAGE = 100;
-const HISTORY = 20;
+const HISTORY = 10;
+const RECENT = 8;
 
 export function useAgents() {
   const { workspace } = usePlace();
@@ -88,7 +89,7 @@ export function useRecent(name: string, enabled: boolean) {
     queryFn: () =>
       unwrap(
         client.GET("/api/v1/w/{workspace}/map/agents/{name}/recent", {
-          params: { path: { workspace, name }, query: { limit: 20 } },
+          params: { path: { workspace, name }, query: { limit: RECENT } },
         }),
       ),
     refetchInterval: MAP_MS,

@@ -56,7 +56,7 @@ function Simple({ name, schema, shape, value, required, pointer, wrong, onValue 
         {...about}
         clearable={!required}
         data={data.map((one, index) => ({ value: one, label: labelOf(shape.values[index]) }))}
-        value={value === undefined ? null : JSON.stringify(value)}
+        value={value == null && !shape.values.includes(null) ? null : JSON.stringify(value)}
         onChange={(chosen) => {
           onValue(chosen === null ? undefined : (JSON.parse(chosen) as unknown));
         }}

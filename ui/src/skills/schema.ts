@@ -97,7 +97,8 @@ function numberIn(value: unknown): number | undefined {
 /** What a form begins with: defaults, and room for what is required. */
 export function beginning(given: unknown, root: Schema, depth = 0): unknown {
   const schema = resolved(given, root);
-  if ("default" in schema) return schema.default;
+  // Nothing as a default is the same as to leave it out.
+  if ("default" in schema) return schema.default ?? undefined;
   const shape = shapeOf(schema, depth);
   if (shape.kind === "object") {
     const filled = shape.fields.map(({ name, schema: of, required }) => [

@@ -118,6 +118,10 @@ function Instances({ agent }: { agent: Agent }) {
   );
 }
 
+const TASK_COLUMNS = taskColumns("")
+  .filter(({ key }) => key !== "agent" && key !== "caller")
+  .map((column) => (column.key === "changed" ? { ...column, priority: "medium" as const } : column));
+
 /** What it does, or did, as long work. */
 function LatestTasks({ agent }: { agent: Agent }) {
   const denied = useDenied("tasks:run");
@@ -129,7 +133,7 @@ function LatestTasks({ agent }: { agent: Agent }) {
       <div className={css.framed}>
         <DataTable
           label="Latest tasks"
-          columns={taskColumns("").filter(({ key }) => key !== "agent" && key !== "caller")}
+          columns={TASK_COLUMNS}
           rows={rows}
           rowKey={({ id }) => id}
           rowTestId="agent-task"

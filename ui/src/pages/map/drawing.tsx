@@ -4,8 +4,8 @@ import { Link } from "react-router";
 import type { MapEdge, MapNode } from "~/api/resources";
 
 import css from "./drawing.module.css";
-import { NODE, layout, lineOf } from "./layout";
-import type { Place } from "./layout";
+import { NODE, layout, lineOf, pairKey } from "./layout";
+import type { Layout, Place } from "./layout";
 import { edgeWords, pageOf, toneOf } from "./words";
 
 const MARGIN = 16;
@@ -27,7 +27,8 @@ export function Drawing({ nodes, edges }: DrawingProps) {
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the key says when it is another picture
   const plan = useMemo(() => layout(nodes, edges), [key]);
   const width = plan.width + 2 * MARGIN;
-  const height = plan.height + 2 * MARGIN + LOOP_ROOM;
+  const loops = edges.some(({ source, target }) => (plan.places.get(target)?.x ?? 0) <= (plan.places.get(source)?.x ?? 0));
+  const height = plan.height + 2 * MARGIN + (loops ? LOOP_ROOM : 0);
   const lit = (edge: MapEdge) => near === null || edge.source === near || edge.target === near;
   const litNodes = new Set(edges.filter(lit).flatMap(({ source, target }) => [source, target]));
   const drawn = [...edges].sort((a, b) => a.error_rate - b.error_rate);
@@ -53,7 +54,7 @@ export function Drawing({ nodes, edges }: DrawingProps) {
           </text>
         )}
         {drawn.map((edge) => (
-          <Line key={`${edge.source} ${edge.target} ${edge.kind}`} edge={edge} places={plan.places} dim={!lit(edge)} />
+          <Line key={`${edge.source} ${edge.target} ${edge.kind}`} edge={edge} plan={plan} dim={!lit(edge)} />
         ))}
         {nodes.map((node) => {
           const place = plan.places.get(node.id);
@@ -68,11 +69,11 @@ export function Drawing({ nodes, edges }: DrawingProps) {
   );
 }
 
-function Line({ edge, places, dim }: { edge: MapEdge; places: Map<string, Place>; dim: boolean }) {
-  const from = places.get(edge.source);
-  const to = places.get(edge.target);
+function Line({ edge, plan, dim }: { edge: MapEdge; plan: Layout; dim: boolean }) {
+  const from = plan.places.get(edge.source);
+  const to = plan.places.get(edge.target);
   if (from === undefined || to === undefined) return null;
-  const path = lineOf(from, to);
+  const path = lineOf(from, to, plan.ways.get(pairKey(edge.source, edge.target)));
   const tone = toneOf(edge);
   const width = 1 + Math.min(4, Math.log10(1 + edge.rate * 10));
   return (

@@ -5,6 +5,9 @@ const GAP = { x: 92, y: 18, part: 34 };
 const TALLEST = 14;
 const SWEEPS = 4;
 const QUIET_COLUMNS = 5;
+/** Begins what is no node, but room for a line. */
+const PASSING = "~";
+const PASSING_HEIGHT = 4;
 
 export interface Place {
   x: number;
@@ -15,6 +18,8 @@ export interface Layout {
   places: Map<string, Place>;
   width: number;
   height: number;
+  /** By "source target": where a line passes between the boxes of other columns on its way. */
+  ways: Map<string, Place[]>;
   /** Where those without traffic begin; null where there are none. */
   quietAt: number | null;
 }
@@ -31,14 +36,21 @@ export function layout(nodes: MapNode[], edges: MapEdge[]): Layout {
     .map((pair) => JSON.parse(pair) as [string, string])
     .filter(([source, target]) => source !== target && known.has(source) && known.has(target));
   const busy = ids.filter((id) => pairs.some((pair) => pair.includes(id)));
-  const columns = ordered(layered(busy, pairs), pairs).flatMap((layer) => cut(layer));
-  const tallest = Math.max(0, ...columns.map(({ length }) => length));
-  const height = tallest * (NODE.height + GAP.y);
-  const places = new Map<string, Place>();
+  const { layers, links, gaps } = withGaps(layered(busy, pairs), pairs);
+  const columns = ordered(layers, links).flatMap((layer) => cut(layer));
+  const size = (id: string) => (id.startsWith(PASSING) ? PASSING_HEIGHT : NODE.height) + GAP.y;
+  const tall = (column: string[]) => column.reduce((sum, id) => sum + size(id), 0);
+  const height = Math.max(0, ...columns.map(tall));
+  const all = new Map<string, Place>();
   columns.forEach((column, across) => {
-    const top = (height - column.length * (NODE.height + GAP.y)) / 2;
-    column.forEach((id, down) => places.set(id, { x: across * (NODE.width + GAP.x), y: top + down * (NODE.height + GAP.y) }));
+    let y = (height - tall(column)) / 2;
+    for (const id of column) {
+      all.set(id, { x: across * (NODE.width + GAP.x), y });
+      y += size(id);
+    }
   });
+  const places = new Map([...all].filter(([id]) => !id.startsWith(PASSING)));
+  const ways = new Map([...gaps].map(([pair, ids]) => [pair, ids.flatMap((id) => all.get(id) ?? [])]));
   const quiet = ids.filter((id) => !places.has(id));
   const across = Math.max(columns.length, Math.min(QUIET_COLUMNS, quiet.length));
   const quietAt = quiet.length === 0 ? null : height + (height === 0 ? 0 : GAP.part);
@@ -46,11 +58,12 @@ export function layout(nodes: MapNode[], edges: MapEdge[]): Layout {
   quiet.forEach((id, index) => {
     places.set(id, { x: (index % across) * step, y: (quietAt ?? 0) + 22 + Math.floor(index / across) * (NODE.height + GAP.y) });
   });
-  const all = [...places.values()];
+  const boxes = [...places.values()];
   return {
     places,
-    width: Math.max(NODE.width, ...all.map(({ x }) => x + NODE.width)),
-    height: Math.max(NODE.height, ...all.map(({ y }) => y + NODE.height)),
+    ways,
+    width: Math.max(NODE.width, ...boxes.map(({ x }) => x + NODE.width)),
+    height: Math.max(NODE.height, ...boxes.map(({ y }) => y + NODE.height)),
     quietAt,
   };
 }
@@ -88,6 +101,32 @@ function layered(ids: string[], pairs: [string, string][]): string[][] {
   return layers.filter((layer) => layer.length > 0);
 }
 
+/** Room in each column that a line passes, so that it does not seem to come from a box behind which it goes on. */
+function withGaps(layers: string[][], pairs: [string, string][]) {
+  const depth = new Map(layers.flatMap((layer, index) => layer.map((id) => [id, index] as const)));
+  const wider = layers.map((layer) => [...layer]);
+  const links: [string, string][] = [];
+  const gaps = new Map<string, string[]>();
+  for (const [source, target] of pairs) {
+    let last = source;
+    const passed: string[] = [];
+    for (let at = (depth.get(source) ?? 0) + 1; at < (depth.get(target) ?? 0); at += 1) {
+      const gap = `${PASSING}${String(at)} ${source} ${target}`;
+      wider[at]?.push(gap);
+      passed.push(gap);
+      links.push([last, gap]);
+      last = gap;
+    }
+    links.push([last, target]);
+    gaps.set(pairKey(source, target), passed);
+  }
+  return { layers: wider, links, gaps };
+}
+
+export function pairKey(source: string, target: string): string {
+  return JSON.stringify([source, target]);
+}
+
 /** Within its layer each goes near those it works with, so that fewer lines cross. */
 function ordered(layers: string[][], pairs: [string, string][]): string[][] {
   let sorted = layers;
@@ -117,13 +156,20 @@ function cut(layer: string[]): string[][] {
 }
 
 /** The line of an edge: ahead from side to side, back around below. */
-export function lineOf(from: Place, to: Place): string {
-  const y = from.y + NODE.height / 2;
-  const z = to.y + NODE.height / 2;
+export function lineOf(from: Place, to: Place, way: Place[] = []): string {
   if (to.x > from.x) {
-    const x = from.x + NODE.width;
-    const bend = Math.max(30, (to.x - x) / 2);
-    return `M${String(x)} ${String(y)} C${String(x + bend)} ${String(y)} ${String(to.x - bend)} ${String(z)} ${String(to.x)} ${String(z)}`;
+    const stops = [...way.map(({ x, y }) => ({ x, y: y + PASSING_HEIGHT / 2 })), { x: to.x, y: to.y + NODE.height / 2 }];
+    let x = from.x + NODE.width;
+    let y = from.y + NODE.height / 2;
+    let path = `M${String(x)} ${String(y)}`;
+    for (const stop of stops) {
+      const bend = Math.max(24, (stop.x - x) / 2);
+      path += ` C${String(x + bend)} ${String(y)} ${String(stop.x - bend)} ${String(stop.y)} ${String(stop.x)} ${String(stop.y)}`;
+      x = stop.x;
+      y = stop.y;
+      if (stop !== stops.at(-1)) path += ` H${String((x += NODE.width))}`;
+    }
+    return path;
   }
   const x = from.x + NODE.width / 2;
   const into = to.x + NODE.width / 2 - 14;

@@ -5,7 +5,7 @@ import { DataTable, Figure, Panel, Quiet, RelativeTime, StateBadge, format } fro
 import type { Column } from "~/design";
 
 import css from "./page.module.css";
-import { KINDS, nameOf, pageOf, percent, rateOf, toneOf } from "./words";
+import { nameOf, namesOf, pageOf, percent, rateOf, toneOf, verbOf } from "./words";
 
 const COLUMNS: Column<MapEdge>[] = [
   {
@@ -14,9 +14,9 @@ const COLUMNS: Column<MapEdge>[] = [
     cell: (edge) => (
       <span className={css.way}>
         <span>
-          <End id={edge.source} /> <Quiet>{KINDS[edge.kind]}</Quiet> <End id={edge.target} />
+          <End id={edge.source} /> <Quiet>{verbOf(edge)}</Quiet> <End id={edge.target} />
         </span>
-        <Quiet>{edge.names.join(", ")}</Quiet>
+        <Quiet>{namesOf(edge)}</Quiet>
       </span>
     ),
   },

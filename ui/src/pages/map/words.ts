@@ -2,7 +2,20 @@ import type { MapEdge, MapNode } from "~/api/resources";
 import { format } from "~/design";
 import type { Tone } from "~/design";
 
-export const KINDS: Record<MapEdge["kind"], string> = { call: "calls", event: "publishes to", queue: "work", task: "gives tasks to" };
+const VERBS = { call: "calls", event: "publishes to", task: "gives tasks to" };
+/** What every task's job is called says nothing. */
+const TASK_RUN = "trunkline.task.run";
+
+/** What one end does to the other. */
+export function verbOf({ kind, source }: MapEdge): string {
+  if (kind !== "queue") return VERBS[kind];
+  return source.startsWith("queue:") ? "hands work to" : "puts work into";
+}
+
+/** What was called or sent. */
+export function namesOf({ names }: MapEdge): string {
+  return names.filter((name) => name !== TASK_RUN).join(", ");
+}
 
 const TROUBLE = 0.05;
 
@@ -34,8 +47,9 @@ export function rateOf(rate: number): string {
 /** Everything about an edge in a line. */
 export function edgeWords(edge: MapEdge): string {
   const took = edge.p95_ms === null ? "" : `, p95 ${format.duration(edge.p95_ms)}`;
+  const names = namesOf(edge);
   const failed = edge.failed === 0 ? "" : `, ${percent(edge.error_rate)} failed`;
-  return `${nameOf(edge.source)} ${KINDS[edge.kind]} ${nameOf(edge.target)}: ${edge.names.join(", ")}, ${rateOf(edge.rate)}${took}${failed}`;
+  return `${nameOf(edge.source)} ${verbOf(edge)} ${nameOf(edge.target)}: ${names === "" ? "" : `${names}, `}${rateOf(edge.rate)}${took}${failed}`;
 }
 
 /** What remains of a map when only what has `text` in its name, and whom it works with, is looked at. */
