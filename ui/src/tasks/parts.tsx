@@ -67,7 +67,8 @@ function More({ size, onMore }: { size: number; onMore: () => void }) {
 }
 
 function nameOf({ filename, media_type: type }: Part, what: string): string {
-  return filename || (type ? `${what}.${type.split("/")[1] ?? "bin"}` : what);
+  const ending = type?.split("/")[1]?.replace("octet-stream", "bin");
+  return filename || (ending === undefined ? what : `${what}.${ending}`);
 }
 
 function Bytes({ part, base64, what }: { part: Part; base64: string; what: string }) {

@@ -76,7 +76,7 @@ export function taskColumns(search: string): Column<Task>[] {
     },
     { key: "state", title: "State", cell: (task) => <TaskStateBadge task={task} /> },
     { key: "progress", title: "Progress", width: "110px", priority: "medium", cell: (task) => <Progress task={task} /> },
-    { key: "agent", title: "Agent", priority: "medium", cell: ({ agent }) => agent },
+    { key: "agent", title: "Agent", priority: "low", cell: ({ agent }) => agent },
     { key: "caller", title: "Caller", priority: "low", cell: ({ caller }) => <Quiet>{caller}</Quiet> },
     {
       key: "changed",
@@ -102,7 +102,7 @@ function Progress({ task }: { task: Task }) {
 }
 
 /** The last word on it: why it failed, what it asks, what it does. */
-function under({ error, status, progress, id }: Task): string {
+function under({ error, status, progress, caller, origin }: Task): string {
   const said = (status.message?.parts ?? []).find(({ text }) => typeof text === "string")?.text;
-  return (error?.detail ?? said ?? progress?.message) || id;
+  return (error?.detail ?? said ?? progress?.message) || `for ${caller} by ${origin}`;
 }
