@@ -10,7 +10,7 @@ import { EmptyState, ErrorState, FilterInput, PageHeader, Panel, Quiet, Sentence
 import { Drawing } from "./drawing";
 import css from "./page.module.css";
 import { TrafficTable } from "./table";
-import { narrowed } from "./words";
+import { narrowed, withoutMost } from "./words";
 
 const WINDOWS = [
   { value: "60", label: "1 min" },
@@ -100,7 +100,9 @@ interface ShownProps {
 }
 
 function Shown({ map, text, kind, onClear }: ShownProps) {
-  const { nodes, edges } = narrowed(map.nodes, map.edges, text, kind);
+  const found = narrowed(map.nodes, map.edges, text, kind);
+  const { edges } = found;
+  const { nodes, left } = withoutMost(found.nodes, edges);
   if (map.nodes.length === 0) {
     return (
       <Panel label="Map">
@@ -125,7 +127,7 @@ function Shown({ map, text, kind, onClear }: ShownProps) {
     <>
       <Panel flush label="Map" className={css.drawing}>
         <Drawing nodes={nodes} edges={edges} />
-        <Legend map={map} />
+        <Legend map={map} left={left} />
       </Panel>
       {edges.length > 0 ? (
         <TrafficTable edges={edges} />
@@ -136,7 +138,8 @@ function Shown({ map, text, kind, onClear }: ShownProps) {
   );
 }
 
-function Legend({ map }: { map: TrafficMap }) {
+function Legend({ map, left }: { map: TrafficMap; left: number }) {
+  const quiet = map.quiet + left;
   return (
     <p className={css.legend}>
       <span className={css.key} data-tone="ok">all well</span>
@@ -146,7 +149,7 @@ function Legend({ map }: { map: TrafficMap }) {
         The wider and faster, the more.
         {map.behind > 0 && ` Still reading ${format.count(map.behind)} batches.`}
         {map.untold > 0 && ` ${format.count(map.untold)} handled without a line here.`}
-        {map.quiet > 0 && ` ${format.count(map.quiet)} more agents without traffic.`}
+        {quiet > 0 && ` ${format.count(quiet)} more agents without traffic.`}
       </Quiet>
     </p>
   );

@@ -18,6 +18,7 @@ export function namesOf({ names }: MapEdge): string {
 }
 
 const TROUBLE = 0.05;
+const SHOWN_QUIET = 25;
 
 /** How much of an edge's traffic fails, as a tone. */
 export function toneOf({ error_rate: share }: MapEdge): Tone {
@@ -50,6 +51,15 @@ export function edgeWords(edge: MapEdge): string {
   const names = namesOf(edge);
   const failed = edge.failed === 0 ? "" : `, ${percent(edge.error_rate)} failed`;
   return `${nameOf(edge.source)} ${verbOf(edge)} ${nameOf(edge.target)}: ${names === "" ? "" : `${names}, `}${rateOf(edge.rate)}${took}${failed}`;
+}
+
+/** Agents without traffic: the first few, those that run before those that do not. */
+export function withoutMost(nodes: MapNode[], edges: MapEdge[]) {
+  const busy = new Set(edges.flatMap(({ source, target }) => [source, target]));
+  const quiet = nodes.filter(({ id }) => !busy.has(id));
+  const isUp = ({ instances }: MapNode) => (instances ?? 0) > 0;
+  const first = [...quiet.filter(isUp), ...quiet.filter((node) => !isUp(node))].slice(0, SHOWN_QUIET);
+  return { nodes: [...nodes.filter(({ id }) => busy.has(id)), ...first], left: quiet.length - first.length };
 }
 
 /** What remains of a map when only what has `text` in its name, and whom it works with, is looked at. */
