@@ -156,7 +156,7 @@ def test_a_skill_is_tried_its_question_answered_and_the_map_drawn(tmp_path: Path
         form.get_by_label("count").fill("3")
         form.get_by_role("button", name="Start as a task").click()
         page.get_by_test_id("started-task").get_by_role("link").first.click()
-        expect(page.get_by_test_id("task-state")).to_have_text("waits for an answer")
+        expect(page.get_by_test_id("task-state")).to_have_text("asks")
         page.get_by_label("Your answer").fill("honey")
         page.get_by_role("button", name="Answer").click()
         expect(page.get_by_test_id("task-state")).to_have_text("completed")

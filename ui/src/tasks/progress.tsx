@@ -5,8 +5,8 @@ import { ProgressBar, Quiet, StateBadge } from "~/design";
 import css from "./tasks.module.css";
 
 const WORDS: Partial<Record<TaskState, string>> = {
-  "input-required": "waits for an answer",
-  "auth-required": "waits for a sign-in",
+  "input-required": "asks",
+  "auth-required": "wants sign-in",
 };
 
 export function TaskStateBadge({ task, testId }: { task: Task; testId?: string }) {
