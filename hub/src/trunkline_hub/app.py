@@ -36,6 +36,7 @@ from trunkline_hub.gateways.mcp.api.door import anonymous
 from trunkline_hub.handlers import feature as handlers_feature
 from trunkline_hub.handlers.events import Lanes
 from trunkline_hub.index import feature as index_feature
+from trunkline_hub.insights import feature as insights_feature
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queue_control import feature as queue_control_feature
@@ -93,6 +94,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         tasks_feature.build(
             settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
         ),
+        insights_feature.build(services.insights),
         gate_feature.build(Gate(services.events, services.queues), bus),
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),

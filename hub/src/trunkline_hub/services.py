@@ -17,6 +17,7 @@ from trunkline_hub import (
     dead_letters,
     events,
     index,
+    insights,
     jobs,
     queue_control,
     queues,
@@ -86,6 +87,7 @@ class Services:
     tasks: tasks.Tasks
     outbound: Outbound
     a2a_gate: a2a.Gate
+    insights: insights.Insights
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
@@ -130,6 +132,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     catalogue = agents.Agents(db, trail, grants, work, log, calls, presence, news)
     calls.crews = crew = crews.SkillCrews(clock, catalogue, presence)
     work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
+    who = agents.Finder(db, presence)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
     outbound = Outbound(settings.outbound)
@@ -144,8 +147,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
         blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, crews=crew, calls=calls,
-        tasks=work_done, presence=presence, routes=ways, news=news, finder=agents.Finder(db, presence),
+        tasks=work_done, presence=presence, routes=ways, news=news, finder=who,
         overviews=overviews, outbound=outbound, mcp_desk=desk, mcp_upstreams=upstreams, toolsets=toolsets,
         skill_host=SkillHost(bus, hub_id=settings.hub_id),
         a2a_gate=a2a.Gate(settings.a2a, access, web_host=settings.web.host),
+        insights=insights.Insights(clock, who, insights.TrafficWatch(bus, clock)),
     )  # fmt: skip

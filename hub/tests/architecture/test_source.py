@@ -20,6 +20,7 @@ FEATURES = (
     "agents",
     "crews",
     "tasks",
+    "insights",
     "routes",
     "gate",
     "archive",

@@ -17,7 +17,7 @@ from trunkline.protocol.errors import (
     TaskFinishedError,
     TaskUnknownError,
 )
-from trunkline.protocol.resources import Task, TaskStep
+from trunkline.protocol.resources import Task, TaskCourse, TaskStep
 from trunkline.protocol.tasks import Part, TaskMessage
 
 
@@ -304,3 +304,17 @@ async def test_only_its_caller_and_those_who_may_see_all_see_it(hub, tasks, name
         with pytest.raises(PermissionDeniedError):
             await other.tasks.list()
     await tasks.cancel(held.id)
+
+
+async def test_its_course_is_told_without_what_it_holds(hub, tasks, name):
+    done = await tasks.run(f"{name}.bake", Order("rye"))
+    async with hub.client() as client:
+        told = (await client.api.get(f"/tasks/{done.id}/course", TaskCourse)).items
+    steps = [step.event for step in told]
+    assert (steps[0].kind, steps[0].seed) == ("created", None)
+    assert steps[-1].state == "completed"
+    assert [one.artifact.parts for one in steps if one.artifact is not None] == [[], []]
+    assert told[-1].seq == done.seq
+    async with hub.client(await hub.token("tasks:run")) as other:
+        with pytest.raises(TaskUnknownError):
+            await other.api.get(f"/tasks/{done.id}/course", TaskCourse)

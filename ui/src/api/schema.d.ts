@@ -1313,6 +1313,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * TrafficMap
+         * @description Show agents and the traffic between them: who calls, publishes to and works for whom; rates, errors, latency.
+         */
+        get: operations["insights.traffic_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/map/agents/{name}/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recent
+         * @description Show what an agent handled last, the newest first.
+         */
+        get: operations["insights.recent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/mcp/preview": {
         parameters: {
             query?: never;
@@ -2339,6 +2379,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/tasks/{task_id}/course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetCourse
+         * @description Show how a task came to be as it is, step by step; what was made and saved is left out.
+         */
+        get: operations["tasks.get_course"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/tasks/{task_id}/events": {
         parameters: {
             query?: never;
@@ -3231,6 +3291,24 @@ export interface components {
             items: components["schemas"]["Group"][];
             next?: string | null;
         };
+        /** Handled */
+        Handled: {
+            attempt: number;
+            duration_ms: number;
+            id: string;
+            instance: string;
+            /** @enum {string} */
+            lane: "call" | "queue" | "group";
+            outcome: string;
+            reader: string;
+            sender: string;
+            started_at: string;
+            type: string;
+        };
+        /** HandledPage */
+        HandledPage: {
+            items: components["schemas"]["Handled"][];
+        };
         /** Handler */
         Handler: {
             declaration: components["schemas"]["HandlerDeclaration"];
@@ -3435,6 +3513,38 @@ export interface components {
             /** @default  */
             stream?: string;
             until_seq: number;
+        };
+        /** MapEdge */
+        MapEdge: {
+            count: number;
+            error_rate: number;
+            failed: number;
+            /** @enum {string} */
+            kind: "call" | "event" | "queue" | "task";
+            last_at: string;
+            names: string[];
+            p50_ms: number | null;
+            p95_ms: number | null;
+            rate: number;
+            source: string;
+            target: string;
+        };
+        /** MapNode */
+        MapNode: {
+            id: string;
+            /** @default 0 */
+            instances?: number;
+            /** @enum {string} */
+            kind: "agent" | "queue" | "principal";
+            name: string;
+            /** @default  */
+            origin?: string;
+            /** @default  */
+            state?: string;
+            /** @default  */
+            title?: string;
+            /** @default  */
+            version?: string;
         };
         /** McpOffer */
         McpOffer: {
@@ -4236,6 +4346,40 @@ export interface components {
             /** @default  */
             reason?: string;
         };
+        /** TaskCourse */
+        TaskCourse: {
+            items: components["schemas"]["TaskStep"][];
+        };
+        /** TaskEvent */
+        TaskEvent: {
+            /** @default false */
+            append?: boolean;
+            artifact?: components["schemas"]["Artifact"] | null;
+            at: string;
+            /** @default  */
+            by?: string;
+            checkpoint?: unknown;
+            error?: components["schemas"]["Problem"] | null;
+            /** @enum {string} */
+            kind: "created" | "message" | "status" | "progress" | "artifact" | "checkpoint" | "handed_over";
+            /** @default true */
+            last?: boolean;
+            message?: components["schemas"]["TaskMessage"] | null;
+            progress?: components["schemas"]["Progress"] | null;
+            /**
+             * @default [
+             *       0,
+             *       0
+             *     ]
+             */
+            run?: [
+                number,
+                number
+            ];
+            seed?: components["schemas"]["TaskSeed"] | null;
+            /** @enum {null|string} */
+            state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected" | null;
+        };
         /** TaskJob */
         TaskJob: {
             checkpoint?: unknown;
@@ -4317,6 +4461,12 @@ export interface components {
             message?: components["schemas"]["TaskMessage"] | null;
             /** @enum {string} */
             state: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected";
+        };
+        /** TaskStep */
+        TaskStep: {
+            event: components["schemas"]["TaskEvent"];
+            seq: number;
+            task_id: string;
         };
         /** Token */
         Token: {
@@ -4411,6 +4561,16 @@ export interface components {
             reason: string;
             redriven_at?: string | null;
             redriven_by?: string | null;
+        };
+        /** TrafficMap */
+        TrafficMap: {
+            at: string;
+            behind: number;
+            edges: components["schemas"]["MapEdge"][];
+            nodes: components["schemas"]["MapNode"][];
+            quiet: number;
+            untold: number;
+            window_s: number;
         };
         /** TypeRule */
         TypeRule: {
@@ -7335,6 +7495,75 @@ export interface operations {
             };
         };
     };
+    "insights.traffic_map": {
+        parameters: {
+            query?: {
+                /** @description Seconds to look back: 60, 300 or 900. */
+                window_s?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficMap"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "insights.recent": {
+        parameters: {
+            query?: {
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandledPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "mcp.preview": {
         parameters: {
             query?: {
@@ -9473,6 +9702,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskCourse"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

@@ -147,6 +147,13 @@ async def names(tx: Tx, workspace: str) -> list[str]:
     return list((await tx.execute(select(agents.c.name).where(agents.c.workspace_id == workspace))).scalars())
 
 
+async def roster(tx: Tx, workspace: str) -> list[Any]:
+    """Return every agent without what it can do."""
+    wanted = (agents.c.name, agents.c.owner, agents.c.version, agents.c.title, agents.c.origin)
+    query = select(*wanted).where(agents.c.workspace_id == workspace).order_by(agents.c.name)
+    return list((await tx.execute(query)).all())
+
+
 async def skill_names(tx: Tx, workspace: str) -> set[str]:
     query = select(agent_skills.c.skill).where(agent_skills.c.workspace_id == workspace).distinct()
     return set((await tx.execute(query)).scalars())

@@ -8,7 +8,7 @@ from litestar import Request, Router, get, post
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from trunkline.protocol.resources import Task, TaskCancel, TaskPage, TaskReply, TaskRequest, TaskStep
+from trunkline.protocol.resources import Task, TaskCancel, TaskCourse, TaskPage, TaskReply, TaskRequest, TaskStep
 from trunkline.protocol.tasks import TaskJob, TaskState
 from trunkline_hub.bus.course import Step
 from trunkline_hub.core.principal import Principal
@@ -52,6 +52,12 @@ async def get_task(workspace: str, task_id: str, request: AnyRequest, tasks: Tas
     return (await tasks.record(request.user, workspace, task_id)).shown()
 
 
+@get("/tasks/{task_id:str}/course", opt=requires("tasks:run"))
+async def get_course(workspace: str, task_id: str, request: AnyRequest, tasks: Tasks) -> TaskCourse:
+    """Show how a task came to be as it is, step by step; what was made and saved is left out."""
+    return TaskCourse(items=await tasks.course(request.user, workspace, task_id))
+
+
 @get("/tasks/{task_id:str}/job", opt=requires("agents:register"))
 async def get_job(workspace: str, task_id: str, request: AnyRequest, tasks: Tasks) -> TaskJob:
     """Show what a worker of your own agent needs to go on with a task."""
@@ -92,6 +98,6 @@ def _message(name: str, seq: int, body: Any) -> ServerSentEventMessage:
 
 router = Router(
     "/api/v1/w/{workspace:str}",
-    route_handlers=[start_task, list_tasks, get_task, get_job, follow_task, reply_to_task, cancel_task],
+    route_handlers=[start_task, list_tasks, get_task, get_course, get_job, follow_task, reply_to_task, cancel_task],
     tags=["tasks"],
 )

@@ -21,7 +21,7 @@ from trunkline.protocol.errors import (
     TaskInputError,
 )
 from trunkline.protocol.frames import Progress, RetryPolicy
-from trunkline.protocol.resources import Task, TaskStatus
+from trunkline.protocol.resources import Task, TaskStatus, TaskStep
 from trunkline.protocol.tasks import (
     INTERRUPTED,
     TERMINAL,
@@ -124,6 +124,23 @@ def fold_all(record: Record | None, steps: Iterable[Any]) -> Record | None:
     for step in steps:
         record = fold(record, step.writer, step.agent, step.task_id, step.seq, step.event)
     return record
+
+
+def outline(steps: Iterable[Any], owner: str) -> list[TaskStep]:
+    """Return the steps of one course that counted, without what was made; where the first is gone, what its own wrote."""
+    record: Record | None = None
+    found: list[TaskStep] = []
+    for step in steps:
+        before = record.seq if record is not None else 0
+        record = fold(record, step.writer, step.agent, step.task_id, step.seq, step.event)
+        if (step.writer in {subjects.HUB, owner}) if record is None else record.seq != before:
+            found.append(TaskStep(seq=step.seq, task_id=step.task_id, event=_outlined(step.event)))
+    return found
+
+
+def _outlined(event: TaskEvent) -> TaskEvent:
+    artifact = None if event.artifact is None else msgspec.structs.replace(event.artifact, parts=[])
+    return msgspec.structs.replace(event, seed=None, artifact=artifact, checkpoint=msgspec.UNSET)
 
 
 def _begin(writer: str, agent: str, task_id: str, seq: int, event: TaskEvent) -> Record | None:

@@ -12,7 +12,7 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import CursorInvalidError, TaskUnknownError
 from trunkline.protocol.ids import new_id
-from trunkline.protocol.resources import QueueDeclaration, Task, TaskPage, TaskReply, TaskRequest
+from trunkline.protocol.resources import QueueDeclaration, Task, TaskPage, TaskReply, TaskRequest, TaskStep
 from trunkline.protocol.tasks import TASK_RUN, Part, TaskEvent, TaskJob, TaskMessage, TaskSeed
 from trunkline.protocol.trace import current_traceparent, next_traceparent
 from trunkline.tasks import Tasks as Background
@@ -163,6 +163,15 @@ class Tasks:
             raise TaskUnknownError(f"There is no task {task_id!r} of an agent of {by.name!r}")
         return found.job()
 
+    async def course(self, by: Principal, workspace: str, task_id: str) -> list[TaskStep]:
+        """Return the steps that counted, as far as the stream holds them; what was made and saved is left out.
+
+        Raises:
+            TaskUnknownError
+        """
+        found = await self.record(by, workspace, task_id)
+        return model.outline(await course.read(self._bus, workspace, task_id, after_seq=0), found.seed.owner)
+
     async def page(
         self, by: Principal, workspace: str, filters: dict[str, Any], *, cursor: str | None, limit: int
     ) -> TaskPage:
@@ -217,7 +226,7 @@ class Tasks:
     async def hand_over(self, workspace: str, record: Record) -> None:
         """Put the job of a task's present turn where its worker looks; twice does no harm within two minutes."""
         message = ce.new_envelope(
-            type=TASK_RUN, source=f"/{workspace}/{subjects.HUB}", id=f"{record.id}.{record.turn}", subject=record.id,
+            type=TASK_RUN, source=f"/{workspace}/{record.seed.caller}", id=f"{record.id}.{record.turn}", subject=record.id,
             data=msgspec.json.encode(record.job()), correlationid=record.seed.context_id,
             traceparent=record.seed.traceparent or next_traceparent(),
         )  # fmt: skip

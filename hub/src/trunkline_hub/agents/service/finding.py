@@ -20,6 +20,7 @@ from trunkline_hub.agents import store
 from trunkline_hub.agents.model.catalogue import Catalogue, Described, Wanted
 from trunkline_hub.agents.model.presence import STATES, Presence
 from trunkline_hub.agents.model.registration import ORIGINS
+from trunkline_hub.agents.model.roster import Member
 from trunkline_hub.agents.model.shapes import CHECKS, COMPARISONS, Budget, SkillKey
 from trunkline_hub.agents.model.versions import VersionRange
 from trunkline_hub.agents.service.showing import Showing, change
@@ -81,6 +82,19 @@ class Finder:
             recorded = await store.states(tx, workspace, kept)
         items = [self._showing.agent(rows[name], recorded.get(name)) for name in kept if name in rows]
         return AgentPage(items=items, next=_next(wanted, names, kept, skip, lambda name: name))
+
+    async def members(self, workspace: str) -> list[Member]:
+        """Return every agent by name, without what it can do."""
+        now = self._clock.now()
+        async with self._db.read() as tx:
+            rows = await store.roster(tx, workspace)
+        return [
+            Member(
+                row.name, row.owner, row.version, row.title, row.origin, self._presence.state(workspace, row.name, now),
+                len(self._presence.instances(workspace, row.name, now)),
+            )
+            for row in rows
+        ]  # fmt: skip
 
     async def skills(
         self, workspace: str, wanted: Wanted, *, state: str | None, cursor: str | None, limit: int

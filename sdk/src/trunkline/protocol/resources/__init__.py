@@ -82,6 +82,7 @@ from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, E
 from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
+from trunkline.protocol.resources.insights import Handled, HandledPage, MapEdge, MapNode, TrafficMap
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
 from trunkline.protocol.resources.mcp import (
     McpOffer,
@@ -168,7 +169,16 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
-from trunkline.protocol.resources.tasks import Task, TaskCancel, TaskPage, TaskReply, TaskRequest, TaskStatus, TaskStep
+from trunkline.protocol.resources.tasks import (
+    Task,
+    TaskCancel,
+    TaskCourse,
+    TaskPage,
+    TaskReply,
+    TaskRequest,
+    TaskStatus,
+    TaskStep,
+)
 from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
@@ -236,6 +246,8 @@ __all__ = [
     "FoundSkill",
     "Group",
     "GroupPage",
+    "Handled",
+    "HandledPage",
     "Handler",
     "HandlerAction",
     "HandlerDeclaration",
@@ -256,6 +268,8 @@ __all__ = [
     "LetterWork",
     "Life",
     "LogReading",
+    "MapEdge",
+    "MapNode",
     "McpOffer",
     "McpTool",
     "McpTransport",
@@ -326,6 +340,7 @@ __all__ = [
     "StoredBlob",
     "Task",
     "TaskCancel",
+    "TaskCourse",
     "TaskPage",
     "TaskReply",
     "TaskRequest",
@@ -341,6 +356,7 @@ __all__ = [
     "Trace",
     "TraceNode",
     "TracedLetter",
+    "TrafficMap",
     "TypeRule",
     "Unknown",
     "ValidationReport",

@@ -87,3 +87,9 @@ class TaskStep(msgspec.Struct, kw_only=True):
     seq: int
     task_id: str
     event: TaskEvent
+
+
+class TaskCourse(msgspec.Struct, kw_only=True):
+    """The steps of a task that counted, the oldest first; those that left the stream are missing."""
+
+    items: list[TaskStep]
