@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { client, unwrap } from "./client";
+import type { A2APreview, McpOffer } from "./resources";
 import { usePlace } from "./workspace";
 
 export type Protocol = "a2a" | "mcp";
@@ -28,32 +29,6 @@ export interface Offer {
   besides: string[];
 }
 
-interface A2APreview {
-  name: string;
-  version: string;
-  description: string;
-  signed_by?: string | null;
-  skills: { name: string; title?: string; description?: string }[];
-}
-
-interface McpOffer {
-  server: string;
-  version: string;
-  instructions: string;
-  versions: string[];
-  tools: { name: string; skill: string; description?: string }[];
-  resources: number;
-  templates: number;
-  prompts: string[];
-}
-
-/** Gateways may be left out of a hub, so their addresses are no part of the client. */
-interface Loose {
-  POST: (path: string, init: unknown) => Promise<{ data?: unknown; error?: unknown; response: Response }>;
-  PUT: (path: string, init: unknown) => Promise<{ data?: unknown; error?: unknown; response: Response }>;
-}
-const gateways = client as unknown as Loose;
-
 /** Ask what it would bring; nothing is stored. */
 export function useLook() {
   const { workspace } = usePlace();
@@ -61,10 +36,9 @@ export function useLook() {
     mutationFn: async ({ protocol, url, headers }: Where): Promise<Offer> => {
       const params = { path: { workspace } };
       if (protocol === "a2a") {
-        const found = await unwrap(gateways.POST("/api/v1/w/{workspace}/a2a/agents/preview", { params, body: { url, headers } }));
-        return ofAgent(found as A2APreview);
+        return ofAgent(await unwrap(client.POST("/api/v1/w/{workspace}/a2a/agents/preview", { params, body: { url, headers } })));
       }
-      return ofServer((await unwrap(gateways.POST("/api/v1/w/{workspace}/mcp/preview", { params, body: { url, headers } }))) as McpOffer);
+      return ofServer(await unwrap(client.POST("/api/v1/w/{workspace}/mcp/preview", { params, body: { url, headers } })));
     },
   });
 }
@@ -74,13 +48,14 @@ export function useBringIn() {
   const { workspace } = usePlace();
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: ({ protocol, url, headers, name }: Where & { name: string }) => {
+    mutationFn: async ({ protocol, url, headers, name }: Where & { name: string }): Promise<void> => {
       if (protocol === "a2a") {
         const body = { name, url, headers };
-        return unwrap(gateways.POST("/api/v1/w/{workspace}/a2a/agents", { params: { path: { workspace } }, body }));
+        await unwrap(client.POST("/api/v1/w/{workspace}/a2a/agents", { params: { path: { workspace } }, body }));
+        return;
       }
       const params = { path: { workspace, name } };
-      return unwrap(gateways.PUT("/api/v1/w/{workspace}/mcp/upstreams/{name}", { params, body: { url, headers } }));
+      await unwrap(client.PUT("/api/v1/w/{workspace}/mcp/upstreams/{name}", { params, body: { url, headers } }));
     },
     onSettled: () => queries.invalidateQueries({ queryKey: ["agents", workspace] }),
   });

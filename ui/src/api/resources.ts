@@ -2,6 +2,7 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type A2APreview = Schemas["A2APreview"];
 export type Agent = Schemas["Agent"];
 export type Attempt = Schemas["Attempt"];
 export type BulkDiscardRequest = Schemas["BulkDiscardRequest"];
@@ -18,6 +19,7 @@ export type ReplayRequest = Schemas["ReplayRequest"];
 export type Job = Schemas["Job"];
 export type CronTimes = Schemas["CronTimes"];
 export type Firing = Schemas["Firing"];
+export type McpOffer = Schemas["McpOffer"];
 export type MoveRequest = Schemas["MoveRequest"];
 export type Overview = Schemas["Overview"];
 export type PurgeRequest = Schemas["PurgeRequest"];
