@@ -19,6 +19,7 @@ from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
 from conformance.a2a_agent import make
 from google.protobuf.json_format import MessageToDict
 from jwt import PyJWK
+from support.callee import callee
 from support.hub import eventually
 
 BINDINGS = ("JSONRPC", "HTTP+JSON", "GRPC")
@@ -434,3 +435,50 @@ async def test_anonymous_callers_come_in_only_where_they_are_let_and_only_from_h
     assert (await hub.http("GET", "/api/v1/w/default/tasks")).status == 401
     with pytest.raises(SettingInvalidError):
         app.build(Settings(**hub.settings.model_dump() | {"web": {"host": "0.0.0.0"}}))
+
+
+def job(message_id, **given):
+    part = pb.Part()
+    part.data.struct_value.update(given)
+    return pb.SendMessageRequest(message=pb.Message(message_id=message_id, role=pb.ROLE_USER, parts=[part]))
+
+
+async def _offered(hub, skill, count):
+    """Whether the hub has heard of so many instances of it."""
+    return len((await hub.admin("GET", f"skills/{skill}/instances")).json["members"]) == count
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+async def test_an_instance_killed_in_the_middle_of_a_call_is_told_at_once(a2a_hub, name, binding):
+    async with (
+        callee(a2a_hub, a2a_hub.admin_token, name) as victim,
+        talking(a2a_hub, await a2a_hub.token(*USE), binding, agent=name) as client,
+    ):
+        await eventually(lambda: _offered(a2a_hub, name, 1))
+        later = job("2", n=2, seconds=50)
+        later.configuration.return_immediately = True
+        following = asyncio.create_task(sent(client, later))
+        calling = asyncio.create_task(sent(client, job("1", n=1, seconds=50)))
+        await asyncio.gather(victim.until("begin", "1"), victim.until("begin", "2"))
+        victim.kill()
+        with pytest.raises(a2a.InternalError, match="gone before it answered"):
+            await asyncio.wait_for(calling, 10)
+
+        events = await asyncio.wait_for(following, 10)
+        assert events[-1].status_update.status.state == pb.TASK_STATE_FAILED
+        assert "gone before it answered" in events[-1].status_update.status.message.parts[0].text
+
+
+async def test_what_is_idempotent_is_answered_by_another_instance_when_one_is_killed(a2a_hub, name):
+    token = a2a_hub.admin_token
+    async with (
+        callee(a2a_hub, token, name, idempotent=True) as one,
+        callee(a2a_hub, token, name, idempotent=True) as other,
+        talking(a2a_hub, await a2a_hub.token(*USE), "JSONRPC", agent=name) as client,
+    ):
+        await eventually(lambda: _offered(a2a_hub, name, 2))
+        calling = asyncio.create_task(sent(client, job("1", n=1, seconds=2)))
+        victim = await eventually(lambda: next((c for c in (one, other) if ("begin", "1") in c.lines), None))
+        victim.kill()
+        answer = (await asyncio.wait_for(calling, 10))[0].message.parts[0].data.struct_value
+        assert answer["n"] == 1 and answer["pid"] not in {0, victim.pid}

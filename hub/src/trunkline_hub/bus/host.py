@@ -40,6 +40,7 @@ _AT_ONCE = 256
 _HEADER_RESERVE = 512
 _LEASE_BEATS = 3
 _DEFAULT_TIMEOUT_S = 300.0
+_ALIVE = header_lines({frames.HEADER_KIND: frames.KIND_ALIVE})
 _PROGRESS = header_lines({"Content-Type": "application/json", frames.HEADER_KIND: frames.KIND_PROGRESS})
 
 
@@ -145,6 +146,9 @@ class SkillHost(Component):
         _root, workspace, _call, caller, skill, *_target = msg.subject.split(".")
         if not _is_own_inbox(msg.reply, workspace, skill, caller):
             return  # the hub may write anywhere; on whose word it does so is pinned, so the answer must go to them
+        if frames.HEADER_PROBE in (msg.headers or {}):
+            self._bus.bus.write(message(msg.reply, b"", headers=_ALIVE))
+            return
         served.running += 1
         self._tasks.spawn(self._respond(served, msg, subjects.untoken(caller), subjects.untoken(skill)), name="hosted")
 

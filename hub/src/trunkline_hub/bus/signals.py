@@ -85,7 +85,7 @@ class HubCalls:
         """Return what chooses among the instances of a workspace."""
         found = self._by_workspace.get(workspace)
         if found is None:
-            found = self._by_workspace[workspace] = Balancer(Calls(self._bus.bus, workspace, subjects.HUB))
+            found = self._by_workspace[workspace] = Balancer(Calls(self._bus.bus, workspace, subjects.HUB), is_near=True)
             if self.crews is not None:
                 found.directory = _Directory(self.crews, workspace, found)
         return found

@@ -36,6 +36,7 @@ class Parts:
     catalogue: Catalogue
     gate: Gate
     tasks: Tasks
+    calls: HubCalls
     blobs: Blobs
     workspaces: Workspaces
     keep_s: float
@@ -45,7 +46,7 @@ class Parts:
 def build(parts: Parts) -> Feature:
     settings = parts.settings
     cards = Cards(settings, parts.db, parts.clock, parts.catalogue)
-    desk = Desk(settings, cards, parts.tasks, HubCalls(parts.bus), parts.blobs)
+    desk = Desk(settings, cards, parts.tasks, parts.calls, parts.blobs)
     pushes = Pushes(parts.bus, parts.db, parts.audit, parts.outbound)
     base = parts.web.public_url or f"http://{parts.web.host}:{parts.web.port}"
     engines = Engines(
