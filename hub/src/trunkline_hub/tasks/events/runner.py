@@ -13,7 +13,7 @@ from trunkline.payloads import Codec
 from trunkline.processing import Identity
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
-from trunkline.protocol.errors import AgentOfflineError, TrunklineError, UnavailableError
+from trunkline.protocol.errors import AgentOfflineError, MessageTooLargeError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Progress, Reader
 from trunkline.protocol.tasks import TaskEvent, TaskJob
 from trunkline.tasks import Tasks
@@ -107,8 +107,11 @@ class TaskRunner(Workforce):
         except TrunklineError as error:
             await write(model.failure(error.to_problem(), self._now()), "failed")
             return
-        for index, step in enumerate(steps):
-            await write(step, f"end.{index}")
+        try:
+            for index, step in enumerate(steps):
+                await write(step, f"end.{index}")
+        except MessageTooLargeError as error:
+            await write(model.failure(error.to_problem(), self._now()), "failed")
 
     async def _steps(self, workspace: str, job: TaskJob, report: Callable[[Progress], None]) -> list[TaskEvent]:
         """Have the work done; returns the steps by which this run ends."""
