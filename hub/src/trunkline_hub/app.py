@@ -92,7 +92,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         ),
         crews_feature.build(bus, services.crews, calls),
         tasks_feature.build(
-            settings.tasks, bus, db, clock, services.tasks, calls, services.queues, workspaces, hub_id=settings.hub_id
+            settings.tasks, bus, db, clock, services.tasks, (calls, services.queues), workspaces, hub_id=settings.hub_id
         ),
         insights_feature.build(services.insights),
         gate_feature.build(Gate(services.events, services.queues), bus),

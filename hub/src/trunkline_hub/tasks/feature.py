@@ -18,9 +18,11 @@ Workspaces = Callable[[], Awaitable[list[str]]]
 
 
 def build(
-    settings: TasksSettings, bus: HubBus, db: Database, clock: Clock, tasks: Tasks, calls: HubCalls,
-    queues: QueueLane, workspaces: Workspaces, *, hub_id: str,
+    settings: TasksSettings, bus: HubBus, db: Database, clock: Clock, tasks: Tasks, lanes: tuple[HubCalls, QueueLane],
+    workspaces: Workspaces, *, hub_id: str,
 ) -> Feature:  # fmt: skip
+    calls, queues = lanes
+
     async def dead() -> list[str]:
         return [subjects.dead_stream(workspace) for workspace in await workspaces()]
 
