@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from typing import Any
 
+import msgspec
 import pytest
 import trunkline as tl
 from a2a.types import a2a_pb2 as pb
@@ -12,6 +14,8 @@ from support.callee import callee
 from support.hub import eventually
 from trunkline.protocol.errors import RequestInvalidError
 from trunkline.protocol.frames import Extension, Face, Registration
+from trunkline.protocol.resources import TaskRequest
+from trunkline.protocol.tasks import Part
 
 
 def job(message_id, **given):
@@ -118,3 +122,23 @@ async def test_what_an_agent_offers_and_requires_is_its_own(a2a_hub, name):
         with pytest.raises(RequestInvalidError):
             bad = Face(extensions=[Extension(uri="no uri, really")])
             await client.agents.register(f"{name}-bad", Registration(a2a=bad))
+
+
+async def test_a_task_of_a_plain_skill_without_a_schema_is_given_what_was_said(a2a_hub, name):
+    agent = tl.Agent(name)
+    heard: asyncio.Queue = asyncio.Queue()
+
+    @agent.skill(f"{name}.hear")
+    async def hear(said: Any) -> str:
+        heard.put_nowait(said)
+        return "heard"
+
+    async with a2a_hub.serving(agent), a2a_hub.client() as client:
+        words = Part(text="good morning")
+        link = Part(url="https://example.com/x")
+        for parts in ([words], [words, link]):
+            wanted = TaskRequest(skill=f"{name}.hear", parts=parts)
+            answer = await a2a_hub.admin("POST", "tasks", raw=msgspec.json.encode(wanted))
+            assert (await client.tasks.wait(answer.json["id"], timeout_s=20)).status.state == "completed"
+        assert heard.get_nowait() == "good morning"
+        assert [sorted(part) for part in heard.get_nowait()["parts"]] == [["text"], ["url"]]
