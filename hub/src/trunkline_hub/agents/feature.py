@@ -36,7 +36,7 @@ def build(
         permissions={
             "agents:read": "See agents, their skills and how they are; search them.",
             "agents:register": "Register agents and connect as them.",
-            "agents:write": "Remove agents from the catalogue.",
+            "agents:write": "Remove agents from the catalogue; say how much their instances and versions take.",
             "agents:import": "Find and import agents that speak otherwise: NATS micro services, OpenAPI documents.",
             "agents:call": "Call skills.",
         },

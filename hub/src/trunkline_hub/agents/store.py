@@ -25,6 +25,7 @@ agents = Table(
     Column("labels", JSON, nullable=False, server_default="{}"),
     Column("interfaces", JSON, nullable=False, server_default="[]"),
     Column("limits", JSON, nullable=False, server_default="null"),
+    Column("a2a", JSON, nullable=False, server_default="null"),
     Column("origin", String(15), nullable=False, server_default="sdk"),
     Column("origin_url", Text, nullable=False, server_default=""),
     Column("imported_by", Text, nullable=False, server_default=""),

@@ -92,6 +92,27 @@ async def watch_agents(client: Client, screen: Screen, after: int | None) -> Non
         screen.show(change, f"{change.at}  {who}  {what}{f'  ({change.reason})' if change.reason else ''}")
 
 
+@agents.command("weight")
+@click.argument("name")
+@click.argument("target", required=False)
+@click.argument("weight", type=float, required=False)
+@click.option("--clear", is_flag=True, help="Leave it to the agent again.")
+@with_client
+async def weigh_agent(
+    client: Client, screen: Screen, name: str, target: str | None, weight: float | None, clear: bool
+) -> None:
+    """Say how much TARGET, an instance or a version of an agent, takes: 0 for nothing. Without it, show what was said."""
+    if target is not None and clear:
+        await client.agents.unweigh(name, target)
+    elif target is not None and weight is not None:
+        await client.agents.weigh(name, target, weight)
+    elif target is not None:
+        raise click.UsageError("Say how much it takes, or --clear.")
+    found = await client.agents.weights(name)
+    rows = [(one.target, one.weight, one.set_by, ago(one.set_at)) for one in found.items]
+    screen.table(found, ("instance or version", "weight", "set by", "when"), rows, empty="Nothing was said.")
+
+
 @agents.command("register")
 @click.argument("file", type=click.File("rb"))
 @click.option("--name", required=True, help="The agent's name.")

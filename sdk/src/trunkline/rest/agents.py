@@ -94,6 +94,19 @@ class AgentsApi:
         """Remove an agent from the catalogue."""
         await self._api.delete(f"/agents/{segment(name)}")
 
+    async def weights(self, name: str) -> resources.Weights:
+        """Return what operators said of an agent's instances and versions."""
+        return await self._api.get(f"/agents/{segment(name)}/weights", resources.Weights)
+
+    async def weigh(self, name: str, target: str, weight: float) -> resources.Weights:
+        """Say what a running instance, or a version, takes; callers hear of it at once."""
+        path = f"/agents/{segment(name)}/weights/{segment(target)}"
+        return await self._api.put(path, resources.Weights, resources.WeightRequest(weight=weight))
+
+    async def unweigh(self, name: str, target: str) -> None:
+        """Leave a weight to the agent again."""
+        await self._api.delete(f"/agents/{segment(name)}/weights/{segment(target)}")
+
     async def readers(self, name: str) -> Sequence[frames.Reader]:
         """Return the queues an agent of one's own takes work from, as they are set now."""
         return await self._api.get(f"/agents/{segment(name)}/readers", _Readers)

@@ -347,6 +347,7 @@ def _row(workspace: str, name: str, by: Principal, wanted: frames.Registration) 
         "labels": wanted.labels, "interfaces": msgspec.to_builtins(wanted.interfaces),
         "limits": msgspec.to_builtins(wanted.limits), "skills": msgspec.to_builtins(wanted.skills),
         "readers": msgspec.to_builtins(wanted.readers), "publishes": wanted.publishes,
+        "a2a": msgspec.to_builtins(wanted.a2a),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol.frames import Interface, Limits, Registration, Skill
+from trunkline.protocol.frames import Face, Interface, Limits, Registration, Skill
 
 
 class AgentInstance(msgspec.Struct, kw_only=True):
@@ -42,6 +42,7 @@ class Agent(msgspec.Struct, kw_only=True):
     labels: dict[str, str] = {}
     interfaces: list[Interface] = []
     limits: Limits | None = None
+    a2a: Face | None = None
     documentation_url: str = ""
     icon_url: str = ""
     publishes: list[str] = []
