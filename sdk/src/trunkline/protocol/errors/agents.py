@@ -29,6 +29,12 @@ class AgentOfflineError(UnavailableError):
     remedy = "Start the agent, or enqueue the work so that it waits."
 
 
+class CatalogueLoadingError(UnavailableError):
+    code = "catalogue.loading"
+    title = "The hub is still reading the catalogue, so a search would miss some of it"
+    remedy = "Try again in a few seconds, or ask another hub; `GET /agents/{name}` and calls work meanwhile."
+
+
 class SkillUnknownError(NotFoundError):
     code = "skill.unknown"
     title = "No registered agent has this skill"
