@@ -88,6 +88,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
             (services.agents, services.finder),
             services.presence,
             workspaces,
+            (services.skill_host, services.outbound),
             hub_id=settings.hub_id,
         ),
         crews_feature.build(bus, services.crews, calls),

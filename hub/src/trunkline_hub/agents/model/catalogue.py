@@ -107,6 +107,10 @@ class Catalogue:
         """Every agent, in order."""
         return self._names
 
+    def of_origin(self, origin: str) -> Sequence[str]:
+        """Return the agents that came so, in order."""
+        return _several(self._agents_with["origin"].get(origin))
+
     def entry(self, name: str) -> AgentEntry | None:
         return self._agents.get(name)
 

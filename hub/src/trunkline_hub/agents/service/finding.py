@@ -154,6 +154,15 @@ class Finder:
         following = encode_cursor(str(skip + asked.limit)) if len(keys) > asked.limit else None
         return SkillPage(items=items, next=following, complete=budget.left >= 0)
 
+    async def of_origin(self, workspace: str, origin: str) -> dict[str, Any]:
+        """Return the rows of the agents that came so, by name; however long the index takes."""
+        await self.catch_up(workspace)
+        names = list(self._catalogues[workspace].of_origin(origin)) if workspace in self._catalogues else []
+        if not names:
+            return {}
+        async with self._db.read() as tx:
+            return await store.by_name(tx, workspace, names)
+
     async def history(self, tx: Tx, workspace: str, name: str, *, cursor: str | None, limit: int) -> AgentHistory:
         """Return what happened to an agent, the newest first.
 

@@ -67,8 +67,8 @@ class CallTimeoutError(CallError):
 
 class SkillUnboundError(CallError):
     code, status = "skill.unbound", 501
-    title = "The skill was imported, and nothing executes it yet"
-    remedy = "Serve it with an agent or a gateway; `trunkline agents show` says where it came from."
+    title = "The skill is listed from an OpenAPI document; Trunkline does not call such operations yet"
+    remedy = "Call the service itself, or serve a skill of this name with an agent; `trunkline agents show` says where it came from."
 
 
 class CallCancelledError(CallError):
