@@ -20,11 +20,11 @@ from trunkline_hub.outbound import Outbound
 
 
 def build(
-    settings: AgentsSettings, bus: HubBus, db: Database, news: HubNews, agents: tuple[Agents, Finder],
-    presence: Presence, workspaces: Callable[[], Awaitable[list[str]]], doors: tuple[SkillHost, Outbound], *,
+    settings: AgentsSettings, bus: HubBus, db: Database, news: HubNews, agents: tuple[Agents, Finder, Presence],
+    workspaces: Callable[[], Awaitable[list[str]]], doors: tuple[SkillHost, Outbound], *,
     hub_id: str,
 ) -> Feature:  # fmt: skip
-    catalogue, finder = agents
+    catalogue, finder, presence = agents
     host, outbound = doors
     listener = PresenceListener(bus, presence, db.clock)
     eyes = Eyes(bus=bus, presence=presence, finder=finder, listener=listener, news=news)
