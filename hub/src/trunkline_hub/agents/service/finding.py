@@ -66,6 +66,10 @@ class Finder:
         Raises:
             CatalogueLoadingError: the index is still being made; no transaction is held open meanwhile.
         """
+        async with self._db.read() as tx:
+            if self._is_in_step(workspace, (await store.revision(tx, workspace))[0]):
+                yield tx, self._catalogues[workspace]
+                return
         await self._step(workspace)
         async with self._db.read() as tx:
             yield tx, self._catalogues[workspace]
