@@ -133,16 +133,18 @@ def import_group() -> None:
 
 
 @import_group.command("openapi")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
 @click.option("--name", required=True, help="The agent's name.")
-@click.option("--url", default="", help="Where the document came from.")
+@click.option("--url", default="", help="Where the document is; without FILE the hub gets it there.")
 @with_client
-async def import_openapi(client: Client, screen: Screen, file: BinaryIO, name: str, url: str) -> None:
-    """Make an agent of an OpenAPI document (JSON); its operations become skills."""
+async def import_openapi(client: Client, screen: Screen, file: BinaryIO | None, name: str, url: str) -> None:
+    """Make an agent of an OpenAPI document (JSON or YAML); its operations become skills."""
+    if file is None and not url:
+        raise click.UsageError("Give FILE or --url.")
     try:
-        document = msgspec.json.decode(file.read(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise click.BadParameter(f"{file.name} is not a JSON object: {error}") from None
+        document = None if file is None else file.read().decode()
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{file.name if file else url} is not text in UTF-8") from None
     _show_import(screen, await client.agents.import_openapi(name, document, url=url))
 
 

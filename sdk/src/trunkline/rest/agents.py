@@ -66,10 +66,21 @@ class AgentsApi:
         return await self._api.get(f"/agents/{segment(name)}/history", resources.AgentHistory, **paging)
 
     async def import_openapi(
-        self, name: str, document: dict[str, Any], *, url: str = "", labels: dict[str, str] | None = None
+        self,
+        name: str,
+        document: dict[str, Any] | str | None = None,
+        *,
+        url: str = "",
+        labels: dict[str, str] | None = None,
     ) -> resources.Imported:
-        """Make an agent of an OpenAPI document; its operations become skills."""
-        wanted = resources.OpenApiImport(document=document, url=url, labels=labels or {})
+        """Make an agent of an OpenAPI document; its operations become skills.
+
+        The document is an object, or text in JSON or YAML; without one the hub gets it from `url`.
+        """
+        wanted = resources.OpenApiImport(
+            document=document if isinstance(document, dict) else None, text=document if isinstance(document, str) else "",
+            url=url, labels=labels or {},
+        )  # fmt: skip
         return await self._api.put(f"/imports/openapi/{segment(name)}", resources.Imported, wanted)
 
     async def discover_nats(self) -> resources.FoundServices:

@@ -142,11 +142,13 @@ class SkillMatch(msgspec.Struct, kw_only=True):
 
 
 class OpenApiImport(msgspec.Struct, kw_only=True):
-    """An OpenAPI document to make an agent of."""
+    """An OpenAPI document to make an agent of: as an object, as text, or by its address alone."""
 
-    document: dict[str, Any]
+    document: dict[str, Any] | None = None
+    text: str = ""
+    """The document in JSON or YAML."""
     url: str = ""
-    """Where the document came from; shown."""
+    """Where the document came from; with neither `document` nor `text`, the hub gets it there."""
     labels: dict[str, str] = {}
 
 
