@@ -66,7 +66,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
     )  # fmt: skip
     return [
         audit_feature.build(),
-        security_feature.build(services.security, db),
+        security_feature.build(services.security, db, services.news),
         jobs_feature.build(),
         archive_feature.build(services.archives, workspaces),
         events_feature.build(services.groups),

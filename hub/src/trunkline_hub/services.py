@@ -137,7 +137,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     ways = routes.Routes(trail, past, work, log, catalogue)
     outbound = Outbound(settings.outbound)
     toolsets = mcp.Toolsets(trail)
-    desk = mcp.Desk(settings.mcp, db, bus, catalogue, toolsets, event_types)
+    desk = mcp.Desk(settings.mcp, db, calls, catalogue, toolsets, event_types)
     upstreams = mcp.Upstreams(settings.mcp, db, trail, catalogue, SdkDialer(outbound, settings.mcp))
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(

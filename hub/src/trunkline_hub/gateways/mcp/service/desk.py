@@ -11,7 +11,6 @@ import msgspec
 
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     AgentUnknownError,
@@ -23,8 +22,7 @@ from trunkline.protocol.errors import (
 )
 from trunkline.protocol.trace import current_traceparent
 from trunkline_hub.agents import Agents
-from trunkline_hub.bus import HubBus
-from trunkline_hub.bus.signals import HubCalls, NobodyThereError, send
+from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database
@@ -73,12 +71,17 @@ class Desk:
     """Lists, finds and calls tools."""
 
     def __init__(
-        self, settings: McpSettings, db: Database, bus: HubBus, agents: Agents, toolsets: Toolsets, types: EventTypes
+        self,
+        settings: McpSettings,
+        db: Database,
+        calls: HubCalls,
+        agents: Agents,
+        toolsets: Toolsets,
+        types: EventTypes,
     ) -> None:
         self.settings = settings
         self._db = db
-        self._bus = bus
-        self._calls = HubCalls(bus)
+        self._calls = calls
         self._agents = agents
         self._toolsets = toolsets
         self._types = types
@@ -135,9 +138,6 @@ class Desk:
             raise AgentOfflineError(
                 f"{', '.join(tool.offered_by)} offers {tool.skill!r} but is not connected"
             ) from None
-        except asyncio.CancelledError:
-            send(self._bus, subjects.cancel(mount.workspace, caller, tool.skill, request.id))
-            raise
         if reply.dataref:
             raise PayloadTooLargeError(f"The result of {tool.name!r} is too large for a message: {reply.dataref}")
         return _ANY.read(reply)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import mcp_types as types
@@ -28,6 +29,8 @@ from trunkline.tasks import Tasks
 from trunkline_hub import __version__
 from trunkline_hub.core.page import decode_cursor, encode_cursor
 from trunkline_hub.gateways.mcp.model import Tool
+from trunkline_hub.gateways.mcp.ports import Report
+from trunkline_hub.gateways.mcp.providers.server.quick import Outcome, QuickLane
 from trunkline_hub.gateways.mcp.providers.server.results import as_failure, as_result, as_tool, found_tools
 from trunkline_hub.gateways.mcp.providers.server.search import CALL, SEARCH, SEARCH_TOOLS
 from trunkline_hub.gateways.mcp.service import Desk, Mount
@@ -53,6 +56,7 @@ class SkillServer:
         """How the tools of a workspace were when its clients heard of them last."""
         self._tasks = Tasks()
         self._server = self._build()
+        self._quick = QuickLane(self._server.server_info_stamp, self._tasks, max_body_bytes=max_body_bytes)
         self._manager = StreamableHTTPSessionManager(
             self._server, max_request_body_size=max_body_bytes, max_sessions=desk.settings.max_sessions
         )
@@ -90,11 +94,14 @@ class SkillServer:
 
     async def serve(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request at a mount; a session belongs to the principal and mount that opened it."""
+        onward = await self._quick.serve(partial(self._call_plainly, mount), scope, receive, send)
+        if onward is None:
+            return
         owner = f"{mount.principal.name}@{mount.place}"
         user = AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[]))  # noqa: S106 -- none is passed on
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         own: Any = {**scope, "user": user, "headers": headers, _MOUNT: mount}
-        await self._manager.handle_request(own, receive, send)  # type: ignore[arg-type]
+        await self._manager.handle_request(own, onward, send)  # type: ignore[arg-type]
 
     async def _list_tools(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         mount = self._enter(ctx)
@@ -106,7 +113,7 @@ class SkillServer:
         shown, onward = _page(tools, params.cursor if params else None)
         return types.ListToolsResult(tools=[as_tool(tool) for tool in shown], next_cursor=onward)
 
-    async def _call_tool(self, ctx: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def _call_tool(self, ctx: _Context, params: types.CallToolRequestParams) -> Any:
         mount = self._enter(ctx)
         name, arguments = params.name, params.arguments
         with _as_protocol_errors():
@@ -118,29 +125,49 @@ class SkillServer:
                 tool = await self._desk.tool(mount, name)
         if tool is None or not isinstance(arguments, dict | None):
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {name}")
-        return await self._run(ctx, mount, tool, arguments)
+        return types.CallToolResult.model_validate(await self._run(ctx, mount, tool, arguments))
 
-    async def _run(
-        self, ctx: _Context, mount: Mount, tool: Tool, arguments: dict[str, Any] | None
-    ) -> types.CallToolResult:
-        """Call a tool; what the agent says on the way reaches the client, in order and before the result."""
-        told: asyncio.Queue[Progress | None] = asyncio.Queue()
-        wants_progress = bool(ctx.meta and ctx.meta.get("progress_token") is not None)
-        telling = self._tasks.spawn(_tell(ctx, told), name="mcp-progress", awaited=True) if wants_progress else None
+    async def _call_plainly(self, mount: Mount, name: str, arguments: dict[str, Any]) -> Outcome | None:
+        """Call a tool for which the library is not needed; None where it is, to say what is wrong."""
         try:
-            output = await self._desk.call(mount, tool, arguments, told.put_nowait if wants_progress else _unheard)
-            result = as_result(tool, output)
+            tool = await self._desk.tool(mount, name)
+        except TrunklineError:
+            return None
+        if tool is None:
+            return None
+        try:
+            return Outcome(await self._called(mount, tool, arguments, _unheard))
+        except MCPError as error:
+            return Outcome(error=error.error.model_dump(mode="json", exclude_none=True))
+
+    async def _run(self, ctx: _Context, mount: Mount, tool: Tool, arguments: dict[str, Any] | None) -> dict[str, Any]:
+        """Call a tool; what the agent says on the way reaches the client, in order and before the result."""
+        if not (ctx.meta and ctx.meta.get("progress_token") is not None):
+            return await self._called(mount, tool, arguments, _unheard)
+        told: asyncio.Queue[Progress | None] = asyncio.Queue()
+        telling = self._tasks.spawn(_tell(ctx, told), name="mcp-progress", awaited=True)
+        try:
+            return await self._called(mount, tool, arguments, told.put_nowait)
+        finally:
+            told.put_nowait(None)
+            await telling
+
+    async def _called(
+        self, mount: Mount, tool: Tool, arguments: dict[str, Any] | None, report: Report
+    ) -> dict[str, Any]:
+        """Return a call's result; what went wrong in it is one too.
+
+        Raises:
+            MCPError: the broker is away.
+        """
+        try:
+            return as_result(tool, await self._desk.call(mount, tool, arguments, report))
         except UnavailableError as error:
             if error.code.startswith("bus."):
                 raise _protocol_error(error) from None
-            result = as_failure(error)
+            return as_failure(error)
         except TrunklineError as error:
-            result = as_failure(error)
-        finally:
-            told.put_nowait(None)
-            if telling is not None:
-                await telling
-        return result
+            return as_failure(error)
 
     async def _search(self, mount: Mount, arguments: dict[str, Any]) -> types.CallToolResult:
         query, limit = arguments.get("query", ""), arguments.get("limit", 10)
