@@ -99,7 +99,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         mcp_feature.build(
-            services.mcp_desk,
+            services.mcp_work,
             services.mcp_upstreams,
             services.toolsets,
             db,

@@ -111,6 +111,12 @@ class Desk:
             return self._of(shelf, mount)[1].get(name)
         return next((tool for tool in await self.tools(mount) if tool.name == name), None)
 
+    async def tool_of(self, mount: Mount, skill: str, agent: str) -> Tool:
+        """Return the tool that a skill is, or was: what came of a task is told even if its skill has gone."""
+        shelf = await self._shelf(mount.workspace)
+        mine = [tool for tool in shelf.tools if tool.skill == skill and tool.agent in {None, agent}]
+        return mine[0] if mine else Tool(name=skill, skill=skill, agent=agent, offered_by=(agent,))
+
     async def search(self, mount: Mount, query: str, limit: int) -> Sequence[Tool]:
         """Return the tools that fit a query best."""
         return model.ranked(await self.tools(mount), query, limit)

@@ -7,7 +7,7 @@ to judge, with the same words as ever.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,7 +41,7 @@ class Outcome:
     error: dict[str, Any] | None = None
 
 
-Answer = Callable[[str, dict[str, Any]], Awaitable[Outcome | None]]
+Answer = Callable[[str, dict[str, Any]], Coroutine[Any, Any, Outcome | None]]
 """Call a tool of this name; None, before anything was called, where the library should say what is wrong."""
 
 
@@ -118,7 +118,7 @@ class QuickLane:
                 return None
             if not is_stream:
                 is_stream = True
-                await send({"type": "http.response.start", "status": 200, "headers": _STREAM})  # type: ignore[typeddict-item]
+                await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
             await send({"type": "http.response.body", "body": b": ping\r\n\r\n", "more_body": True})
         outcome = calling.result()
         if outcome is None:
@@ -132,7 +132,7 @@ class QuickLane:
         else:
             status = 200 if outcome.error is None else ERROR_CODE_HTTP_STATUS.get(outcome.error["code"], 200)
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(message)).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})  # type: ignore[typeddict-item]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": message, "more_body": False})
         return None
 
