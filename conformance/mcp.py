@@ -25,6 +25,7 @@ _HERE = Path(__file__).parent
 _OUT = _HERE / "out"
 _NODE = _HERE / "node_modules"
 _BIN = Path(sys.executable).parent
+PROGRAM = str(_NODE / ".bin" / "conformance")
 _EVERYTHING = "TRUNKLINE_MCP_EVERYTHING"
 _READY_S = 60
 _SUITE_S = 900
@@ -39,9 +40,9 @@ async def run() -> list[Outcome]:
     async with behind_hub() as url:
         for revision in REVISIONS:
             found.append(await suite(f"MCP server {revision}", "server", "--url", url, "--requirements", revision))
-    command = f"{sys.executable} {_HERE / 'fixtures' / 'mcp_client.py'}"
+    client = f"{sys.executable} {_HERE / 'fixtures' / 'mcp_client.py'}"
     for revision in REVISIONS:
-        options = ("--command", command, "--requirements", revision, "--timeout", str(_CLIENT_MS))
+        options = ("--command", client, "--requirements", revision, "--timeout", str(_CLIENT_MS))
         found.append(await suite(f"MCP client {revision}", "client", *options))
     return found
 
@@ -51,22 +52,21 @@ async def behind_hub() -> AsyncIterator[str]:
     """Start a hub with a server behind it, and give the address of the mount that passes it through."""
     with tempfile.TemporaryDirectory(prefix="trunkline-conformance-") as home:
         async with _everything() as upstream:
-            port = _free_port()
+            port = free_port()
             environment = {
                 "TRUNKLINE_HOME": home, "TRUNKLINE_MCP__ANONYMOUS": "true",
                 "TRUNKLINE_OUTBOUND__ALLOW": '["127.0.0.1"]',
             }  # fmt: skip
             trunkline = str(_BIN / "trunkline")
-            async with _process(trunkline, "serve", "--port", str(port), environment=environment):
-                await _answers(f"http://127.0.0.1:{port}/readyz")
-                await _command(trunkline, "mcp", "add", "everything", upstream, environment=environment)
+            async with process(trunkline, "serve", "--port", str(port), environment=environment):
+                await answers(f"http://127.0.0.1:{port}/readyz")
+                await command(trunkline, "mcp", "add", "everything", upstream, environment=environment)
                 yield f"http://127.0.0.1:{port}/mcp/w/default/upstreams/everything"
 
 
 async def suite(name: str, *arguments: str) -> Outcome:
     """Run the suite; its exit code has the last word on what it scores."""
-    program = str(_NODE / ".bin" / "conformance")
-    code, text = await _output(program, *arguments)
+    code, text = await output(PROGRAM, *arguments)
     _OUT.mkdir(exist_ok=True)
     (_OUT / f"{name}.log").write_text(text)
     outcome = read_report(name, text)
@@ -96,7 +96,7 @@ async def install() -> None:
     if (_NODE / ".bin" / "conformance").exists():
         return
     arguments = ("install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--prefix", str(_HERE))
-    await _command(str(_BIN / "npm"), *arguments, PACKAGE)
+    await command(str(_BIN / "npm"), *arguments, PACKAGE)
 
 
 @asynccontextmanager
@@ -105,14 +105,14 @@ async def _everything() -> AsyncIterator[str]:
     if given:
         yield given
         return
-    port = _free_port()
-    async with _process(sys.executable, str(_HERE / "fixtures" / "mcp_server.py"), str(port)):
-        await _answers(f"http://127.0.0.1:{port}/mcp")
+    port = free_port()
+    async with process(sys.executable, str(_HERE / "fixtures" / "mcp_server.py"), str(port)):
+        await answers(f"http://127.0.0.1:{port}/mcp")
         yield f"http://127.0.0.1:{port}/mcp"
 
 
 @asynccontextmanager
-async def _process(*command: str, environment: dict[str, str] | None = None) -> AsyncIterator[None]:
+async def process(*command: str, environment: dict[str, str] | None = None) -> AsyncIterator[None]:
     started = await asyncio.create_subprocess_exec(
         *command, env=_environment(environment), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
@@ -124,13 +124,13 @@ async def _process(*command: str, environment: dict[str, str] | None = None) -> 
         await asyncio.wait_for(started.wait(), _READY_S)
 
 
-async def _command(*command: str, environment: dict[str, str] | None = None) -> None:
-    code, text = await _output(*command, environment=environment)
+async def command(*command: str, environment: dict[str, str] | None = None) -> None:
+    code, text = await output(*command, environment=environment)
     if code != 0:
         raise RuntimeError(f"{' '.join(command[:3])} ended with {code}: {text[-1000:]}")
 
 
-async def _output(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+async def output(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
     started = await asyncio.create_subprocess_exec(
         *command, env=_environment(environment), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -147,7 +147,7 @@ def _environment(more: dict[str, str] | None) -> dict[str, str]:
     return {**kept, "PATH": f"{_BIN}{os.pathsep}{kept.get('PATH', '')}", **(more or {})}
 
 
-async def _answers(url: str) -> None:
+async def answers(url: str) -> None:
     """Wait until something that is no 5xx comes from `url`."""
     async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
         while True:
@@ -160,7 +160,12 @@ async def _answers(url: str) -> None:
             await asyncio.sleep(0.1)
 
 
-def _free_port() -> int:
+def session(token: str) -> aiohttp.ClientSession:
+    """Return a client of the hub's REST API."""
+    return aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -67,7 +67,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
     )  # fmt: skip
     return [
         audit_feature.build(),
-        security_feature.build(services.security, db),
+        security_feature.build(services.security, db, services.news),
         jobs_feature.build(),
         archive_feature.build(services.archives, workspaces),
         events_feature.build(services.groups),
@@ -100,7 +100,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
         mcp_feature.build(
-            services.mcp_desk,
+            services.mcp_work,
             services.mcp_upstreams,
             services.toolsets,
             db,

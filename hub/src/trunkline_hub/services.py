@@ -93,7 +93,7 @@ class Services:
     overviews: admin.Overviews
     presence: Presence
     skill_host: SkillHost
-    mcp_desk: mcp.Desk
+    mcp_work: mcp.Work
     mcp_upstreams: mcp.Upstreams
     toolsets: mcp.Toolsets
 
@@ -137,7 +137,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     ways = routes.Routes(trail, past, work, log, catalogue)
     outbound = Outbound(settings.outbound)
     toolsets = mcp.Toolsets(trail)
-    desk = mcp.Desk(settings.mcp, db, bus, catalogue, toolsets, event_types)
+    desk = mcp.Desk(settings.mcp, db, calls, catalogue, toolsets, event_types)
+    kept = blobs.Blobs(settings.blobs, blob_store, db, trail)
+    mcp_work = mcp.Work(desk, work_done, kept, keep_s=settings.tasks.keep_s)
     upstreams = mcp.Upstreams(settings.mcp, db, trail, catalogue, SdkDialer(outbound, settings.mcp))
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
@@ -146,9 +148,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
-        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, crews=crew, calls=calls,
+        blobs=kept, agents=catalogue, crews=crew, calls=calls,
         tasks=work_done, presence=presence, routes=ways, news=news, finder=who,
-        overviews=overviews, outbound=outbound, mcp_desk=desk, mcp_upstreams=upstreams, toolsets=toolsets,
+        overviews=overviews, outbound=outbound, mcp_work=mcp_work, mcp_upstreams=upstreams, toolsets=toolsets,
         skill_host=SkillHost(bus, hub_id=settings.hub_id),
         a2a_gate=a2a.Gate(settings.a2a, access, web_host=settings.web.host),
         insights=insights.Insights(clock, who, insights.TrafficWatch(bus, clock)),

@@ -1,7 +1,7 @@
 """Skills as MCP tools, asked for by the library's own client in both eras."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from trunkline.protocol.resources import ToolsetDeclaration
 
+from support.callee import callee
 from support.hub import eventually
 
 ERAS = ["auto", "legacy"]
@@ -250,3 +251,35 @@ async def test_tools_follow_the_catalogue(sqlite_hub, agent, name):
         assert not await names()
         async with sqlite_hub.serving(agent):
             await eventually(names)
+
+
+async def _busy(callees, n):
+    return await eventually(lambda: next((one for one in callees if ("begin", str(n)) in one.lines), None))
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_an_instance_killed_in_the_midst_of_a_call(sqlite_hub, name, idempotent):
+    """Idempotent work goes on elsewhere; what may not be done twice fails at once, and says why."""
+    async with AsyncExitStack() as stack:
+        callees = [
+            await stack.enter_async_context(callee(sqlite_hub, sqlite_hub.admin_token, name, idempotent=idempotent))
+            for _ in range(2)
+        ]
+        mcp = await stack.enter_async_context(client(sqlite_hub, f"/agents/{name}"))
+        served = set()
+
+        async def both_are_known():
+            served.add((await mcp.call_tool(name, {})).structured_content["pid"])
+            return len(served) == 2
+
+        await eventually(both_are_known)
+        calling = asyncio.create_task(mcp.call_tool(name, {"n": 7, "seconds": 1.0 if idempotent else 30.0}))
+        victim = await _busy(callees, 7)
+        victim.kill()
+        result = await calling
+        if idempotent:
+            assert result.structured_content["n"] == 7
+            assert result.structured_content["pid"] != victim.pid
+        else:
+            assert result.is_error
+            assert result.meta["trunkline/problem"]["code"] == "call.failed"  # not `call.timeout`

@@ -3,6 +3,8 @@
 import pytest
 from conformance import mcp
 from conformance.mcp import read_report
+from conformance.mcp_tasks import judge
+from conformance.outcome import Outcome
 
 WANTED = {"2026-07-28": 37, "2025-11-25": 30}
 
@@ -23,6 +25,18 @@ def test_a_report_tells_what_counts_from_what_does_not():
     assert (outcome.passed, outcome.failed) == (["tools-list"], ["tools-call"])
     assert outcome.skipped == {"tasks-lifecycle": "not scored; not passed"}
     assert outcome.line().startswith("MCP: 1 passed, 1 failed, 1 skipped")
+
+
+def test_a_scenario_of_tasks_that_checked_nothing_has_not_been_passed():
+    outcome = Outcome("MCP tasks")
+    judge(outcome, "lifecycle", 0, "Passed: \x1b[32m9/9\x1b[0m, 0 failed, 0 warnings")
+    judge(outcome, "status-notifications", 0, "\nPassed: 0/0, 0 failed, 0 warnings")
+    judge(outcome, "wire-fields", 0, "SKIPPED: not applicable")
+    judge(outcome, "request-headers", 1, "Passed: 4/5, 1 failed, 0 warnings")
+    judge(outcome, "mrtr-composition", 1, "Passed: 1/2, 1 failed, 0 warnings")
+    assert outcome.passed == ["lifecycle"]
+    assert set(outcome.skipped) == {"status-notifications", "mrtr-composition"}
+    assert [failed.split(":")[0] for failed in outcome.failed] == ["wire-fields", "request-headers"]
 
 
 async def test_the_hub_in_front_of_a_server_passes_as_the_server_does():

@@ -4,6 +4,10 @@ import json
 
 import pytest
 from trunkline.protocol.errors import CATALOGUE
+from trunkline_hub.core.clock import SystemClock
+from trunkline_hub.db import Database
+from trunkline_hub.security import store
+from trunkline_hub.security.model import Key, KnownKeys
 
 from support.hub import FakeClock, eventually
 
@@ -210,3 +214,65 @@ async def test_a_revocation_is_not_lost_while_the_system_account_is_away(sqlite_
         eviction._bus.client._transport.close()
         assert (await sqlite_hub.admin("DELETE", f"tokens/{secret['token']['id']}")).status == 204
         await eventually(lambda: not revoked.bus.is_up)
+
+
+async def test_a_revoked_token_is_refused_at_once_here_and_soon_at_other_hubs(own_hub, postgres, name):
+    url = await postgres.fresh()
+    here, there = await own_hub(url=url, hub_id="here"), await own_hub(url=url, hub_id="there")
+    token = await here.token("events:read", principal=name)
+    for hub in (here, there):
+        assert (await hub.http("GET", "events", token=token)).status == 200
+    assert (await here.admin("DELETE", f"tokens/{token.split('_')[1]}")).status == 204
+    assert (await here.http("GET", "events", token=token)).code == "access.token_invalid"
+
+    async def is_refused_there():
+        return (await there.http("GET", "events", token=token)).code == "access.token_invalid"
+
+    await eventually(is_refused_there, timeout_s=2.0)  # long before what is known would have aged out
+
+
+async def test_a_hub_that_hears_no_others_trusts_the_database_alone(broker, own_hub, postgres, name):
+    url = await postgres.fresh()
+    here, deaf = await own_hub(url=url, hub_id="here"), await own_hub(url=url, hub_id="deaf")
+    token = await here.token("tokens:*", principal=name)
+    assert (await deaf.http("GET", "tokens", token=token)).status == 200
+    await broker.kill()
+    await eventually(lambda: not deaf.component("hub-news").is_heard())
+    assert (await here.admin("DELETE", f"tokens/{token.split('_')[1]}")).status == 204
+    assert (await deaf.http("GET", "tokens", token=token)).code == "access.token_invalid"
+    await broker.start()
+
+
+async def test_what_a_hub_still_believes_of_a_token_makes_no_new_rights(sqlite_hub, name):
+    """Between a revocation elsewhere and its news, a token may read; it cannot make itself a successor."""
+    token = await sqlite_hub.token("tokens:*", "signin:write", principal=name)
+    assert (await sqlite_hub.http("GET", "tokens", token=token)).status == 200
+    db = Database(sqlite_hub.database_url, SystemClock())
+    async with db.write() as tx:
+        await store.revoke_key(tx, token.split("_")[1])
+    await db.close()
+    assert (await sqlite_hub.http("GET", "tokens", token=token)).status == 200
+    assert (await sqlite_hub.http("POST", "tokens", token=token, raw=body())).code == "access.token_invalid"
+    assert (await sqlite_hub.http("POST", "/api/v1/signin-links", token=token)).code == "access.token_invalid"
+    await sqlite_hub.component("hub-news").announce("tokens")
+    assert (await sqlite_hub.http("GET", "tokens", token=token)).code == "access.token_invalid"
+
+
+async def test_what_was_read_before_a_revocation_is_not_kept(name):
+    known = KnownKeys()
+    key = Key(
+        id=name,
+        principal=name,
+        workspace="default",
+        scopes=frozenset(),
+        secret_hash="",
+        expires_at=None,
+        revoked_at=None,
+    )
+    era = known.era()
+    known.forget()
+    known.add(key, era, now=0.0)
+    assert known.get(name, now=0.0) is None
+    known.add(key, known.era(), now=0.0)
+    assert known.get(name, now=4.9) is key
+    assert known.get(name, now=5.0) is None

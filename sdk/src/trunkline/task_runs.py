@@ -72,6 +72,11 @@ class TaskRun:
         self._fraction = 0.0
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether this is a task on record; a plain call is none, and nobody can be asked in it."""
+        return self._say is not None
+
+    @property
     def message(self) -> TaskMessage:
         """The caller's latest message."""
         return next(message for message in reversed(self.history) if message.role == "user")
@@ -126,7 +131,8 @@ class TaskRun:
 
         Until the answer is there this run ends and the task is
         `input-required`; the next run comes here again and goes on. So ask in
-        the same order each time.
+        the same order each time. Parts with `question` (a name) in their
+        metadata are asked one by one; the answer is a dict of them.
 
         Raises:
             TaskNeededError: this is a plain call, which nobody can be asked in.
@@ -138,6 +144,8 @@ class TaskRun:
             except PayloadInvalidError as error:
                 refused = f" ({error})"
         message = agent_message(question if isinstance(question, str) else list(question))
+        if kind is not str and kind is not TaskMessage and (schema := Codec(kind).schema()) is not None:
+            message.metadata = {"schema": schema}
         if refused:
             message.parts.append(Part(text=f"The last answer could not be read{refused}"))
         return self._suspend("input-required", message)

@@ -27,10 +27,16 @@ class HubNews(Component):
         self._bus = bus
         self._heard: dict[str, list[Hear]] = {}
         self._missed = asyncio.Event()
+        self._listening = False
+        self._may_have_missed = False
 
     def on(self, topic: str, hear: Hear) -> None:
         """Await `hear` whenever `topic` changes on some hub."""
         self._heard.setdefault(topic, []).append(hear)
+
+    def is_heard(self) -> bool:
+        """Return whether news of other hubs arrive now; a broken connection that nobody noticed yet looks whole."""
+        return self._listening and self._bus.bus.is_up and not self._may_have_missed
 
     async def announce(self, topic: str) -> None:
         """Tell every hub that `topic` changed; returns when this hub knows and the broker has been told."""
@@ -44,7 +50,8 @@ class HubNews(Component):
 
     async def run(self) -> None:
         listener = await self._bus.bus.subscribe(subjects.hub_news("*"), self._on_news)
-        self._bus.bus.on_up.append(self._missed.set)
+        self._bus.bus.on_up.append(self._on_up)
+        self._listening = True
         self.started.set()
         try:
             while True:
@@ -52,9 +59,15 @@ class HubNews(Component):
                 self._missed.clear()
                 for topic in self._heard:
                     await self._tell(topic)
+                self._may_have_missed = self._missed.is_set()
         finally:
-            self._bus.bus.on_up.remove(self._missed.set)
+            self._listening = False
+            self._bus.bus.on_up.remove(self._on_up)
             await self._bus.bus.unsubscribe(listener)
+
+    def _on_up(self) -> None:
+        self._may_have_missed = True
+        self._missed.set()
 
     async def _on_news(self, msg: Msg) -> None:
         if msg.data.decode(errors="replace") != self._bus.bus.mark:  # our own news are known already

@@ -1,13 +1,21 @@
 """Puts security together."""
 
+from functools import partial
+
 from trunkline_hub.bus.callout import BusGrant, Judge
+from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.core.feature import Feature
 from trunkline_hub.db import Database
 from trunkline_hub.security.api import above, in_workspace
 from trunkline_hub.security.service import LastUsed, Security
 
+_REVOKED = "tokens"
 
-def build(security: Security, db: Database) -> Feature:
+
+def build(security: Security, db: Database, news: HubNews) -> Feature:
+    news.on(_REVOKED, security.forget_keys)
+    security.tell_revoked = partial(news.announce, _REVOKED)
+    security.hears_hubs = news.is_heard
     return Feature(
         name="security",
         routes=[in_workspace, above],

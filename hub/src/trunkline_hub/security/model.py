@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -21,6 +21,9 @@ _NAME_CHARS = 127
 _NAME = re.compile(subjects.NAME_PATTERN)
 _MAX_LIFE_S = 100 * 366 * 86400
 _ACK = "$JS.ACK"
+
+_MOST_KNOWN = 10_000
+_KNOWN_S = 5.0
 
 GrantKind = Literal["agent", "skill", "queue", "group"]
 _GRANT_SCOPES = {"queue": "queues:consume", "group": "events:read"}
@@ -55,6 +58,39 @@ class Rights:
 
     publish: list[str]
     subscribe: list[str]
+
+
+@dataclass
+class KnownKeys:
+    """Keys as they were read lately, so that not every request asks the database; bounded, and soon forgotten.
+
+    Whether a token opens a key, and whether its time is over, is judged at each request all the same.
+    """
+
+    _keys: dict[str, tuple[Key, float]] = field(default_factory=dict)
+    _era: int = 0
+
+    def get(self, key_id: str, now: float) -> Key | None:
+        """Return a key if it was read a moment ago; `now` is monotonic."""
+        found = self._keys.get(key_id)
+        return found[0] if found is not None and now - found[1] < _KNOWN_S else None
+
+    def era(self) -> int:
+        """Return what `add` wants to know: what was read before something was forgotten is not to be kept."""
+        return self._era
+
+    def add(self, key: Key, era: int, now: float) -> None:
+        """Remember a key that was read in `era`; revoked ones are not worth it."""
+        if era != self._era or key.revoked_at is not None:
+            return
+        if len(self._keys) >= _MOST_KNOWN:
+            self._keys.clear()
+        self._keys[key.id] = (key, now)
+
+    def forget(self) -> None:
+        """Forget all of them: some key was revoked."""
+        self._keys.clear()
+        self._era += 1
 
 
 def make_secret(key_id: str, random: str) -> str:

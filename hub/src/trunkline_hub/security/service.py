@@ -1,7 +1,8 @@
 """Judging tokens and sessions, making and revoking them, granting the bus."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -53,6 +54,11 @@ class Security:
         """Keys used since they were last written to the database."""
         self.layouts: Layouts = _all_plain
         """Tells how the queues of a workspace lie on the bus; filled by the composition root."""
+        self.tell_revoked: Callable[[], Awaitable[None]] = self.forget_keys
+        """Tells every hub, this one included, that a key was revoked."""
+        self.hears_hubs: Callable[[], bool] = lambda: False
+        """Whether this hub hears of keys that others revoke; while it does not, it asks the database each time."""
+        self._known = model.KnownKeys()
         self._settings = settings
         self._db = db
         self._clock = clock
@@ -88,11 +94,33 @@ class Security:
         Raises:
             TokenInvalidError, TokenExpiredError
         """
-        key_id = model.split_secret(token)
+        key = self._known.get(model.split_secret(token), time.monotonic()) if self.hears_hubs() else None
+        if key is None:
+            return await self.by_stored_token(token)
+        return self._opened(key, token)
+
+    async def by_stored_token(self, token: str) -> Principal:
+        """Return the principal that `token` names by what the database says now: for what outlives the request.
+
+        Raises:
+            TokenInvalidError, TokenExpiredError
+        """
+        era = self._known.era()
         async with self._db.read() as tx:
-            key = model.check_key(await store.key(tx, key_id), token, self._clock.now())
+            key = await store.key(tx, model.split_secret(token))
+        principal = self._opened(key, token)
+        if key is not None:
+            self._known.add(key, era, time.monotonic())
+        return principal
+
+    def _opened(self, key: Key | None, token: str) -> Principal:
+        key = model.check_key(key, token, self._clock.now())
         self.used[key.id] = self._clock.now()
         return _principal(key, via="token")
+
+    async def forget_keys(self) -> None:
+        """Read every key anew before it opens anything: one was revoked on some hub."""
+        self._known.forget()
 
     async def by_session(self, secret: str) -> Principal:
         """Return the principal of a dashboard session.
@@ -109,7 +137,7 @@ class Security:
 
     async def rights(self, token: str, connection: str) -> tuple[Principal, Rights]:
         """Judge a bus connection; one named `agent <name> <instance>` gets that agent's grants."""
-        principal = await self.by_token(token)
+        principal = await self.by_stored_token(token)
         words = connection.split(" ")
         agent = words[1] if len(words) > 1 and words[0] == "agent" else None
         if agent is None:
@@ -136,7 +164,9 @@ class Security:
 
         Raises:
             RequestInvalidError: a scope is unknown or not held, or the principal belongs elsewhere.
+            TokenInvalidError: the maker's own was revoked on another hub a moment ago.
         """
+        await self._check_alive(tx, by)
         model.check_scopes(request.scopes, self.permissions, by.scopes)
         name = request.principal or by.name
         model.check_new_token(request.name, name, request.expires_in_s)
@@ -170,13 +200,26 @@ class Security:
             raise TokenUnknownError(f"The token {key_id!r} stands above this workspace")
         await store.revoke_key(tx, key_id)
         await self._audit.record(tx, workspace, by.name, "token.revoked", f"token/{key_id}", principal=row.principal)
-        tx.after_commit(partial(self._evict_soon, key_id))
+        tx.after_commit(partial(self._revoked, key_id))
 
-    async def _evict_soon(self, key_id: str) -> None:
+    async def _revoked(self, key_id: str) -> None:
+        self._known.forget()
         self._evict(key_id)
+        await self.tell_revoked()
+
+    async def _check_alive(self, tx: Tx, by: Principal) -> None:
+        """Refuse to make new rights for a key that is known here but stands no more."""
+        key = await store.key(tx, by.key_id)
+        if key is None or key.revoked_at is not None:
+            raise TokenInvalidError
 
     async def create_signin_link(self, tx: Tx, by: Principal, base_url: str) -> SigninLink:
-        """Make a link that signs a browser in once, as the caller."""
+        """Make a link that signs a browser in once, as the caller.
+
+        Raises:
+            TokenInvalidError: the caller's token was revoked on another hub a moment ago.
+        """
+        await self._check_alive(tx, by)
         secret = new_token(24)
         expires = self._clock.now() + timedelta(seconds=self._settings.signin_link_s)
         workspace = _home(by)

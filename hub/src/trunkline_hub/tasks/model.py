@@ -174,7 +174,7 @@ def _speak(record: Record, event: TaskEvent) -> None:
 def _set_state(record: Record, event: TaskEvent) -> None:
     if event.state is None or (event.state == "submitted" and record.state != "submitted"):
         return
-    if record.said is not None:
+    if record.said is not None and (event.message is None or event.message.id != record.said.id):
         record.history.append(record.said)
     record.state, record.state_at, record.said = event.state, event.at, event.message
     if event.error is not None:

@@ -114,6 +114,19 @@ class Tasks:
         await self.hand_over(workspace, latest)
         return latest
 
+    async def amend(self, by: Principal, workspace: str, task_id: str, said: TaskMessage) -> None:
+        """Put what a task asks anew, by the same id: some of it is known now, and it still waits for the rest.
+
+        Raises:
+            TaskUnknownError, TaskFinishedError, TaskBusyError
+        """
+        record = await self.record(by, workspace, task_id, "tasks:write")
+        model.check_reply(record, None)
+        event = TaskEvent(
+            kind="status", at=rfc3339(self._clock.now()), state=record.state, message=said, by=by.name
+        )  # fmt: skip
+        await self._write(workspace, record, event, msg_id=f"{task_id}.amended.{new_id()}")
+
     async def cancel(self, by: Principal, workspace: str, task_id: str, reason: str = "") -> Record:
         """Call a task off, whoever works on it.
 

@@ -4,7 +4,7 @@ Both eras at the same address: 2026-07-28 without sessions, 2025-11-25 with
 them. Nothing here imports the `mcp` library: `providers` do, when first used.
 """
 
-from trunkline_hub.gateways.mcp.service import Desk, Toolsets, Upstreams
+from trunkline_hub.gateways.mcp.service import Desk, Toolsets, Upstreams, Work
 from trunkline_hub.gateways.mcp.settings import McpSettings
 
-__all__ = ["Desk", "McpSettings", "Toolsets", "Upstreams"]
+__all__ = ["Desk", "McpSettings", "Toolsets", "Upstreams", "Work"]

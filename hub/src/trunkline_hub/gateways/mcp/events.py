@@ -15,7 +15,7 @@ from trunkline_hub.gateways.mcp import model, store
 from trunkline_hub.gateways.mcp.model import Offer, OfferedTool
 from trunkline_hub.gateways.mcp.ports import Link
 from trunkline_hub.gateways.mcp.providers import load
-from trunkline_hub.gateways.mcp.service import Desk, Mount, Upstreams
+from trunkline_hub.gateways.mcp.service import Mount, Upstreams, Work
 from trunkline_hub.gateways.mcp.settings import McpSettings
 from trunkline_hub.outbound import Outbound
 
@@ -153,9 +153,9 @@ class McpServer(Component):
 
     name: ClassVar[str] = "mcp-server"
 
-    def __init__(self, desk: Desk, *, max_body_bytes: int) -> None:
+    def __init__(self, work: Work, *, max_body_bytes: int) -> None:
         super().__init__()
-        self._desk = desk
+        self._work = work
         self._max_body_bytes = max_body_bytes
         self._wanted = asyncio.Event()
         self._up = asyncio.Event()
@@ -165,7 +165,7 @@ class McpServer(Component):
         self.started.set()
         await self._wanted.wait()
         provider = await load("server")
-        self._server = provider.SkillServer(self._desk, max_body_bytes=self._max_body_bytes)
+        self._server = provider.SkillServer(self._work, max_body_bytes=self._max_body_bytes)
         async with self._server.running():
             self._up.set()
             try:

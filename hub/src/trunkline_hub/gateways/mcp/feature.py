@@ -6,7 +6,7 @@ from trunkline_hub.core.feature import Feature
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.mcp.api import Door, mounts, router
 from trunkline_hub.gateways.mcp.events import McpServer, SdkDialer, UpstreamRunner
-from trunkline_hub.gateways.mcp.service import Desk, Keys, Toolsets, Upstreams
+from trunkline_hub.gateways.mcp.service import Keys, Toolsets, Upstreams, Work
 from trunkline_hub.outbound import Outbound
 from trunkline_hub.web.settings import WebSettings
 
@@ -14,11 +14,12 @@ _TOPIC = "mcp"
 
 
 def build(
-    desk: Desk, upstreams: Upstreams, toolsets: Toolsets, db: Database, host: SkillHost, outbound: Outbound,
+    work: Work, upstreams: Upstreams, toolsets: Toolsets, db: Database, host: SkillHost, outbound: Outbound,
     news: HubNews, web: WebSettings,
 ) -> Feature:  # fmt: skip
+    desk = work.desk
     runner = UpstreamRunner(db, upstreams, SdkDialer(outbound, desk.settings), host)
-    server = McpServer(desk, max_body_bytes=web.max_body_bytes)
+    server = McpServer(work, max_body_bytes=web.max_body_bytes)
 
     async def tell_hubs() -> None:
         await news.announce(_TOPIC)

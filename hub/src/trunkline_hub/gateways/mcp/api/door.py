@@ -24,6 +24,7 @@ _ROOT = "/mcp/w/{workspace:str}"
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 -- to be recognised
+_MOST_HOSTS = 100
 _SCOPE = "mcp:use"
 ANONYMOUS = Principal(
     name="anonymous", workspace="default", scopes=frozenset({_SCOPE, "event_types:read"}), via="token", key_id=""
@@ -48,6 +49,7 @@ class Door:
         self._keys = keys
         self._outbound = outbound
         self._relay: Any = None
+        self._known_hosts: set[str] = set()
 
     async def skills(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the skills of a workspace or an agent."""
@@ -78,8 +80,10 @@ class Door:
             CrossSiteError
         """
         host = request.headers.get("host", "")
-        if not self._knows_host(host):
+        if host not in self._known_hosts and not self._knows_host(host):
             raise CrossSiteError(f"MCP is not served as {host!r}")
+        if len(self._known_hosts) < _MOST_HOSTS:
+            self._known_hosts.add(host)
         origin = request.headers.get("origin")
         if origin is None or origin in self._settings.allowed_origins:
             return

@@ -38,6 +38,8 @@ class Tool:
     wraps_input: bool = False
     wraps_output: bool = False
     idempotent: bool = False
+    task: bool = False
+    """Whether it is long work, which clients that know tasks get as one."""
 
 
 def tools_of(agents: Iterable[Agent]) -> list[Tool]:
@@ -84,7 +86,7 @@ def _tool(name: str, skill: Skill, agent: str | None, by: tuple[str, ...], taken
         name=_fit(name, taken), skill=skill.name, agent=agent, offered_by=by, title=skill.title,
         description=skill.description, tags=tuple(skill.tags), input_schema=input_schema, output_schema=output_schema,
         declared_input=skill.input_schema, wraps_input=wraps_input, wraps_output=wraps_output,
-        idempotent=skill.idempotent,
+        idempotent=skill.idempotent, task=skill.task,
     )  # fmt: skip
 
 

@@ -4,5 +4,6 @@ from trunkline_hub.gateways.mcp.service.desk import Desk, Mount
 from trunkline_hub.gateways.mcp.service.keys import Keys, Seal
 from trunkline_hub.gateways.mcp.service.toolsets import Toolsets
 from trunkline_hub.gateways.mcp.service.upstreams import Upstreams
+from trunkline_hub.gateways.mcp.service.work import Work
 
-__all__ = ["Desk", "Keys", "Mount", "Seal", "Toolsets", "Upstreams"]
+__all__ = ["Desk", "Keys", "Mount", "Seal", "Toolsets", "Upstreams", "Work"]

@@ -11,7 +11,6 @@ import msgspec
 
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
-from trunkline.protocol import subjects
 from trunkline.protocol.errors import (
     AgentOfflineError,
     AgentUnknownError,
@@ -23,8 +22,7 @@ from trunkline.protocol.errors import (
 )
 from trunkline.protocol.trace import current_traceparent
 from trunkline_hub.agents import Agents
-from trunkline_hub.bus import HubBus
-from trunkline_hub.bus.signals import HubCalls, NobodyThereError, send
+from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database
@@ -73,12 +71,17 @@ class Desk:
     """Lists, finds and calls tools."""
 
     def __init__(
-        self, settings: McpSettings, db: Database, bus: HubBus, agents: Agents, toolsets: Toolsets, types: EventTypes
+        self,
+        settings: McpSettings,
+        db: Database,
+        calls: HubCalls,
+        agents: Agents,
+        toolsets: Toolsets,
+        types: EventTypes,
     ) -> None:
         self.settings = settings
         self._db = db
-        self._bus = bus
-        self._calls = HubCalls(bus)
+        self._calls = calls
         self._agents = agents
         self._toolsets = toolsets
         self._types = types
@@ -108,6 +111,12 @@ class Desk:
             return self._of(shelf, mount)[1].get(name)
         return next((tool for tool in await self.tools(mount) if tool.name == name), None)
 
+    async def tool_of(self, mount: Mount, skill: str, agent: str) -> Tool:
+        """Return the tool that a skill is, or was: what came of a task is told even if its skill has gone."""
+        shelf = await self._shelf(mount.workspace)
+        mine = [tool for tool in shelf.tools if tool.skill == skill and tool.agent in {None, agent}]
+        return mine[0] if mine else Tool(name=skill, skill=skill, agent=agent, offered_by=(agent,))
+
     async def search(self, mount: Mount, query: str, limit: int) -> Sequence[Tool]:
         """Return the tools that fit a query best."""
         return model.ranked(await self.tools(mount), query, limit)
@@ -135,9 +144,6 @@ class Desk:
             raise AgentOfflineError(
                 f"{', '.join(tool.offered_by)} offers {tool.skill!r} but is not connected"
             ) from None
-        except asyncio.CancelledError:
-            send(self._bus, subjects.cancel(mount.workspace, caller, tool.skill, request.id))
-            raise
         if reply.dataref:
             raise PayloadTooLargeError(f"The result of {tool.name!r} is too large for a message: {reply.dataref}")
         return _ANY.read(reply)

@@ -24,26 +24,26 @@ def as_tool(tool: Tool) -> types.Tool:
     )  # fmt: skip
 
 
-def as_result(tool: Tool, output: Any) -> types.CallToolResult:
-    """Return a skill's output as a tool's result: structure for programs, text for models."""
+def as_result(tool: Tool, output: Any) -> dict[str, Any]:
+    """Return a skill's output as a tool's result, as it goes over the wire: structure for programs, text for models."""
     if tool.output_schema is None and (blocks := _blocks(output)) is not None:
-        return types.CallToolResult(content=blocks)
+        return {"content": blocks}
     structured = {WRAPPED_OUTPUT: output} if tool.wraps_output else output
     text = output if isinstance(output, str) else msgspec.json.encode(output).decode()
-    return types.CallToolResult(
-        content=[types.TextContent(text=text)],
-        structured_content=structured if isinstance(structured, dict) else None,
-    )  # fmt: skip
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}]}
+    if isinstance(structured, dict):
+        result["structuredContent"] = structured
+    return result
 
 
-def as_failure(error: TrunklineError) -> types.CallToolResult:
+def as_failure(error: TrunklineError) -> dict[str, Any]:
     """Return an error that the model should see, so that it can do better."""
     wrong = "".join(f"\n{field.pointer or '/'}: {field.detail}" for field in error.errors)
     problem = {"code": error.code, "title": error.title, "detail": error.detail, "remedy": error.remedy}
-    return types.CallToolResult(
-        content=[types.TextContent(text=f"{error.title}: {error.detail}{wrong}")], is_error=True,
-        _meta={"trunkline/problem": problem},
-    )  # fmt: skip
+    return {
+        "content": [{"type": "text", "text": f"{error.title}: {error.detail}{wrong}"}], "isError": True,
+        "_meta": {"trunkline/problem": problem},
+    }  # fmt: skip
 
 
 def found_tools(tools: Sequence[Tool]) -> types.CallToolResult:
@@ -53,11 +53,12 @@ def found_tools(tools: Sequence[Tool]) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=text)], structured_content={"tools": found})
 
 
-def _blocks(output: Any) -> list[types.ContentBlock] | None:
+def _blocks(output: Any) -> list[dict[str, Any]] | None:
     """Return the content blocks that an output consists of, if it does: pictures stay pictures."""
     if not isinstance(output, dict) or output.keys() != {"content"} or not isinstance(output["content"], list):
         return None
     try:
-        return _BLOCKS.validate_python(output["content"], by_alias=True)
+        found = _BLOCKS.validate_python(output["content"], by_alias=True)
     except ValidationError:
         return None
+    return [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in found]

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import mcp_types as types
-import msgspec
 from litestar.types import Receive, Scope, Send
 from mcp import MCPError
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -17,25 +17,23 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 
-from trunkline.protocol.errors import (
-    EventTypeUnknownError,
-    NotFoundError,
-    TrunklineError,
-    UnavailableError,
-)
+from trunkline.protocol.errors import TaskNeededError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Progress
 from trunkline.tasks import Tasks
 from trunkline_hub import __version__
 from trunkline_hub.core.page import decode_cursor, encode_cursor
 from trunkline_hub.gateways.mcp.model import Tool
+from trunkline_hub.gateways.mcp.ports import Report
+from trunkline_hub.gateways.mcp.providers.server.errors import as_protocol_errors, protocol_error
+from trunkline_hub.gateways.mcp.providers.server.quick import Outcome, QuickLane
+from trunkline_hub.gateways.mcp.providers.server.resources import Resources
 from trunkline_hub.gateways.mcp.providers.server.results import as_failure, as_result, as_tool, found_tools
 from trunkline_hub.gateways.mcp.providers.server.search import CALL, SEARCH, SEARCH_TOOLS
-from trunkline_hub.gateways.mcp.service import Desk, Mount
+from trunkline_hub.gateways.mcp.providers.server.tasks import TaskMethods, knows_tasks, task_needed
+from trunkline_hub.gateways.mcp.service import Mount, Work
 
 _MOUNT = "trunkline.mount"
 _PAGE = 200
-_SCHEMA_URI = "trunkline://event-types/"
-_SCHEMA_TYPE = "application/schema+json"
 _FRESH_MS = 2000
 _WATCH_S = 2.0
 _Context = ServerRequestContext[Any, Any]
@@ -44,8 +42,9 @@ _Context = ServerRequestContext[Any, Any]
 class SkillServer:
     """All mounts of this hub; sessions of the 2025 era live here, and end with it."""
 
-    def __init__(self, desk: Desk, *, max_body_bytes: int) -> None:
-        self._desk = desk
+    def __init__(self, work: Work, *, max_body_bytes: int) -> None:
+        self._desk = work.desk
+        self._resources = Resources(work)
         self._news: dict[str, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
         self._sessions: dict[str, tuple[str, Any]] = {}
         """Session id to its workspace, and the way to send it news."""
@@ -53,8 +52,11 @@ class SkillServer:
         """How the tools of a workspace were when its clients heard of them last."""
         self._tasks = Tasks()
         self._server = self._build()
+        self._long = TaskMethods(work, self._enter, self._tasks)
+        self._long.register(self._server)
+        self._quick = QuickLane(self._server.server_info_stamp, self._tasks, max_body_bytes=max_body_bytes)
         self._manager = StreamableHTTPSessionManager(
-            self._server, max_request_body_size=max_body_bytes, max_sessions=desk.settings.max_sessions
+            self._server, max_request_body_size=max_body_bytes, max_sessions=work.desk.settings.max_sessions
         )
 
     def _build(self) -> Server[Any]:
@@ -90,15 +92,18 @@ class SkillServer:
 
     async def serve(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request at a mount; a session belongs to the principal and mount that opened it."""
+        onward = await self._quick.serve(partial(self._call_plainly, mount), scope, receive, send)
+        if onward is None:
+            return
         owner = f"{mount.principal.name}@{mount.place}"
         user = AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[]))  # noqa: S106 -- none is passed on
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         own: Any = {**scope, "user": user, "headers": headers, _MOUNT: mount}
-        await self._manager.handle_request(own, receive, send)  # type: ignore[arg-type]
+        await self._manager.handle_request(own, onward, send)  # type: ignore[arg-type]
 
     async def _list_tools(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         mount = self._enter(ctx)
-        with _as_protocol_errors():
+        with as_protocol_errors():
             tools = await self._desk.tools(mount)
             self._marks.setdefault(mount.workspace, await self._desk.mark(mount.workspace))
         if len(tools) > self._desk.settings.tools_listed:
@@ -106,10 +111,10 @@ class SkillServer:
         shown, onward = _page(tools, params.cursor if params else None)
         return types.ListToolsResult(tools=[as_tool(tool) for tool in shown], next_cursor=onward)
 
-    async def _call_tool(self, ctx: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def _call_tool(self, ctx: _Context, params: types.CallToolRequestParams) -> Any:
         mount = self._enter(ctx)
         name, arguments = params.name, params.arguments
-        with _as_protocol_errors():
+        with as_protocol_errors():
             tool = await self._desk.tool(mount, name)
             if tool is None and name == SEARCH:
                 return await self._search(mount, arguments or {})
@@ -118,29 +123,62 @@ class SkillServer:
                 tool = await self._desk.tool(mount, name)
         if tool is None or not isinstance(arguments, dict | None):
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {name}")
-        return await self._run(ctx, mount, tool, arguments)
+        if tool.task and knows_tasks(ctx):
+            return await self._begin(mount, tool, arguments)
+        return types.CallToolResult.model_validate(await self._run(ctx, mount, tool, arguments))
 
-    async def _run(
-        self, ctx: _Context, mount: Mount, tool: Tool, arguments: dict[str, Any] | None
-    ) -> types.CallToolResult:
-        """Call a tool; what the agent says on the way reaches the client, in order and before the result."""
-        told: asyncio.Queue[Progress | None] = asyncio.Queue()
-        wants_progress = bool(ctx.meta and ctx.meta.get("progress_token") is not None)
-        telling = self._tasks.spawn(_tell(ctx, told), name="mcp-progress", awaited=True) if wants_progress else None
+    async def _begin(self, mount: Mount, tool: Tool, arguments: dict[str, Any] | None) -> Any:
+        """Start a task; where that fails, there is none, but a result that says why."""
         try:
-            output = await self._desk.call(mount, tool, arguments, told.put_nowait if wants_progress else _unheard)
-            result = as_result(tool, output)
+            return await self._long.start(mount, tool, arguments)
         except UnavailableError as error:
-            if error.code.startswith("bus."):
-                raise _protocol_error(error) from None
-            result = as_failure(error)
+            raise protocol_error(error) from None
         except TrunklineError as error:
-            result = as_failure(error)
+            return types.CallToolResult.model_validate(as_failure(error))
+
+    async def _call_plainly(self, mount: Mount, name: str, arguments: dict[str, Any]) -> Outcome | None:
+        """Call a tool for which the library is not needed; None where it is, to say what is wrong."""
+        try:
+            tool = await self._desk.tool(mount, name)
+        except TrunklineError:
+            return None
+        if tool is None:
+            return None
+        try:
+            return Outcome(await self._called(mount, tool, arguments, _unheard))
+        except MCPError as error:
+            return Outcome(error=error.error.model_dump(mode="json", exclude_none=True))
+
+    async def _run(self, ctx: _Context, mount: Mount, tool: Tool, arguments: dict[str, Any] | None) -> dict[str, Any]:
+        """Call a tool; what the agent says on the way reaches the client, in order and before the result."""
+        if not (ctx.meta and ctx.meta.get("progress_token") is not None):
+            return await self._called(mount, tool, arguments, _unheard)
+        told: asyncio.Queue[Progress | None] = asyncio.Queue()
+        telling = self._tasks.spawn(_tell(ctx, told), name="mcp-progress", awaited=True)
+        try:
+            return await self._called(mount, tool, arguments, told.put_nowait)
         finally:
             told.put_nowait(None)
-            if telling is not None:
-                await telling
-        return result
+            await telling
+
+    async def _called(
+        self, mount: Mount, tool: Tool, arguments: dict[str, Any] | None, report: Report
+    ) -> dict[str, Any]:
+        """Return a call's result; what went wrong in it is one too.
+
+        Raises:
+            MCPError: the broker is away, or the work needs a task and this client knows none.
+        """
+        try:
+            return as_result(tool, await self._desk.call(mount, tool, arguments, report))
+        except TaskNeededError:
+            raise task_needed() from None
+        except UnavailableError as error:
+            if error.code.startswith("bus."):
+                raise protocol_error(error) from None
+            return as_failure(error)
+        except TrunklineError as error:
+            return as_failure(error)
 
     async def _search(self, mount: Mount, arguments: dict[str, Any]) -> types.CallToolResult:
         query, limit = arguments.get("query", ""), arguments.get("limit", 10)
@@ -151,42 +189,16 @@ class SkillServer:
     async def _list_resources(
         self, ctx: _Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        mount = self._enter(ctx)
-        with _as_protocol_errors():
-            found, onward = await self._desk.event_types(mount, params.cursor if params else None)
-        resources = [
-            types.Resource(
-                uri=_SCHEMA_URI + one.name, name=one.name, mime_type=_SCHEMA_TYPE,
-                title=f"Schema of {one.name}", description=one.description or None,
-            )
-            for one in found if one.declared
-        ]  # fmt: skip
-        return types.ListResourcesResult(resources=resources, next_cursor=onward)
+        return await self._resources.page(self._enter(ctx), params.cursor if params else None)
 
     async def _read_resource(self, ctx: _Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-        mount, uri = self._enter(ctx), str(params.uri)
-        schema = None
-        if uri.startswith(_SCHEMA_URI):
-            try:
-                schema = await self._desk.event_schema(mount, uri.removeprefix(_SCHEMA_URI))
-            except EventTypeUnknownError:
-                schema = None
-        if schema is None:
-            raise MCPError(types.INVALID_PARAMS, f"Unknown resource: {uri}", {"uri": uri})
-        text = msgspec.json.encode(schema).decode()
-        return types.ReadResourceResult(
-            contents=[types.TextResourceContents(uri=uri, mime_type=_SCHEMA_TYPE, text=text)]
-        )
+        return await self._resources.read(self._enter(ctx), str(params.uri))
 
     async def _list_templates(
         self, ctx: _Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
         self._enter(ctx)
-        template = types.ResourceTemplate(
-            uri_template=_SCHEMA_URI + "{type}", name="event-type-schema", mime_type=_SCHEMA_TYPE,
-            description="The newest JSON Schema of an event type.",
-        )  # fmt: skip
-        return types.ListResourceTemplatesResult(resource_templates=[template])
+        return self._resources.templates()
 
     async def _listen(
         self, ctx: _Context, params: types.SubscriptionsListenRequestParams
@@ -196,7 +208,7 @@ class SkillServer:
         if workspace not in self._news:
             bus = InMemorySubscriptionBus()
             self._news[workspace] = (bus, ListenHandler(bus))
-        return await self._news[workspace][1](ctx, params)
+        return await self._long.listen(ctx, params, self._news[workspace][1])
 
     def _enter(self, ctx: _Context) -> Mount:
         """Return the mount of a request, and remember its session as one to send news to."""
@@ -239,21 +251,8 @@ def _unheard(_progress: Progress) -> None: ...
 
 
 def _page(tools: Any, cursor: str | None) -> tuple[list[Tool], str | None]:
-    with _as_protocol_errors():
+    with as_protocol_errors():
         after = decode_cursor(cursor)
     ordered = sorted((tool for tool in tools if after is None or tool.name > after), key=lambda tool: tool.name)
     shown = ordered[:_PAGE]
     return shown, encode_cursor(shown[-1].name) if len(ordered) > _PAGE else None
-
-
-def _protocol_error(error: TrunklineError) -> MCPError:
-    code = types.INVALID_PARAMS if isinstance(error, NotFoundError) or error.status < 500 else types.INTERNAL_ERROR  # noqa: PLR2004
-    return MCPError(code, error.detail, {"problem": {"code": error.code, "remedy": error.remedy}})
-
-
-class _as_protocol_errors:  # noqa: N801 -- reads as a word in `with`
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: object, trace: Any) -> None:  # noqa: PYI036
-        if isinstance(error, TrunklineError):
-            raise _protocol_error(error) from None
