@@ -23,7 +23,6 @@ from support.hub import FakeClock, Hub, with_second_workspace
 ON_CLUSTER = os.environ.get("TRUNKLINE_TEST_BUS") == "cluster"
 """Run every test on three brokers instead of one; `faults/test_conformance.py` does."""
 BUS = {"heartbeat_s": 0.3, "events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 2**28}
-
 structlog.configure(  # a traceback in colours, with all locals, takes longer than most tests
     processors=[
         structlog.processors.add_log_level,
@@ -70,13 +69,14 @@ async def shared_broker(tmp_path_factory):
     await broker.stop()
 
 
-async def _session_hub(tmp_path_factory, name, url):
+async def _session_hub(tmp_path_factory, name, url, page_size=100_000):
     broker = _broker(tmp_path_factory.mktemp(f"broker-{name}"))
     await broker.start()
     await with_second_workspace(url, SystemClock())
     hub = Hub(
-        broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20}, schemas={"observe_s": 0.3}
-    )
+        broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20}, schemas={"observe_s": 0.3},
+        queues={"page_size": page_size},
+    )  # fmt: skip
     try:
         await hub.start()
         yield hub
@@ -95,6 +95,15 @@ async def sqlite_hub(tmp_path_factory):
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres_hub(tmp_path_factory, postgres):
     async for hub in _session_hub(tmp_path_factory, "postgres", await postgres.fresh()):
+        yield hub
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def paged_hub(tmp_path_factory):
+    """A hub where each queue of one consumer fills a page, and none is on the first."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('paged') / 'hub.db'}"
+    async for hub in _session_hub(tmp_path_factory, "paged", url, page_size=1):
+        assert (await hub.admin("PUT", "queues/first", json={})).json["page"] == 0
         yield hub
 
 

@@ -38,6 +38,7 @@ from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
 from trunkline_hub.dead_letters.events import LetterRetention
 from trunkline_hub.index import store as index_store
+from trunkline_hub.queues.events import PageOpener
 from trunkline_hub.settings import Settings
 
 _PRESENCE_GRACE = 3.0
@@ -102,11 +103,13 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     presence = Presence(grace_until=clock.now() + timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE))
     trends = Trends(bus, access.workspaces, sample_s=settings.queues.sample_s, history=settings.queues.history)
     work = queues.Queues(bus, db, trail, dead, states, past, agents.Crews(presence, clock), trends)
+    work.page_size = settings.queues.page_size
     access.layouts = dead.layouts = work.layouts
     control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     cursors = [control.desired_consumers, log.desired_consumers]
-    reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
+    reconciler = Reconciler(bus, access.workspaces, cursors, work.streams, retentions.plan)
+    work.make_room = PageOpener(db, reconciler, size=settings.queues.page_size).make_room
     grants = security.Grants()
     catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
     traffic = schemas.Traffic(event_types, catalogue, log)

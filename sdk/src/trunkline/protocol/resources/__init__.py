@@ -71,7 +71,14 @@ from trunkline.protocol.resources.queue_control import (
     QueueWork,
     Reason,
 )
-from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
+from trunkline.protocol.resources.queues import (
+    EnqueueRequest,
+    Queue,
+    QueueDeclaration,
+    QueueLaneState,
+    QueuePage,
+    QueueSettings,
+)
 from trunkline.protocol.resources.replays import (
     FileFormat,
     LogReading,
@@ -221,6 +228,7 @@ __all__ = [
     "QueueDeclaration",
     "QueueLaneState",
     "QueuePage",
+    "QueueSettings",
     "QueueState",
     "QueueStatus",
     "QueueWork",
