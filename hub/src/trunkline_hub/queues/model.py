@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +100,10 @@ class Pages:
         """Return the lowest page with room, or else the emptiest."""
         found = self.with_room(consumers)
         return min(self._open(), key=lambda page: (self.used.get(page, 0), page)) if found is None else found
+
+    def after(self, page: int, consumers: int) -> "Pages":
+        """Return the pages as they are when a queue was put on one of them."""
+        return replace(self, used={**self.used, page: self.used.get(page, 0) + consumers})
 
     def _open(self) -> set[int]:
         return {0, self.last, *self.used}

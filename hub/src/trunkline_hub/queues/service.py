@@ -115,7 +115,7 @@ class Queues:
             await tx.emit(workspace, "trunkline.queue.declared", {"queue": name, **detail}, subject=name)
         else:
             await tx.emit(workspace, "trunkline.queue.changed", {"queue": name, **detail}, subject=name)
-            tx.after_commit(partial(self._tell, workspace, name))
+        tx.after_commit(partial(self._tell, workspace, name))  # of a new one too: it may have been elsewhere before
         return settled
 
     async def _settle(
@@ -128,8 +128,10 @@ class Queues:
         if before is not None and not before.layout.limited:
             return settled
         pages = await store.pages(tx, workspace, self.page_size)
-        tx.after_commit(partial(self.make_room, workspace, settled.consumers))
-        return msgspec.structs.replace(settled, page=pages.choose(settled.consumers))
+        page = pages.choose(settled.consumers)
+        if pages.after(page, settled.consumers).with_room(settled.consumers) is None:
+            tx.after_commit(partial(self.make_room, workspace, settled.consumers))
+        return msgspec.structs.replace(settled, page=page)
 
     async def restore(
         self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration, note: str
