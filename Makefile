@@ -9,10 +9,12 @@ PORT   ?= 8400
 UI_OUT := hub/src/trunkline_hub/admin/dashboard
 UI_SRC := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
+FRAMEWORKS := $(basename $(notdir $(wildcard examples/adapters/requirements/*.txt)))
+
 export TRUNKLINE_BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help install ui run test test-all check fmt gen bench clean
+.PHONY: help install ui run test test-all test-adapters check fmt gen bench conformance clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,8 +54,16 @@ test: check ui ## check, then unit, integration, dashboard and browser tests (un
 	cd ui && $(NODE) npm test --silent
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-all: test ## all of it: then storms and whole suites on a cluster, one after the other (under an hour)
+test-all: test test-adapters ## all of it: then storms and whole suites on a cluster, one after the other (under an hour)
 	$(BIN)/pytest -q -m slow
+
+test-adapters: $(FRAMEWORKS:%=$(VENV)/frameworks/%/.installed) ## every agent framework's example and adapter, each in an environment of its own
+	TRUNKLINE_TEST_FRAMEWORKS=all $(BIN)/pytest -q hub/tests/adapters
+
+$(VENV)/frameworks/%/.installed: examples/adapters/requirements/%.txt | $(VENV)/.installed
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(@D)
+	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python $<
+	@touch $@
 
 fmt: install ## format the code
 	$(BIN)/ruff format --quiet .
@@ -62,6 +72,9 @@ fmt: install ## format the code
 gen: install ui/node_modules/.installed ## regenerate contracts, reference pages and the dashboard's API client
 	$(BIN)/python -m tools.generate
 	cd ui && $(NODE) npm run --silent gen
+
+conformance: install ## run the protocols' own suites against a hub
+	$(BIN)/python -m conformance
 
 bench: install ## measure against raw nats-py, side by side
 	$(BIN)/python -m bench

@@ -6,15 +6,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import (
+    a2a,
     backlog,
+    balance,
     call,
     consume,
     index,
+    mcp,
     peers,
     poison,
     publish,
     queues,
     redrive,
+    registry,
     replay,
     report,
     routing,
@@ -41,12 +45,17 @@ BENCHMARKS: dict[str, Benchmark] = {
     "redrive": redrive.redrive,
     "backlog_growth": backlog.backlog_growth,
     "sdk_call_p50": call.sdk_call_p50,
+    "balance_p99": balance.balance_p99,
+    "mcp_overhead_ms": mcp.mcp_overhead_ms,
+    "a2a_overhead_ms": a2a.a2a_overhead_ms,
+    "a2a_calls": a2a.a2a_calls,
     "replay": replay.replay,
     "filter_us": routing.filter_us,
     "route_us": routing.route_us,
     "poison": poison.poison,
     "index_query_ms": index.index_query_ms,
     "index_rate": index.index_rate,
+    "registry_search_ms": registry.registry_search_ms,
     "start_to_healthy": startup.start_to_healthy,
 }
 

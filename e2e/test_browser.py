@@ -121,6 +121,7 @@ def test_a_queue_is_paused_purged_and_resumed(tmp_path: Path) -> None:
         worker.wait_done()
 
 
+@pytest.mark.slow
 def test_bulk_redrive_with_progress_and_a_replay_into_a_new_group(tmp_path: Path) -> None:
     """Many dead letters go again in a job that shows how far it is; the past is played to a group of its own."""
     _require_browser()
@@ -137,6 +138,36 @@ def test_bulk_redrive_with_progress_and_a_replay_into_a_new_group(tmp_path: Path
         for number in range(3):
             system.cli("publish", "browser.replayed", str(number))
         _replay_into_new_group(page, f"{system.url}/events?type=browser.replayed")
+
+
+def test_a_skill_is_tried_its_question_answered_and_the_map_drawn(tmp_path: Path) -> None:
+    """From a form of its schema a task is started, followed and answered; who asked whom is then on the map."""
+    _require_browser()
+    with running(tmp_path / "home") as system, _worker(system, _BAKER) as worker, _page() as page:
+        page.goto(system.cli("signin")["url"])
+        expect(page.get_by_test_id("overview")).to_be_visible()
+        page.goto(f"{system.url}/agents")
+        page.get_by_test_id("agent-row").first.click()
+        page.get_by_role("button", name="Try bake").click()
+        form = page.get_by_role("form", name="Try bake")
+        form.get_by_label("count").fill("0")
+        form.get_by_role("button", name="Start as a task").click()
+        expect(form.get_by_text("less than the minimum")).to_be_visible()
+        form.get_by_label("count").fill("3")
+        form.get_by_role("button", name="Start as a task").click()
+        page.get_by_test_id("started-task").get_by_role("link").first.click()
+        expect(page.get_by_test_id("task-state")).to_have_text("asks")
+        page.get_by_label("Your answer").fill("honey")
+        page.get_by_role("button", name="Answer").click()
+        expect(page.get_by_test_id("task-state")).to_have_text("completed")
+        expect(page.get_by_test_id("artifact").first).to_contain_text("3 with honey")
+        expect(page.get_by_test_id("step").last).to_contain_text("completed it")
+
+        page.goto(f"{system.url}/map")
+        expect(page.get_by_test_id("traffic-row")).to_contain_text("admin gives tasks to baker")
+        page.get_by_test_id("map-node").get_by_role("link", name="agent baker").click()
+        expect(page.get_by_test_id("agent-detail")).to_be_visible()
+        assert worker.process.poll() is None
 
 
 _MANY = 12
@@ -184,12 +215,12 @@ def _total_grows(system: System, page: Page) -> None:
 class _Worker:
     """An agent in a process of its own; its queue work fails until there is paper."""
 
-    def __init__(self, system: System, folder: Path) -> None:
+    def __init__(self, system: System, folder: Path, source: str) -> None:
         self._system = system
         self._paper = folder / "paper"
         self._done = folder / "done"
         script = folder / "printer.py"
-        script.write_text(_PRINTER.format(paper=str(self._paper), done=str(self._done)))
+        script.write_text(source.format(paper=str(self._paper), done=str(self._done)))
         self.process = subprocess.Popen([sys.executable, str(script)], env=system.environment)
 
     def is_healthy(self) -> bool:
@@ -232,11 +263,31 @@ agent.run()
 """
 
 
+_BAKER = """
+from typing import Annotated
+
+import msgspec
+import trunkline as tl
+
+agent = tl.Agent("baker")
+
+class Order(msgspec.Struct):
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+@agent.skill("bake", task=True)
+async def bake(order: Order, ctx: tl.Context) -> str:
+    glaze = await ctx.task.ask("Which glaze?")
+    return str(order.count) + " with " + glaze
+
+agent.run()
+"""
+
+
 @contextmanager
-def _worker(system: System) -> Iterator[_Worker]:
-    worker = _Worker(system, system.home)
+def _worker(system: System, source: str = _PRINTER) -> Iterator[_Worker]:
+    worker = _Worker(system, system.home, source)
     try:
-        wait_until(worker.is_healthy, 20, "the printer to be healthy")
+        wait_until(worker.is_healthy, 20, "the agent to be healthy")
         yield worker
     finally:
         worker.process.terminate()

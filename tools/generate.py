@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from tools.asyncapi import asyncapi
 from trunkline.protocol.errors import CATALOGUE, TYPE_PREFIX
 from trunkline_hub import app
 from trunkline_hub.core.clock import SystemClock
@@ -126,6 +127,7 @@ def _settings() -> Settings:
 
 FILES: dict[str, Callable[[], str]] = {
     "contracts/openapi.json": openapi,
+    "contracts/asyncapi.json": asyncapi,
     "contracts/errors.json": errors,
     "docs/reference/errors.md": errors_page,
     "docs/reference/scopes.md": permissions_page,

@@ -23,6 +23,7 @@ from support.hub import FakeClock, Hub, with_second_workspace
 ON_CLUSTER = os.environ.get("TRUNKLINE_TEST_BUS") == "cluster"
 """Run every test on three brokers instead of one; `faults/test_conformance.py` does."""
 BUS = {"heartbeat_s": 0.3, "events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 2**28}
+
 structlog.configure(  # a traceback in colours, with all locals, takes longer than most tests
     processors=[
         structlog.processors.add_log_level,
@@ -74,9 +75,16 @@ async def _session_hub(tmp_path_factory, name, url, page_size=100_000):
     await broker.start()
     await with_second_workspace(url, SystemClock())
     hub = Hub(
-        broker, url, bus=BUS, admin={"sample_s": 0.5}, web={"max_body_bytes": 8 * 2**20}, schemas={"observe_s": 0.3},
+        broker,
+        url,
+        bus=BUS,
+        admin={"sample_s": 0.5},
+        web={"max_body_bytes": 8 * 2**20},
+        schemas={"observe_s": 0.3},
+        outbound={"allow": ["127.0.0.1"], "max_bytes": 2**20, "read_s": 3.0},
+        mcp={"tools_listed": 40, "call_timeout_s": 3.0},
         queues={"page_size": page_size},
-    )  # fmt: skip
+    )
     try:
         await hub.start()
         yield hub

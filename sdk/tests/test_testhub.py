@@ -3,7 +3,13 @@
 import msgspec
 import pytest
 import trunkline as tl
-from trunkline.protocol.errors import CallFailedError, PayloadInvalidError, QueueUnknownError, SkillUnknownError
+from trunkline.protocol.errors import (
+    CallFailedError,
+    PayloadInvalidError,
+    QueueUnknownError,
+    SkillUnknownError,
+    TaskNeededError,
+)
 from trunkline.testing import TestHub
 
 
@@ -100,3 +106,67 @@ async def test_hopeless_work_is_dead_lettered_at_once(payload, reason):
 
         (letter,) = hub.dead_letters
         assert (letter.reason, len(letter.errors)) == (reason, 1)
+
+
+def a_baker() -> tl.Agent:
+    agent = tl.Agent("baker")
+
+    @agent.skill(task=True)
+    async def bake(order: Order, ctx: tl.Context) -> dict:
+        await ctx.progress(0.5, "kneading")
+        await ctx.task.save({"kneaded": order.id})
+        glaze = await ctx.task.ask("Which glaze?")
+        await ctx.task.artifact(b"x" * 10, name="picture")
+        return {"glaze": glaze, "saved": ctx.task.load()}
+
+    @agent.skill(task=True, retry=tl.Retry(max_attempts=2))
+    async def burn(ctx: tl.Context) -> None:
+        raise RuntimeError(f"attempt {ctx.attempt}")
+
+    @agent.skill()
+    async def plain(ctx: tl.Context) -> str:
+        await ctx.task.status("at it")
+        await ctx.task.ask("Really?")
+        return ""
+
+    return agent
+
+
+async def test_a_task_runs_until_it_asks_and_on_when_it_is_answered():
+    async with TestHub(a_baker()) as hub:
+        task = await hub.start_task("bake", Order(id=7))
+        assert (task.state, task.message.text, task.progress[0].fraction) == ("input-required", "Which glaze?", 0.5)
+        await task.reply("red")
+        assert (task.state, task.result) == ("completed", {"glaze": "red", "saved": {"kneaded": 7}})
+        assert hub.blobs[task.artifacts[0].parts[0].dataref] == b"x" * 10
+
+
+async def test_a_task_that_fails_says_why_when_its_policy_is_at_its_end():
+    async with TestHub(a_baker()) as hub:
+        task = await hub.start_task("burn")
+        assert (task.state, task.error.detail) == ("failed", "RuntimeError: attempt 2")
+
+
+async def test_nobody_can_be_asked_in_a_plain_call():
+    async with TestHub(a_baker()) as hub:
+        with pytest.raises(TaskNeededError):
+            await hub.call("plain")
+        assert hub.progress[0].message == "at it"
+
+
+async def test_a_call_may_ask_for_a_version_an_instance_or_a_key():
+    agents = [tl.Agent(f"a-{version[0]}", version=version) for version in ("1.0.0", "2.1.0")]
+    for number, agent in enumerate(agents):
+        _offer(agent, number)
+    async with TestHub(*agents) as hub:
+        assert await hub.call("who", {}, version="^2") == 1
+        assert await hub.call("who", {}, instance=agents[1].instance) == 1
+        assert await hub.call("who", {}, key="customer-7") == 0
+        with pytest.raises(tl.AgentOfflineError):
+            await hub.call("who", {}, version="^3")
+
+
+def _offer(agent, number):
+    @agent.skill("who")
+    async def who(job: dict) -> int:
+        return number

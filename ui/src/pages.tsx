@@ -1,18 +1,21 @@
 import {
-  Activity, BookType, CalendarClock, History, Inbox, Layers, ListChecks, ScrollText, Split, Waypoints,
+  Activity, BookType, Bot, CalendarClock, History, Inbox, Layers, ListChecks, Network, ScrollText, Split, SquareCheckBig, Waypoints,
 } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 
 import type { Overview } from "./api/resources";
+import { AgentsPage } from "./pages/agents/page";
 import { DeadLettersPage } from "./pages/dead-letters/page";
 import { EventsPage } from "./pages/events/page";
 import { JobsPage } from "./pages/jobs/page";
+import { MapPage } from "./pages/map/page";
 import { QueuesPage } from "./pages/queues/page";
 import { ReplaysPage } from "./pages/replays/page";
 import { RoutesPage } from "./pages/routes/page";
 import { OverviewPage } from "./pages/overview/page";
 import { SchedulesPage } from "./pages/schedules/page";
+import { TasksPage } from "./pages/tasks/page";
 import { TracePage } from "./pages/trace/page";
 import { TypesPage } from "./pages/types/page";
 
@@ -33,9 +36,12 @@ export interface Page {
 /** Every page behind the sign-in, in the order of the side bar. */
 export const PAGES: Page[] = [
   { to: "/", path: "/", label: "Overview", icon: Activity, keys: "g o", element: <OverviewPage /> },
+  { to: "/agents", path: "/agents/:name?", label: "Agents", icon: Bot, keys: "g a", element: <AgentsPage /> },
+  { to: "/map", path: "/map", label: "Map", icon: Network, keys: "g n", element: <MapPage /> },
   { to: "/events", path: "/events/:seq?", label: "Events", icon: ScrollText, keys: "g e", element: <EventsPage /> },
   { to: "/trace", path: "/trace/:id?", label: "Trace", icon: Waypoints, keys: "g m", element: <TracePage /> },
   { to: "/types", path: "/types/:name?", label: "Event types", icon: BookType, keys: "g t", element: <TypesPage /> },
+  { to: "/tasks", path: "/tasks/:id?", label: "Tasks", icon: SquareCheckBig, keys: "g k", element: <TasksPage /> },
   { to: "/queues", path: "/queues/:name?", label: "Queues", icon: Layers, keys: "g q", element: <QueuesPage /> },
   {
     to: "/schedules",

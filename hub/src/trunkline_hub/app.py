@@ -19,10 +19,10 @@ from trunkline_hub.audit import feature as audit_feature
 from trunkline_hub.blobs import feature as blobs_feature
 from trunkline_hub.bus.backstop import Backstop, OrphanScan
 from trunkline_hub.bus.callout import Callout
-from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.core.clock import Clock, SystemClock
 from trunkline_hub.core.component import Component, Supervisor
 from trunkline_hub.core.feature import Feature
+from trunkline_hub.crews import feature as crews_feature
 from trunkline_hub.db.leases import SqlLeases
 from trunkline_hub.db.migrate import upgrade
 from trunkline_hub.db.outbox import OutboxRelay
@@ -30,9 +30,13 @@ from trunkline_hub.dead_letters import feature as dead_letters_feature
 from trunkline_hub.events import feature as events_feature
 from trunkline_hub.gate import Gate
 from trunkline_hub.gate import feature as gate_feature
+from trunkline_hub.gateways.a2a import feature as a2a_feature
+from trunkline_hub.gateways.mcp import feature as mcp_feature
+from trunkline_hub.gateways.mcp.api.door import anonymous
 from trunkline_hub.handlers import feature as handlers_feature
 from trunkline_hub.handlers.events import Lanes
 from trunkline_hub.index import feature as index_feature
+from trunkline_hub.insights import feature as insights_feature
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
 from trunkline_hub.queue_control import feature as queue_control_feature
@@ -46,6 +50,7 @@ from trunkline_hub.security import feature as security_feature
 from trunkline_hub.security.api import authenticator
 from trunkline_hub.services import Services, build_services
 from trunkline_hub.settings import Settings
+from trunkline_hub.tasks import feature as tasks_feature
 from trunkline_hub.telemetry.metrics import Metrics
 from trunkline_hub.web.application import build_application
 
@@ -54,7 +59,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
     """THE LIST: every feature of the hub, in the order of the arrow."""
     settings, bus, db, trail, jobs_ = services.settings, services.bus, services.db, services.audit, services.jobs
     workspaces = services.security.workspaces
-    calls = HubCalls(bus)
+    calls = services.calls
     lanes = Lanes(bus=bus, queues=services.queues, events=services.events, calls=calls, types=services.event_types)
     desks = routes_feature.Desks(
         queues=services.queues, groups=services.events, skills=services.agents, calls=calls, hub_id=settings.hub_id
@@ -75,12 +80,47 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         queue_control_feature.build(bus, db, trail, services.queues, services.queue_control, services.reconciler),
         dead_letters_feature.build(bus, db, services.dead_letters, services.letter_retention, workspaces),
         schedules_feature.build(bus, workspaces, clock, services.schedules, services.queues),
-        agents_feature.build(bus, services.presence, clock),
+        agents_feature.build(
+            settings.agents,
+            bus,
+            db,
+            services.news,
+            (services.agents, services.finder),
+            services.presence,
+            workspaces,
+            hub_id=settings.hub_id,
+        ),
+        crews_feature.build(bus, services.crews, calls),
+        tasks_feature.build(
+            settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
+        ),
+        insights_feature.build(services.insights),
         gate_feature.build(Gate(services.events, services.queues), bus),
         handlers_feature.build(db, trail, services.news, services.events, lanes, hub_id=settings.hub_id),
         routes_feature.build(services.routes, bus, services.news, db, clock, workspaces, desks),
+        mcp_feature.build(
+            services.mcp_desk,
+            services.mcp_upstreams,
+            services.toolsets,
+            db,
+            services.skill_host,
+            services.outbound,
+            services.news,
+            settings.web,
+        ),
+        a2a_feature.build(a2a_parts(settings, services, clock)),
         admin_feature.build(services.overviews),
     ]
+
+
+def a2a_parts(settings: Settings, services: Services, clock: Clock) -> a2a_feature.Parts:
+    """What A2A is made of."""
+    return a2a_feature.Parts(
+        settings=settings.a2a, web=settings.web, bus=services.bus, db=services.db, clock=clock, audit=services.audit,
+        outbound=services.outbound, catalogue=services.agents, gate=services.a2a_gate, tasks=services.tasks,
+        blobs=services.blobs, workspaces=services.security.workspaces, keep_s=settings.tasks.keep_s,
+        hub_id=settings.hub_id,
+    )  # fmt: skip
 
 
 def build_components(settings: Settings, services: Services, features: Sequence[Feature]) -> list[Component]:
@@ -90,6 +130,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         services.bus,
         services.news,
         services.reconciler,
+        services.skill_host,
         Callout(settings.bus, security_feature.judge(services.security), hub_id=settings.hub_id),
         services.eviction,
         OutboxRelay(services.db, services.bus.publish_fact),
@@ -109,13 +150,16 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
     leases = SqlLeases(services.db, clock, holder=settings.hub_id)
     supervisor = Supervisor(build_components(settings, services, features), leases)
     metrics = Metrics()
-    for telling in (services.overviews, services.letter_retention, services.archives):
+    for telling in (services.overviews, services.letter_retention, services.archives, services.finder):
         metrics.add_gauges(telling.gauges)
+    for gauges in (gauges for feature in features for gauges in feature.gauges):
+        metrics.add_gauges(gauges)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.supervisor = supervisor
         app.state.closing = asyncio.Event()
+        app.state.mcp_door = next(f.services["mcp_door"] for f in features if "mcp_door" in f.services)
         await upgrade(services.db)
         await services.security.bootstrap()
         await supervisor.start()
@@ -123,6 +167,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
             yield
         finally:
             await supervisor.stop()
+            await services.outbound.close()
             await services.index.db.close()
             await services.db.close()
 
@@ -134,7 +179,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
         | {name: service for feature in features for name, service in feature.services.items()},
         db=services.db,
         metrics=metrics,
-        authenticate=authenticator(services.security),
+        authenticate=services.a2a_gate.authenticator(anonymous(settings.mcp, authenticator(services.security))),
         workspaces=services.security.workspaces,
         lifespan=lifespan,
     )

@@ -13,9 +13,11 @@ from trunkline_hub import (
     archive,
     audit,
     blobs,
+    crews,
     dead_letters,
     events,
     index,
+    insights,
     jobs,
     queue_control,
     queues,
@@ -25,21 +27,27 @@ from trunkline_hub import (
     schedules,
     schemas,
     security,
+    tasks,
 )
 from trunkline_hub.agents.model import Presence
 from trunkline_hub.bus import HubBus, Reconciler
 from trunkline_hub.bus.blobs import BlobStore, BucketLimits
 from trunkline_hub.bus.eviction import Eviction
 from trunkline_hub.bus.history import History
+from trunkline_hub.bus.host import SkillHost
 from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.signals import HubCalls
 from trunkline_hub.bus.trends import Trends
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
 from trunkline_hub.dead_letters.events import LetterRetention
+from trunkline_hub.gateways import a2a, mcp
+from trunkline_hub.gateways.mcp.events import SdkDialer
 from trunkline_hub.index import store as index_store
+from trunkline_hub.outbound import Outbound
 from trunkline_hub.queues.events import PageOpener
 from trunkline_hub.settings import Settings
+from trunkline_hub.tasks.events import TaskWatch
 
 _PRESENCE_GRACE = 3.0
 """In heartbeats: how long after a start silence does not mean "offline"."""
@@ -73,11 +81,22 @@ class Services:
     letter_retention: LetterRetention
     scheduled: schedules.ScheduledMessages
     schedules: schedules.Schedules
+    finder: agents.Finder
     agents: agents.Agents
+    crews: crews.SkillCrews
+    calls: HubCalls
+    tasks: tasks.Tasks
+    outbound: Outbound
+    a2a_gate: a2a.Gate
+    insights: insights.Insights
     routes: routes.Routes
     news: HubNews
     overviews: admin.Overviews
     presence: Presence
+    skill_host: SkillHost
+    mcp_desk: mcp.Desk
+    mcp_upstreams: mcp.Upstreams
+    toolsets: mcp.Toolsets
 
 
 def build_services(settings: Settings, clock: Clock) -> Services:
@@ -111,9 +130,18 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     reconciler = Reconciler(bus, access.workspaces, cursors, work.streams, retentions.plan)
     work.make_room = PageOpener(db, reconciler, size=settings.queues.page_size).make_room
     grants = security.Grants()
-    catalogue = agents.Agents(db, clock, trail, grants, work, log, HubCalls(bus), presence)
+    news = HubNews(bus)
+    calls = HubCalls(bus)
+    catalogue = agents.Agents(db, trail, grants, work, log, calls, presence, news)
+    calls.crews = crew = crews.SkillCrews(clock, catalogue, presence)
+    work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
+    who = agents.Finder(db, presence)
     traffic = schemas.Traffic(event_types, catalogue, log)
     ways = routes.Routes(trail, past, work, log, catalogue)
+    outbound = Outbound(settings.outbound)
+    toolsets = mcp.Toolsets(trail)
+    desk = mcp.Desk(settings.mcp, db, bus, catalogue, toolsets, event_types)
+    upstreams = mcp.Upstreams(settings.mcp, db, trail, catalogue, SdkDialer(outbound, settings.mcp))
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
         settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
@@ -121,6 +149,10 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),
         schedules=cron, scheduled=schedules.ScheduledMessages(bus, db, clock, trail), blob_store=blob_store,
-        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, presence=presence, routes=ways,
-        news=HubNews(bus), overviews=overviews,
+        blobs=blobs.Blobs(settings.blobs, blob_store, db, trail), agents=catalogue, crews=crew, calls=calls,
+        tasks=work_done, presence=presence, routes=ways, news=news, finder=who,
+        overviews=overviews, outbound=outbound, mcp_desk=desk, mcp_upstreams=upstreams, toolsets=toolsets,
+        skill_host=SkillHost(bus, hub_id=settings.hub_id),
+        a2a_gate=a2a.Gate(settings.a2a, access, web_host=settings.web.host),
+        insights=insights.Insights(clock, who, insights.TrafficWatch(bus, clock)),
     )  # fmt: skip

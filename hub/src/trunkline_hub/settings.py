@@ -11,17 +11,22 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from trunkline.protocol.errors import SettingInvalidError
 from trunkline_hub.admin.settings import AdminSettings
+from trunkline_hub.agents.settings import AgentsSettings
 from trunkline_hub.archive.settings import ArchiveSettings
 from trunkline_hub.blobs.settings import BlobSettings
 from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.dead_letters.settings import DeadLetterSettings
+from trunkline_hub.gateways.a2a.settings import A2ASettings
+from trunkline_hub.gateways.mcp.settings import McpSettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
+from trunkline_hub.outbound.settings import OutboundSettings
 from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.replays.settings import ReplaySettings
 from trunkline_hub.schemas.settings import SchemasSettings
 from trunkline_hub.security.settings import SecuritySettings
+from trunkline_hub.tasks.settings import TasksSettings
 from trunkline_hub.telemetry.settings import TelemetrySettings
 from trunkline_hub.web.settings import WebSettings
 
@@ -45,7 +50,12 @@ class Settings(BaseSettings):
     integrity: IntegritySettings = Field(default_factory=IntegritySettings)
     index: IndexSettings = Field(default_factory=IndexSettings)
     schemas: SchemasSettings = Field(default_factory=SchemasSettings)
+    tasks: TasksSettings = Field(default_factory=TasksSettings)
+    agents: AgentsSettings = Field(default_factory=AgentsSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
+    outbound: OutboundSettings = Field(default_factory=OutboundSettings)
+    mcp: McpSettings = Field(default_factory=McpSettings)
+    a2a: A2ASettings = Field(default_factory=A2ASettings)
 
     @classmethod
     def settings_customise_sources(

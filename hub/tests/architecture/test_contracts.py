@@ -20,6 +20,10 @@ PUBLIC_ROUTES = {
     ): "signing in is what one does without credentials; the one-time secret is the credential",
     ("GET", "/"): "the dashboard's files hold no data",
     ("GET", "/{path:path}"): "the dashboard's files hold no data",
+    (
+        "GET",
+        "/.well-known/oauth-protected-resource/mcp/w/{rest:path}",
+    ): "how a client gets in (RFC 9728), the same words for every address",
     ("GET", "/api/v1/openapi.json"): "the shape of the API, the same in every hub; it contains no data",
     ("GET", "/api/v1/openapi.json/openapi.json"): "beside openapi.json; there is nothing at it",
     ("GET", "/api/v1/openapi.json/{path:str}"): "beside openapi.json; there is nothing at it",
@@ -36,9 +40,10 @@ TABLES_WITHOUT_WORKSPACE = {
     "leases": "they elect one hub of a cluster, above workspaces",
 }
 PUBLIC_NAMES = """
-Ack Agent AgentOfflineError Blob BusUnavailableError CallFailedError CallTimeoutError Client Context HubUnreachableError
-OnError PayloadInvalidError PermanentError PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry
-RetryAfterError SkillUnknownError SqliteStore TrunklineError __version__
+    Ack Agent AgentOfflineError Balance Blob BusUnavailableError CallFailedError CallTimeoutError
+    CircuitOpenError Client Context HubUnreachableError OnError PayloadInvalidError PermanentError
+    PermissionDeniedError Progress Queue QueueFullError QueueUnknownError Retry RetryAfterError
+    SkillUnknownError SqliteStore SyncClient TrunklineError __version__
 """.split()
 
 
@@ -58,7 +63,7 @@ def test_routes_open_to_all_are_exactly_those_argued_for(routes):
 
 
 def test_every_declared_permission_is_a_noun_and_a_verb(permissions):
-    assert not [p for p in permissions if not re.fullmatch(r"[a-z_]+:[a-z_]+", p)]
+    assert not [p for p in permissions if not re.fullmatch(r"[a-z0-9_]+:[a-z_]+", p)]
 
 
 def test_every_table_belongs_to_a_workspace():
@@ -94,7 +99,7 @@ def test_every_error_is_in_the_catalogue_with_code_title_and_remedy_of_its_own()
     for error in CATALOGUE:
         own = error.__dict__ if error is not errors.InternalError else TrunklineError.__dict__
         assert {"code", "title", "remedy"} <= set(own), error
-        assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", error.code)
+        assert re.fullmatch(r"[a-z0-9_]+(\.[a-z_]+)?", error.code)
         assert error.title and not error.title.endswith("."), error
         assert error.remedy.endswith("."), error
         assert 400 <= error.status < 600

@@ -18,6 +18,9 @@ FEATURES = (
     "dead_letters",
     "schedules",
     "agents",
+    "crews",
+    "tasks",
+    "insights",
     "routes",
     "gate",
     "archive",
@@ -29,6 +32,8 @@ FEATURES = (
     "index",
     "schemas",
     "blobs",
+    "gateways/mcp",
+    "gateways/a2a",
 )
 FEATURE_FILES = {f"{n}.py" for n in "__init__ model ports service store api events settings feature".split()}
 FEATURE_FOLDERS = {
@@ -36,6 +41,10 @@ FEATURE_FOLDERS = {
     "admin": {"providers", "dashboard", "__pycache__"},
     "schemas": {"model", "__pycache__"},
     "events": {"service", "__pycache__"},
+    "gateways/mcp": {"model", "service", "api", "providers", "__pycache__"},
+    "tasks": {"events", "__pycache__"},
+    "agents": {"model", "service", "events", "__pycache__"},
+    "gateways/a2a": {"api", "events", "model", "providers", "service", "__pycache__"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BROAD_EXCEPTS = {
@@ -50,11 +59,14 @@ BROAD_EXCEPTS = {
     ): "the supervising edge: whatever work raises, the job must say so",
     ("hub/src/trunkline_hub/db/engine.py", "run_after_commit"): "the commit stands; reconcilers catch up",
     ("hub/src/trunkline_hub/bus/requests.py", "_respond"): "an unanswered request would stall its sender",
+    ("hub/src/trunkline_hub/bus/host.py", "_guarded"): "an unanswered call would stall its caller",
     ("hub/src/trunkline_hub/bus/carrier.py", "_handle"): "one message must not stop those behind it",
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
     ("sdk/src/trunkline/http.py", "read"): "a user's own stream may raise anything; it is raised again",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/task_worker.py", "perform"): "a user's skill may raise anything",
+    ("sdk/src/trunkline/task_trial.py", "_run"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/fleet.py", "_fork"): "the edge of a forked process: it must end here, not run on as its parent",
     ("sdk/src/trunkline/testing.py", "call"): "TestHub: a user's skill may raise anything",
     ("sdk/src/trunkline/testing.py", "_attempt"): "TestHub: a user's handler may raise anything",
@@ -109,7 +121,8 @@ def test_a_feature_folder_holds_the_same_few_names(feature):
 
 
 def test_every_folder_with_a_feature_file_is_a_known_feature():
-    assert {f.parent.name for f in HUB.glob("*/feature.py")} - {"core"} == set(FEATURES)
+    found = [*HUB.glob("*/feature.py"), *HUB.glob("gateways/*/feature.py")]
+    assert {f.parent.relative_to(HUB).as_posix() for f in found} - {"core"} == set(FEATURES)
 
 
 def test_no_file_or_folder_has_a_name_that_says_nothing():

@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from support.hub import eventually
 from support.replays import Process
 
 
+@pytest.mark.slow
 async def test_a_hub_killed_in_the_middle_of_an_export_leaves_an_archive_that_is_whole(own_hub, tmp_path):
     """Again and again, at any moment; whoever goes on, every message is archived once and the chain holds."""
     url = f"sqlite:///{tmp_path / 'hub.db'}"

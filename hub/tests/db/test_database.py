@@ -216,3 +216,23 @@ async def test_a_fact_wakes_the_relay(db):
     assert b'"source":"/default/hub"' in envelope
     relay.cancel()
     await asyncio.gather(relay, return_exceptions=True)
+
+
+async def test_a_commit_comes_to_its_end_though_its_component_is_cancelled(db):
+    """Torn in the midst it would keep SQLite's lock, and whoever writes next would wait for it."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(tx):
+        await tx.emit("default", "test.committed", {})
+        begun.set()
+        await go_on.wait()
+
+    component = asyncio.get_running_loop().create_task(db.commit(work))
+    await begun.wait()
+    component.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await component
+    async with db.read() as tx:
+        kinds = [row.type for row in (await tx.execute(select(tables.outbox))).all()]
+    assert "test.committed" in kinds

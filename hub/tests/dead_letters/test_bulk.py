@@ -253,7 +253,7 @@ async def test_events_are_redriven_in_bulk_to_the_one_group(hub, name):
         await eventually(lambda: sorted(done) == list(range(10)))
 
 
-@pytest.mark.parametrize("when", ["sent and not marked", "marked and not told"])
+@pytest.mark.parametrize("when", [pytest.param("sent and not marked", marks=pytest.mark.slow), "marked and not told"])
 async def test_another_hub_finishes_a_redrive_whose_hub_died(own_hub, clock, name, when, request, tmp_path):
     """Each message is handled once: what was sent already is known to the broker by its id."""
     first = await own_hub(clock=clock, hub_id="first")

@@ -77,6 +77,7 @@ async def test_a_full_disk_refuses_and_loses_nothing_that_was_acknowledged(small
         await broker.stop()
 
 
+@pytest.mark.slow
 async def test_trunkline_serve_goes_on_by_itself_when_there_is_space_again(small_disk):
     """Broker, database and logs on one full disk; nobody restarts anything; agents are told, then served."""
     place, grow = small_disk

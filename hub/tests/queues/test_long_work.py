@@ -11,17 +11,17 @@ from support.hub import eventually
 
 
 def slow(kind: str, runs: list):
-    """A handler of three seconds and more, in the ways people write them."""
+    """A handler of several deadlines, in the ways people write them."""
     if kind == "awaits":
 
         async def work(n: int) -> None:
             runs.append(n)
-            await asyncio.sleep(3.2)
+            await asyncio.sleep(5.2)
     elif kind == "in a thread":
 
         def work(n: int) -> None:
             runs.append(n)
-            time.sleep(3.2)
+            time.sleep(5.2)
     else:
 
         async def work(n: int) -> None:
@@ -36,7 +36,7 @@ async def test_a_handler_of_several_deadlines_is_run_once(sqlite_hub, name, kind
     runs: list[int] = []
     agents = [tl.Agent(f"{name}-{n}") for n in range(2)]
     for agent in agents:
-        agent.task(name, ack_wait_s=1)(slow(kind, runs))
+        agent.task(name, ack_wait_s=2)(slow(kind, runs))
     async with sqlite_hub.serving(agents[0]), sqlite_hub.serving(agents[1]), sqlite_hub.connected() as client:
         await client.enqueue(name, 1)
 

@@ -113,6 +113,11 @@ async def test_order_holds_when_a_worker_is_killed_and_others_join(sqlite_hub, n
     keys, each = 10, 12
     async with sqlite_hub.connected() as client:
         await client.queues.declare(ordered(name, ack_wait_s=1.5))
+
+        async def nothing_is_left() -> bool:
+            queue = await client.queues.get(name)
+            return (queue.depth, queue.in_flight, queue.dead) == (0, 0, 0)
+
         await send(client, name, keys, each)
         async with (
             worker(sqlite_hub, token, f"{name}-a", name, lines, seconds=0.02, die_at=5) as first,
@@ -121,14 +126,16 @@ async def test_order_holds_when_a_worker_is_killed_and_others_join(sqlite_hub, n
             await asyncio.wait_for(first.process.wait(), 30)
             assert first.process.returncode == -9
             async with worker(sqlite_hub, token, f"{name}-c", name, lines, seconds=0.02) as third:
-                await eventually(lambda: sum(line[0] == "end" for line in lines) >= keys * each, timeout_s=40)
+                await eventually(lambda: sum(line[1] == "end" for line in lines) >= keys * each, timeout_s=40)
                 assert any(line[0] == "end" for line in third.lines), "the newcomer got its share"
-        queue = await client.queues.get(name)
-        assert (queue.depth, queue.in_flight, queue.dead) == (0, 0, 0)
-    ended = by_key((key, n) for what, key, n, _attempt in lines if what == "end")
-    assert ended == {f"k{number}": list(range(each)) for number in range(keys)}
-    begun = by_key((key, n) for what, key, n, _attempt in lines if what == "begin")
-    assert all(numbers == sorted(numbers) for numbers in begun.values()), "nothing began before its turn"
+                await eventually(nothing_is_left)
+    ended = by_key((key, n) for _at, what, key, n, _attempt in lines if what == "end")
+    assert {key: sorted(set(numbers)) for key, numbers in ended.items()} == {
+        f"k{number}": list(range(each)) for number in range(keys)
+    }
+    assert ended == {key: sorted(numbers) for key, numbers in ended.items()}, "what was not acknowledged is done again"
+    begun = by_key((key, n) for _at, what, key, n, _attempt in lines if what == "begin")
+    assert begun == {key: sorted(numbers) for key, numbers in begun.items()}, "nothing began before its turn"
     assert any(attempt > 1 for *_rest, attempt in lines), "what the dead worker held was done by another"
 
 

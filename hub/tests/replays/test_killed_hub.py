@@ -17,7 +17,9 @@ async def _done(client, job_id, count):
     return (await client.jobs.get(job_id)).done >= count
 
 
-@pytest.mark.parametrize(("database", "target"), [("sqlite", "new_group"), ("postgres", "file")])
+@pytest.mark.parametrize(
+    ("database", "target"), [("sqlite", "new_group"), pytest.param("postgres", "file", marks=pytest.mark.slow)]
+)
 async def test_a_hub_killed_in_the_middle_doubles_nothing_and_loses_nothing(
     own_hub, tmp_path, request, name, target, database
 ):

@@ -80,12 +80,15 @@ class _Server(uvicorn.Server):
 class Hub:
     """A hub, and what tests ask of it."""
 
-    def __init__(self, broker: Broker, database_url: str, *, clock: Clock | None = None, **settings: Any) -> None:
+    def __init__(
+        self, broker: Broker, database_url: str, *, clock: Clock | None = None, port: int = 0, **settings: Any
+    ) -> None:
         self.broker = broker
         self.database_url = database_url
         self.admin_token = broker.secrets.admin_token
         self.socket = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves Nagle's 40 ms in each answer
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         secrets = broker.secrets
         bus = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         BusUnavailableError,
         CallFailedError,
         CallTimeoutError,
+        CircuitOpenError,
         HubUnreachableError,
         PayloadInvalidError,
         PermissionDeniedError,
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
         SkillUnknownError,
         TrunklineError,
     )
-    from trunkline.protocol.frames import Ack, Progress
+    from trunkline.protocol.frames import Ack, Balance, Progress
     from trunkline.retry import OnError, PermanentError, Retry, RetryAfterError
+    from trunkline.sync import SyncClient
 
 __version__ = "0.1.0"
 
@@ -43,10 +45,12 @@ __all__ = [
     "Ack",
     "Agent",
     "AgentOfflineError",
+    "Balance",
     "Blob",
     "BusUnavailableError",
     "CallFailedError",
     "CallTimeoutError",
+    "CircuitOpenError",
     "Client",
     "Context",
     "HubUnreachableError",
@@ -62,6 +66,7 @@ __all__ = [
     "RetryAfterError",
     "SkillUnknownError",
     "SqliteStore",
+    "SyncClient",
     "TrunklineError",
     "__version__",
 ]
@@ -72,9 +77,11 @@ _HOMES = {
     "Agent": "trunkline.agent",
     "AgentOfflineError": "trunkline.protocol.errors",
     "Blob": "trunkline.blobs",
+    "Balance": "trunkline.protocol.frames",
     "BusUnavailableError": "trunkline.protocol.errors",
     "CallFailedError": "trunkline.protocol.errors",
     "CallTimeoutError": "trunkline.protocol.errors",
+    "CircuitOpenError": "trunkline.protocol.errors",
     "Client": "trunkline.client",
     "Context": "trunkline.context",
     "HubUnreachableError": "trunkline.protocol.errors",
@@ -90,6 +97,7 @@ _HOMES = {
     "RetryAfterError": "trunkline.retry",
     "SkillUnknownError": "trunkline.protocol.errors",
     "SqliteStore": "trunkline.idempotency",
+    "SyncClient": "trunkline.sync",
     "TrunklineError": "trunkline.protocol.errors",
 }
 

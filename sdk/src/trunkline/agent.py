@@ -20,7 +20,7 @@ from trunkline.cron import CronSpec, declare_all
 from trunkline.declaring import Queue, QueueSettings
 from trunkline.fleet import Fleet
 from trunkline.following import Following
-from trunkline.handlers import Handler, ReaderSpec, SkillSpec, check_name
+from trunkline.handlers import AgentSettings, Handler, ReaderSpec, SkillSettings, SkillSpec, check_name
 from trunkline.idempotency import Store, check_once, make_store
 from trunkline.local import find_context, state_dir
 from trunkline.packing import MAX_PAYLOAD_BYTES
@@ -32,6 +32,7 @@ from trunkline.protocol.receipts import CALL
 from trunkline.protocol.resources import ScheduleDeclaration
 from trunkline.receipts import Receipts
 from trunkline.serving import SkillServer
+from trunkline.task_worker import TASKS_AT_ONCE, follow_calling_off, task_readers
 from trunkline.tasks import Tasks
 from trunkline.wire import message
 
@@ -39,6 +40,7 @@ _log = logging.getLogger("trunkline.agent")
 F = TypeVar("F", bound=Callable[..., Any])
 
 DRAIN_S = 4.0
+_PROBE_CHARS = 64
 _RETRY_MIN_S = 0.2
 _RETRY_MAX_S = 3.0
 
@@ -56,6 +58,7 @@ class Agent:
         receipts: share of successes, 0 to 1, that leave a receipt for the message trace; 0 switches receipts off.
         max_payload_bytes: largest payload fetched from the object store into memory; a handler that takes a
             `Blob` has no such limit.
+        settings: what else is said of it; see `AgentSettings`.
     """
 
     def __init__(
@@ -68,8 +71,10 @@ class Agent:
         publishes: Sequence[str] = (),
         receipts: float = 1.0,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+        **settings: Unpack[AgentSettings],
     ) -> None:
         self.name = check_name("an agent", name)
+        self.settings = settings
         self.max_payload_bytes = max_payload_bytes
         self.version = version
         self.description = description
@@ -82,12 +87,17 @@ class Agent:
         self.store = make_store(once)
 
     def skill(
-        self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64
-    ) -> Callable[[F], F]:
+        self, name: str | None = None, *, description: str = "", tags: list[str] | None = None, concurrency: int = 64,
+        task: bool = False, retry: frames.RetryPolicy | None = None, **shown: Unpack[SkillSettings],
+    ) -> Callable[[F], F]:  # fmt: skip
         """Offer the decorated function to callers.
 
         The input's type becomes the skill's schema; what does not fit it is
         refused before the function runs. At most `concurrency` calls run at once.
+        With `task` it is long work: each use is a task on record, with a life
+        of its own (`ctx.task`), that outlives this process; a failure ends it
+        unless `retry` says otherwise. What else others are told of it: see
+        `SkillSettings`.
         """
 
         def register(function: F) -> F:
@@ -95,7 +105,11 @@ class Agent:
             called = check_name("a skill", name or handler.name)
             self.skills[called] = SkillSpec(
                 name=called, handler=handler, tags=tags or [], concurrency=concurrency,
-                description=description or (function.__doc__ or "").strip(),
+                description=description or (function.__doc__ or "").strip(), task=task, retry=retry,
+                title=shown.get("title", ""),
+                examples=tuple(shown.get("examples", ())), input_modes=tuple(shown.get("input_modes", ())),
+                output_modes=tuple(shown.get("output_modes", ())), idempotent=shown.get("idempotent", False),
+                balance=shown.get("balance"),
             )  # fmt: skip
             return function
 
@@ -199,13 +213,25 @@ class Agent:
 
     def registration(self) -> frames.Registration:
         """Return what this agent tells the hub about itself."""
+        said = self.settings
         return frames.Registration(
             version=self.version,
+            title=said.get("title", ""),
             description=self.description,
+            documentation_url=said.get("documentation_url", ""),
+            icon_url=said.get("icon_url", ""),
+            labels=dict(said.get("labels", {})),
+            interfaces=list(said.get("interfaces", ())),
+            limits=said.get("limits"),
             publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
-            readers=[spec.frame() for spec in self.readers],
+            readers=[spec.frame() for spec in self.reading],
         )
+
+    @property
+    def reading(self) -> list[ReaderSpec]:
+        """All that it reads: what was declared, and its tasks."""
+        return [*self.readers, *task_readers(self.name, self.skills, self.settings.get("tasks_at_once", TASKS_AT_ONCE))]
 
     def run(
         self, url: str | None = None, token: str | None = None, *, workspace: str | None = None, processes: int = 1
@@ -300,11 +326,17 @@ class _Service:
         for spec in self._agent.skills.values():
             book = self._receipts.book(CALL, spec.name)
             server = SkillServer(self._client, spec, self._identity, book=book)
+            server.on_probe = self._answer_probe
             await server.start()
             self._servers.append(server)
         self._box = self._black_box()
-        await self._following.start(self._agent.readers, registered.readers, store=self._agent.store, box=self._box)
+        reading = self._agent.reading
+        for skill in (spec.name for spec in self._agent.skills.values() if spec.task):
+            await follow_calling_off(self._client.bus, self._client.workspace, skill, reading)
+        await self._following.start(reading, registered.readers, store=self._agent.store, box=self._box)
         await self._client.bus.subscribe(subjects.ROLLCALL, self._on_rollcall)
+        mine = subjects.probe(self._client.workspace, self._agent.name, self._agent.instance)
+        await self._client.bus.subscribe(mine, self._on_probe)
         await self._client.bus.flush()
         self._state = "healthy"
         self._receipts.start()
@@ -328,7 +360,7 @@ class _Service:
 
     def _black_box(self) -> BlackBox | None:
         """Return where this process notes what it has begun; workers of one agent on one machine share the folder."""
-        slots = sum(spec.concurrency for spec in self._agent.readers)
+        slots = sum(spec.concurrency for spec in self._agent.reading)
         hub = hashlib.sha256(f"{self._client.api.url} {self._client.workspace}".encode()).hexdigest()[:12]
         box = BlackBox(state_dir() / "workers" / f"{self._agent.name}-{hub}", slots)
         return box if slots and box.open() else None
@@ -351,7 +383,7 @@ class _Service:
                 delay = min(delay * 2, _RETRY_MAX_S)
         return None
 
-    def _beat(self) -> None:
+    def _beat(self, answers: str = "") -> None:
         with contextlib.suppress(UnavailableError):
             subject = subjects.beat(
                 self._client.workspace, self._client.principal, self._agent.name, self._agent.instance
@@ -363,6 +395,7 @@ class _Service:
                 in_flight=sum(s.in_flight for s in self._servers) + self._following.in_flight,
                 handled=sum(s.handled for s in self._servers) + self._following.handled,
                 failed=sum(s.failed for s in self._servers) + self._following.failed,
+                answers=answers,
             )
             self._client.bus.write(message(subject, msgspec.json.encode(beat)))
 
@@ -374,6 +407,13 @@ class _Service:
     async def _on_rollcall(self, _msg: Msg) -> None:
         await asyncio.sleep(random.uniform(0, 0.2))
         self._beat()
+
+    async def _on_probe(self, msg: Msg) -> None:
+        self._answer_probe((msg.headers or {}).get(frames.HEADER_PROBE, ""))
+
+    def _answer_probe(self, probe: str) -> None:
+        """Tell at once that this event loop hears: any handler may be at work meanwhile."""
+        self._beat(probe[:_PROBE_CHARS])
 
     def _offers(self) -> str:
         parts = [f"skill {name}" for name in self._agent.skills]

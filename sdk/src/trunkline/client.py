@@ -9,9 +9,12 @@ import msgspec
 
 from trunkline import payloads
 from trunkline.admission import Admission
-from trunkline.calls import Calls, NobodyThereError, OnProgress
+from trunkline.balancing import Balancer, CallOptions, HubDirectory, Order
+from trunkline.balancing.absence import why_nobody
+from trunkline.balancing.crews import ANYONE, wish_of
+from trunkline.calls import Calls, NobodyThereError
 from trunkline.connection import Bus, Dial
-from trunkline.context import link
+from trunkline.context import CALL_TIMEOUT_S, link
 from trunkline.enqueuing import (
     EnqueueOptions,
     Target,
@@ -30,45 +33,24 @@ from trunkline.packing import HEADER_ROOM, MAX_PAYLOAD_BYTES, Packing
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, modes, resources, subjects
 from trunkline.protocol.errors import (
-    AgentOfflineError,
     ClientClosedError,
-    SkillUnknownError,
-    TrunklineError,
 )
 from trunkline.protocol.frames import Ack
 from trunkline.protocol.ids import new_id, new_token
 from trunkline.protocol.trace import next_traceparent
 from trunkline.publisher import Publisher
 from trunkline.replay import Replay
-from trunkline.rest import (
-    AgentsApi,
-    BlobsApi,
-    DeadLettersApi,
-    EventsApi,
-    EventTypesApi,
-    GroupsApi,
-    HandlersApi,
-    IndexApi,
-    JobsApi,
-    QueuesApi,
-    ReplaysApi,
-    RetentionApi,
-    RoutesApi,
-    ScheduledApi,
-    SchedulesApi,
-    TokensApi,
-)
+from trunkline.rest import HubApi
 from trunkline.rules import Rules
 from trunkline.subscription import EventStream
 from trunkline.wire import header_lines
 
-CALL_TIMEOUT_S = 30.0
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 _FITS_BYTES = 32 * 1024
 """A message of this size fits any broker: its limit need not be asked for."""
 
 
-class Client:
+class Client(HubApi):
     """A program's door to Trunkline. Use it with `async with`.
 
     Without arguments it finds the hub by TRUNKLINE_URL and TRUNKLINE_TOKEN, or
@@ -93,35 +75,20 @@ class Client:
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     ) -> None:
         self._found = find_context(url, token, workspace)
+        super().__init__(HttpApi(self._found.url, self._found.token, self._found.workspace))
         self._name = name
         self._bus: Bus | None = None
         self._publisher: Publisher | None = None
-        self._calls: Calls | None = None
+        self._balancer: Balancer | None = None
+        self._directory: HubDirectory | None = None
         self._governed: Governed | None = None
         self._opening = asyncio.Lock()
         self._closed = False
         self._source = "/"
         self._connection: frames.Connection | None = None
-        self.api = HttpApi(self._found.url, self._found.token, self._found.workspace)
-        self.agents = AgentsApi(self.api)
-        self.queues = QueuesApi(self.api)
         self._targets = Targets(self.queues, self._found.workspace)
         self._admission = Admission(self.queues.admits)
-        self.dead_letters = DeadLettersApi(self.api)
-        self.events = EventsApi(self.api)
-        self.handlers = HandlersApi(self.api)
-        self.jobs = JobsApi(self.api)
-        self.replays = ReplaysApi(self.api)
-        self.retention = RetentionApi(self.api)
-        self.routes = RoutesApi(self.api)
-        self.groups = GroupsApi(self.api)
-        self.index = IndexApi(self.api)
-        self.tokens = TokensApi(self.api)
-        self.schedules = SchedulesApi(self.api)
-        self.scheduled = ScheduledApi(self.api)
-        self.event_types = EventTypesApi(self.api)
         self.rules = Rules(self.api)
-        self.blobs = BlobsApi(self.api)
         self._packing = Packing(self.api, self.blobs, max_payload_bytes=max_payload_bytes)
 
     @property
@@ -146,6 +113,13 @@ class Client:
         if self._bus is None:
             raise ClientClosedError("The client is not connected to the bus yet")
         return self._bus
+
+    @property
+    def balancer(self) -> Balancer:
+        """The instances that this client calls, and how they fared: `client.balancer.statistics()`."""
+        if self._balancer is None:
+            raise ClientClosedError("The client is not connected to the bus yet")
+        return self._balancer
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,6 +147,10 @@ class Client:
         await self._targets.close()
         await self._admission.close()
         await self.rules.close()
+        if self._directory is not None:
+            await self._directory.close()
+        if self._balancer is not None:
+            self._balancer.close()
         if self._publisher is not None:
             await self._publisher.drain(timeout_s=2.0)
             self._publisher.close()
@@ -276,43 +254,52 @@ class Client:
         input: Any = None,  # noqa: A002 -- the A2A word
         *,
         agent: str | None = None,
-        instance: str | None = None,
         result_type: Any = Any,
         timeout_s: float = CALL_TIMEOUT_S,
-        on_progress: OnProgress | None = None,
-        content_type: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Any:
         """Call a skill and return its output, decoded as `result_type`.
+
+        Which instance is called is this client's choice, by the skill's own
+        policy (see `docs/calls.md`). Cancelling this coroutine, or the end of
+        `timeout_s`, cancels the callee's handler too.
 
         Args:
             skill: name of the skill; any healthy instance that offers it may answer.
             input: any value with a JSON form, bytes, or a `Blob`.
             agent: only an instance of this agent.
-            instance: only this instance of `agent`.
             timeout_s: how long to wait for the result; carried to the callee.
-            on_progress: called with each `Progress` the callee reports.
-            content_type: format of the input, such as `application/msgpack`; the output comes in it too if it can.
+            options: `instance`, `version`, `key`, `on_progress`, `content_type`; see `CallOptions`.
 
         Raises:
             SkillUnknownError: no registered agent has the skill.
-            AgentOfflineError: at once, when none of them is connected.
+            AgentOfflineError: at once, when none of them is connected, or none of that version.
             CallTimeoutError: no result within `timeout_s`.
-            CallFailedError: the handler raised.
+            CallFailedError: the handler raised, or its process died.
+            CircuitOpenError: at once, while most calls of the skill fail.
             PayloadInvalidError: the input does not fit the skill's schema.
         """
-        await self.connect()
+        if self._bus is None:
+            await self.connect()
         message = self._message(f"call.{skill}")
-        target = subjects.call(self.workspace, self.principal, skill, agent, instance)
-        payload, headers = await self.pack(message, input, content_type)
-        headers |= {frames.HEADER_TIMEOUT: f"{timeout_s:.3f}"}
-        assert self._calls is not None
+        payload = None if "content_type" in options else self.pack_plain(message, input)
+        lines = _CE_HEADERS
+        if payload is None:
+            payload, headers = await self.pack(message, input, options.get("content_type"))
+            lines = header_lines(headers)
+        wish = ANYONE if agent is None and not options else wish_of(agent, **options)
+        order = Order(
+            caller=self.principal, skill=skill, call_id=message.id, payload=payload, headers=lines,
+            timeout_s=timeout_s, wish=wish, on_progress=options.get("on_progress"),
+        )  # fmt: skip
         try:
-            answer = await self._calls.send(
-                target, skill, payload, headers, timeout_s=timeout_s, on_progress=on_progress
-            )
+            answer = await self.balancer.call(order)
         except NobodyThereError:
-            raise await self._why_nobody(skill, agent) from None
-        return await self.payload(modes.read(answer.data, answer.headers), result_type)
+            raise await why_nobody(self.agents, self.workspace, skill, wish) from None
+        reply = modes.read(answer.data, answer.headers)
+        if reply.dataref is None:
+            return payloads.codec_of(result_type).read(reply)
+        return await self.payload(reply, result_type)
 
     async def payload(self, message: ce.Envelope, kind: Any = Any, *, patience_s: float = 0.0) -> Any:
         """Return a message's payload as `kind`, in whatever format it came, from the object store if it lies there.
@@ -330,6 +317,15 @@ class Client:
     ) -> tuple[bytes, dict[str, str]]:
         """Return (payload, headers) as they go to the bus: `data` in its format, or a reference to it where it is large."""
         return await self._packing.pack(message, data, content_type, self.bus.max_payload)
+
+    def pack_plain(self, message: ce.Envelope, data: Any) -> bytes | None:
+        """Return a message with `data` as JSON, as it goes to the bus; None where it must take the longer way of `pack`."""
+        if isinstance(data, payloads.RAW) or hasattr(data, "__aiter__"):
+            return None
+        message.datacontenttype = ce.JSON_DATA
+        message.data = msgspec.Raw(payloads.encode(data))
+        payload = ce.encode(message)
+        return payload if len(payload) <= _FITS_BYTES else None
 
     def subscribe(self, *types: str, after_seq: int | None = None, since: str | None = None) -> EventStream:
         """Follow events live: `async with client.subscribe("order.*") as events: async for event in events: …`.
@@ -395,7 +391,9 @@ class Client:
         self._source = source or f"/{found.workspace}/{found.principal}"
         self._connection = found
         self._publisher = Publisher(bus)
-        self._calls = Calls(bus, found.workspace, found.principal)
+        self._balancer = Balancer(Calls(bus, found.workspace, found.principal))
+        self._directory = HubDirectory(self.api, bus, found.workspace, self._balancer)
+        self._balancer.directory = self._directory
         self._governed = Governed(bus)
         await self._publisher.open()
         await self.rules.start(bus)
@@ -485,15 +483,3 @@ class Client:
             message.datacontenttype, message.data = ce.JSON_DATA, msgspec.Raw(payloads.encode(data))
             self.rules.check_sent(message)
         return await self.pack(message, data, content_type)
-
-    async def _why_nobody(self, skill: str, agent: str | None) -> TrunklineError:
-        """Tell an unknown skill from an agent that is merely away."""
-        try:
-            page = await self.api.get("/agents", resources.AgentPage, skill=skill)
-        except TrunklineError:
-            return AgentOfflineError(f"No instance that offers {skill!r} is connected")
-        owners = [found.name for found in page.items if agent in {None, found.name}]
-        if not owners:
-            of_agent = f" of agent {agent!r}" if agent else ""
-            return SkillUnknownError(f"There is no skill {skill!r}{of_agent} in workspace {self.workspace!r}")
-        return AgentOfflineError(f"{', '.join(owners)} offers {skill!r} but is not connected")

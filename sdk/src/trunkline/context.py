@@ -3,16 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from trunkline import claims
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import modes
+from trunkline.protocol.errors import TaskNeededError
 from trunkline.protocol.frames import Ack, Progress
 from trunkline.protocol.trace import current_traceparent
 
+if TYPE_CHECKING:
+    from trunkline.task_runs import TaskRun
+
 current_message: ContextVar[ce.Envelope | None] = ContextVar("trunkline_message", default=None)
 """The message being handled in this task: what is sent meanwhile is caused by it."""
+
+CALL_TIMEOUT_S = 30.0
+"""How long a call waits for its answer, unless told otherwise."""
 
 Report = Callable[[Progress], Awaitable[None]]
 
@@ -39,7 +46,9 @@ class Context:
         replay_id: id of the replay that sent this event once more; None for the original.
     """
 
-    __slots__ = ("_deadline", "_headers", "_key", "_raw", "_report", "attempt", "client", "message", "replay_id")
+    __slots__ = (
+        "_deadline", "_headers", "_key", "_raw", "_report", "_task", "attempt", "client", "message", "replay_id",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +71,22 @@ class Context:
         self._report = report
         self._deadline = deadline
         self._key = key
+        self._task: Any = None
+
+    @property
+    def task(self) -> "TaskRun":
+        """The task that this work is (see `TaskRun`); in a plain call one without a record.
+
+        Raises:
+            TaskNeededError: this is neither a task nor a call.
+        """
+        if self._task is None:
+            raise TaskNeededError("An event or a queue's message is no task")
+        return cast("TaskRun", self._task)
+
+    @task.setter
+    def task(self, run: "TaskRun") -> None:
+        self._task = run
 
     @property
     def id(self) -> str:
@@ -120,7 +145,9 @@ class Context:
 
     async def progress(self, fraction: float, message: str = "") -> None:
         """Tell the caller how far this is: `fraction` from 0 to 1. Without a caller it does nothing."""
-        if self._report is not None:
+        if self._task is not None and self._report is None:
+            await self._task.progress(fraction, message)
+        elif self._report is not None:
             await self._report(Progress(fraction=fraction, message=message))
 
     async def publish(self, event_type: str, data: Any = None, **options: Any) -> Ack:
@@ -132,7 +159,10 @@ class Context:
         return await self.client.enqueue(queue, data, **options)
 
     async def call(self, skill: str, input: Any = None, **options: Any) -> Any:  # noqa: A002 -- the A2A word
-        """Call a skill on behalf of this message; see `Client.call`."""
+        """Call a skill on behalf of this message; see `Client.call`. It waits no longer than this message's own caller."""
+        remaining_s = self.remaining_s
+        if remaining_s is not None:
+            options["timeout_s"] = min(options.get("timeout_s", CALL_TIMEOUT_S), remaining_s)
         return await self.client.call(skill, input, **options)
 
 

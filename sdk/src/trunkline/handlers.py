@@ -4,15 +4,16 @@ import asyncio
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from trunkline.context import Context
 from trunkline.payloads import Codec, Nothing
 from trunkline.protocol import frames, subjects
 from trunkline.protocol.errors import HandlerInvalidError
 from trunkline.protocol.queueing import QueueOptions
+from trunkline.protocol.tasks import TaskMessage
 
 _NAME = re.compile(subjects.NAME_PATTERN)
 
@@ -32,12 +33,49 @@ class Handler:
         self.returns = Codec(Any if returns is type(None) else returns)
         self._is_async = inspect.iscoroutinefunction(function)
 
+    def input_schema(self) -> dict[str, Any] | None:
+        """Return what the payload must look like; None where there is none, or any message will do."""
+        return self.codec.schema() if self.takes_payload and self.codec.kind is not TaskMessage else None
+
     async def __call__(self, payload: Any, context: Context) -> Any:
         """Run the function; a plain `def` runs in a thread so that it blocks nobody."""
         arguments = [context if is_context else payload for _name, is_context in self._wants]
         if self._is_async:
             return await self.function(*arguments)
         return await asyncio.to_thread(self.function, *arguments)
+
+
+class AgentSettings(TypedDict, total=False):
+    """What else an agent says of itself; all of it may be left out."""
+
+    title: str
+    """Its name for people."""
+    labels: Mapping[str, str]
+    """What operators and callers tell agents apart by, such as `{"team": "billing"}`."""
+    limits: frames.Limits | None
+    """What one instance says it can bear; shown, and kept to by those who ask."""
+    interfaces: Sequence[frames.Interface]
+    """Where it can be reached besides the bus."""
+    documentation_url: str
+    icon_url: str
+    tasks_at_once: int
+    """Most tasks that one process works on at the same time; 16 unless said."""
+
+
+class SkillSettings(TypedDict, total=False):
+    """What others are told of a skill besides its name and schemas; all of it may be left out."""
+
+    title: str
+    """Its name for people."""
+    examples: Sequence[Any]
+    """Inputs that make sense, to show and to try."""
+    input_modes: Sequence[str]
+    """Media types it takes; none: JSON and plain text."""
+    output_modes: Sequence[str]
+    idempotent: bool
+    """Whether calling it twice with the same input does no harm."""
+    balance: frames.Balance | None
+    """How callers choose among its instances."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +87,30 @@ class SkillSpec:
     description: str
     tags: list[str]
     concurrency: int
+    task: bool = False
+    retry: frames.RetryPolicy | None = None
+    """Of a task: which failures are tried again; None: none is."""
+    title: str = ""
+    examples: tuple[Any, ...] = ()
+    input_modes: tuple[str, ...] = ()
+    output_modes: tuple[str, ...] = ()
+    idempotent: bool = False
+    balance: frames.Balance | None = None
 
     def frame(self) -> frames.Skill:
         """Return the skill as it is registered."""
         return frames.Skill(
             name=self.name,
+            title=self.title,
             description=self.description,
             tags=self.tags,
-            input_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+            task=self.task,
+            examples=list(self.examples),
+            input_modes=list(self.input_modes),
+            output_modes=list(self.output_modes),
+            idempotent=self.idempotent,
+            balance=self.balance,
+            input_schema=self.handler.input_schema(),
             output_schema=self.handler.returns.schema(),
         )
 
@@ -83,7 +137,7 @@ class ReaderSpec:
             types=self.types,
             retry=self.retry,
             ack_wait_s=self.ack_wait_s,
-            payload_schema=self.handler.codec.schema() if self.handler.takes_payload else None,
+            payload_schema=self.handler.input_schema(),
             options=self.options,
         )
 

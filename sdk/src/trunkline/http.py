@@ -170,8 +170,13 @@ def segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def _query(query: dict[str, Any]) -> dict[str, str]:
-    return {name: _plain(value) for name, value in query.items() if value is not None}
+def _query(query: dict[str, Any]) -> dict[str, str | list[str]]:
+    """Return a query as it is sent; of a list, each item by itself."""
+    return {
+        name: [_plain(item) for item in value] if isinstance(value, list | tuple) else _plain(value)
+        for name, value in query.items()
+        if value is not None
+    }
 
 
 def _plain(value: Any) -> str:

@@ -194,6 +194,16 @@ class Codec:
         return self.kind.model_validate(value) if is_pydantic(self.kind) else msgspec.convert(value, self.kind)
 
 
+def codec_of(kind: Any) -> Codec:
+    """Return a codec; a type's is made once."""
+    return _shared_codec(kind) if isinstance(kind, type) else Codec(kind)
+
+
+@lru_cache(maxsize=256)
+def _shared_codec(kind: type) -> Codec:
+    return Codec(kind)
+
+
 @lru_cache(maxsize=256)
 def _shared_decoder(kind: type) -> msgspec.json.Decoder[Any]:
     """A caller names the type of its result anew in each call; making a decoder costs more than using it."""

@@ -135,8 +135,9 @@ class Book:
         receipt.seq, receipt.attempt, receipt.stored_us = delivery.stream_seq, attempt, stored_us(delivery.reply)
         if message is None:
             receipt.id = delivery.headers.get(frames.HEADER_MSG_ID, f"seq-{delivery.stream_seq}")
+        _tell_sender(receipt, message, delivery.subject)
         if not self._is_group:
-            _describe(receipt, message, delivery.subject)
+            _describe(receipt, message)
         receipt.redrive_of = delivery.headers.get(frames.HEADER_REDRIVE_OF)
         receipt.replay = delivery.headers.get(frames.HEADER_REPLAY)
         self._noted.append(receipt)
@@ -152,7 +153,8 @@ class Book:
             return
         self._room -= 1
         receipt = _receipt(message, began, outcome, msg.data)
-        _describe(receipt, message, msg.subject)
+        _tell_sender(receipt, message, msg.subject)
+        _describe(receipt, message)
         self._noted.append(receipt)
 
     def take(self, agent: str, instance: str, version: str) -> list[ReceiptBatch]:
@@ -190,11 +192,17 @@ def _receipt(message: ce.Envelope | None, began: float, outcome: str, payload: b
     return receipt
 
 
-def _describe(receipt: Receipt, message: ce.Envelope | None, subject: str) -> None:
-    """Add what an event's log would tell: work and calls lie in none that could be read afterwards."""
+def _tell_sender(receipt: Receipt, message: ce.Envelope | None, subject: str) -> None:
+    """Add who sent it: the map of who works with whom is drawn from receipts alone."""
     receipt.sender = _sender(subject)
     if message is not None:
-        receipt.source, receipt.subject, receipt.sent_at = message.source, message.subject, message.time
+        receipt.source = message.source
+
+
+def _describe(receipt: Receipt, message: ce.Envelope | None) -> None:
+    """Add what an event's log would tell: work and calls lie in none that could be read afterwards."""
+    if message is not None:
+        receipt.subject, receipt.sent_at = message.subject, message.time
 
 
 def _decoded(payload: bytes, headers: Mapping[str, str] | None) -> ce.Envelope | None:

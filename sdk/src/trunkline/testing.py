@@ -21,6 +21,7 @@ import msgspec
 
 from trunkline import payloads
 from trunkline.agent import Agent
+from trunkline.balancing.crews import wish_of
 from trunkline.blobs import blob_of
 from trunkline.claims import HandledBeforeError, Key
 from trunkline.context import Context, enter, link
@@ -32,6 +33,7 @@ from trunkline.protocol import binary, media, subjects
 from trunkline.protocol import envelope as ce
 from trunkline.protocol.error_rules import most_attempts
 from trunkline.protocol.errors import (
+    AgentOfflineError,
     CallFailedError,
     PayloadGoneError,
     QueueClassUnknownError,
@@ -44,6 +46,8 @@ from trunkline.protocol.frames import Ack, AttemptError, Progress, RetryPolicy
 from trunkline.protocol.queueing import NORMAL, QueueOptions
 from trunkline.protocol.trace import next_traceparent
 from trunkline.retry import DROPPED, REASON_EXHAUSTED, decide
+from trunkline.task_runs import unrecorded
+from trunkline.task_trial import TaskTrial
 
 _PRINCIPAL = "test"
 
@@ -139,13 +143,14 @@ class TestHub:
         """Call a skill and return its output, decoded as `result_type`.
 
         Raises:
-            SkillUnknownError, PayloadInvalidError, CallFailedError
+            SkillUnknownError, AgentOfflineError, PayloadInvalidError, CallFailedError
         """
-        spec = self._skill(skill, options.get("agent"))
+        spec = self._skill(skill, options)
         request = await self._message(f"call.{skill}", input, {"content_type": options.get("content_type")})
         payload = await self.payload(request, spec.handler.codec)
         enter(request)
         context = Context(self, request, report=self._reporter(options.get("on_progress")))
+        context.task = unrecorded(request, _PRINCIPAL, context.progress)
         try:
             output = await spec.handler(payload, context)
         except TrunklineError:
@@ -155,6 +160,17 @@ class TestHub:
         kind = payloads.reply_type(output, request.datacontenttype)
         answer = await self._message(f"reply.{skill}", output, {"content_type": kind})
         return await self.payload(answer, payloads.Codec(options.get("result_type", Any)))
+
+    async def start_task(self, skill: str, input: Any = None, **options: Any) -> TaskTrial:  # noqa: A002 -- the A2A word
+        """Start long work and return it when it has ended or waits for an answer; options: `agent`, `parts`.
+
+        Raises:
+            SkillUnknownError
+        """
+        spec = self._skill(skill, options)
+        trial = TaskTrial(self, spec, options.get("agent") or self._agents[0].name, self.blobs)
+        await trial.start(input, options.get("parts", []))
+        return trial
 
     async def payload(self, message: ce.Envelope, kind: Any = Any) -> Any:
         """Return a message's payload as `kind`; see `Client.payload`.
@@ -232,11 +248,16 @@ class TestHub:
     def _readers(self, lane: str) -> list[ReaderSpec]:
         return [spec for agent in self._agents for spec in agent.readers if spec.lane == lane]
 
-    def _skill(self, name: str, agent_name: str | None) -> SkillSpec:
-        for agent in self._agents:
-            if name in agent.skills and agent_name in {None, agent.name}:
-                return agent.skills[name]
-        raise SkillUnknownError(f"No agent in this TestHub has the skill {name!r}")
+    def _skill(self, name: str, options: dict[str, Any]) -> SkillSpec:
+        """Return the skill of an agent that a call's `agent`, `instance` and `version` allow; a `key` allows any."""
+        wish = wish_of(**{key: options.get(key) for key in ("agent", "instance", "version", "key")})
+        offering = [agent for agent in self._agents if name in agent.skills and wish.agent in {None, agent.name}]
+        if not offering:
+            raise SkillUnknownError(f"No agent in this TestHub has the skill {name!r}")
+        fitting = [agent for agent in offering if wish.admits(agent.name, agent.instance, agent.version)]
+        if not fitting:
+            raise AgentOfflineError(f"No agent in this TestHub offers {name!r} in that version or as that instance")
+        return fitting[0].skills[name]
 
     def _is_duplicate(self, message: ce.Envelope) -> bool:
         known = message.id in self._ids

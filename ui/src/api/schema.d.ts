@@ -72,6 +72,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/a2a/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRemotes
+         * @description List imported A2A agents, with what changed on their cards.
+         */
+        get: operations["a2a.list_remotes"];
+        put?: never;
+        /**
+         * Add
+         * @description Take an A2A agent in: its skills become those of an agent of the catalogue, its card counts as approved.
+         */
+        post: operations["a2a.add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/a2a/agents/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description Read an A2A agent's card and show what it would bring; nothing is stored.
+         */
+        post: operations["a2a.preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/a2a/agents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRemote
+         * @description Show one imported A2A agent.
+         */
+        get: operations["a2a.get_remote"];
+        put?: never;
+        post?: never;
+        /**
+         * RemoveRemote
+         * @description Take an A2A agent out of the catalogue.
+         */
+        delete: operations["a2a.remove_remote"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/a2a/agents/{name}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Approve an agent's changed card.
+         */
+        post: operations["a2a.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/a2a/agents/{name}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh
+         * @description Read an agent's card anew, now.
+         */
+        post: operations["a2a.refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/agents": {
         parameters: {
             query?: never;
@@ -81,9 +189,29 @@ export interface paths {
         };
         /**
          * ListAgents
-         * @description List agents with their skills and how they are now.
+         * @description Find agents, with their skills and how they are now.
          */
         get: operations["agents.list_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/agents/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch
+         * @description Follow what changes as server-sent events; `after` or `Last-Event-ID` goes on after that revision.
+         */
+        get: operations["agents.watch"];
         put?: never;
         post?: never;
         delete?: never;
@@ -115,6 +243,26 @@ export interface paths {
          * @description Take an agent out of the catalogue; its queues and groups stay.
          */
         delete: operations["agents.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/agents/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Show what happened to an agent and its instances, the newest first; also of one that is gone.
+         */
+        get: operations["agents.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -961,6 +1109,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/imports/nats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * FoundServices
+         * @description List the NATS micro services that answer on the bus, and the agents they would be.
+         */
+        get: operations["agents.found_services"];
+        put?: never;
+        /**
+         * ImportServices
+         * @description Make agents of NATS micro services: of those named, or of all that answer.
+         */
+        post: operations["agents.import_services"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/imports/openapi/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * ImportOpenapi
+         * @description Make an agent of an OpenAPI document, or bring it up to date; its operations become skills.
+         */
+        put: operations["agents.import_openapi"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/index": {
         parameters: {
             query?: never;
@@ -1115,6 +1307,182 @@ export interface paths {
          * @description Have a paused or failed job go on from where it stopped.
          */
         post: operations["jobs.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * TrafficMap
+         * @description Show agents and the traffic between them: who calls, publishes to and works for whom; rates, errors, latency.
+         */
+        get: operations["insights.traffic_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/map/agents/{name}/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recent
+         * @description Show what an agent handled last, the newest first.
+         */
+        get: operations["insights.recent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/mcp/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description Connect to an MCP server once and tell what it would bring under `name`; nothing is stored.
+         */
+        post: operations["mcp.preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/mcp/toolsets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListToolsets
+         * @description List stored sets of tools.
+         */
+        get: operations["mcp.list_toolsets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/mcp/toolsets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetToolset
+         * @description Show one set of tools.
+         */
+        get: operations["mcp.get_toolset"];
+        /**
+         * PutToolset
+         * @description Store a set of tools, or change it.
+         */
+        put: operations["mcp.put_toolset"];
+        post?: never;
+        /**
+         * RemoveToolset
+         * @description Forget a set of tools.
+         */
+        delete: operations["mcp.remove_toolset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/mcp/upstreams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListUpstreams
+         * @description List MCP upstreams and how they are; credentials are never shown.
+         */
+        get: operations["mcp.list_upstreams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/mcp/upstreams/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetUpstream
+         * @description Show one MCP upstream.
+         */
+        get: operations["mcp.get_upstream"];
+        /**
+         * AddUpstream
+         * @description Take an MCP server into the catalogue: its tools become skills of an agent of this name.
+         */
+        put: operations["mcp.add_upstream"];
+        post?: never;
+        /**
+         * RemoveUpstream
+         * @description Take an upstream and its agent out of the catalogue.
+         */
+        delete: operations["mcp.remove_upstream"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/mcp/upstreams/{name}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RefreshUpstream
+         * @description Read an upstream's tools anew, now.
+         */
+        post: operations["mcp.refresh_upstream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1867,6 +2235,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/skills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSkills
+         * @description Find skills, and who offers them.
+         */
+        get: operations["agents.list_skills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/skills/match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match
+         * @description Find the skills that can take what is given and give what is wanted.
+         */
+        post: operations["agents.match"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/skills/{skill}/call": {
         parameters: {
             query?: never;
@@ -1878,9 +2286,173 @@ export interface paths {
         put?: never;
         /**
          * Call
-         * @description Call a skill and wait for its answer; an agent that is away is told at once.
+         * @description Call a skill and wait for its answer; an agent that is away is told at once. Hanging up cancels the call.
          */
         post: operations["agents.call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/skills/{skill}/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Instances
+         * @description Show the running instances that offer a skill, and how callers choose among them.
+         */
+        get: operations["crews.instances"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTasks
+         * @description List tasks, those that changed last first; without `tasks:read` only your own. Messages and artifacts are left out.
+         */
+        get: operations["tasks.list_tasks"];
+        put?: never;
+        /**
+         * StartTask
+         * @description Start a task; answered when it is on record, or with `wait_s` when it is done or waits for you.
+         */
+        post: operations["tasks.start_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTask
+         * @description Show a task as it stands now: what was said, what came of it.
+         */
+        get: operations["tasks.get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CancelTask
+         * @description Call a task off; whoever works on it is told.
+         */
+        post: operations["tasks.cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetCourse
+         * @description Show how a task came to be as it is, step by step; what was made and saved is left out.
+         */
+        get: operations["tasks.get_course"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * FollowTask
+         * @description Follow a task as server-sent events: `task` as it stands, then each `step`, until it ends.
+         */
+        get: operations["tasks.follow_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetJob
+         * @description Show what a worker of your own agent needs to go on with a task.
+         */
+        get: operations["tasks.get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/tasks/{task_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReplyToTask
+         * @description Give a task the message that it waits for.
+         */
+        post: operations["tasks.reply_to_task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2055,6 +2627,59 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** A2AAgent */
+        A2AAgent: {
+            changes: components["schemas"]["A2AChange"][];
+            created_at: string;
+            created_by: string;
+            header_names: string[];
+            name: string;
+            problem: string;
+            refreshed_at: string;
+            signed_by: string | null;
+            skills: string[];
+            state: string;
+            url: string;
+            version: string;
+        };
+        /** A2AAgentDeclaration */
+        A2AAgentDeclaration: {
+            headers?: {
+                [key: string]: string;
+            };
+            name: string;
+            url: string;
+        };
+        /** A2AAgentPage */
+        A2AAgentPage: {
+            items: components["schemas"]["A2AAgent"][];
+            next?: string | null;
+        };
+        /** A2AChange */
+        A2AChange: {
+            after: unknown;
+            before: unknown;
+            path: string;
+        };
+        /** A2ALook */
+        A2ALook: {
+            headers?: {
+                [key: string]: string;
+            };
+            url: string;
+        };
+        /** A2APreview */
+        A2APreview: {
+            card: {
+                [key: string]: unknown;
+            };
+            description: string;
+            name: string;
+            signed_by: string | null;
+            skills: components["schemas"]["Skill"][];
+            url: string;
+            version: string;
+        };
         /** Ack */
         Ack: {
             /** @default false */
@@ -2066,16 +2691,57 @@ export interface components {
         /** Agent */
         Agent: {
             description: string;
+            /** @default  */
+            documentation_url?: string;
             groups: string[];
+            /** @default  */
+            icon_url?: string;
+            /** @default  */
+            imported_by?: string;
             instances: components["schemas"]["AgentInstance"][];
+            interfaces?: components["schemas"]["Interface"][];
+            labels?: {
+                [key: string]: string;
+            };
+            limits?: components["schemas"]["Limits"] | null;
             name: string;
+            /** @default sdk */
+            origin?: string;
+            /** @default  */
+            origin_url?: string;
             owner: string;
+            publishes?: string[];
             queues: string[];
+            /** @default  */
+            reason?: string;
             registered_at: string;
             skills: components["schemas"]["Skill"][];
             state: string;
+            state_since?: string | null;
+            /** @default  */
+            title?: string;
             updated_at: string;
             version: string;
+        };
+        /** AgentChange */
+        AgentChange: {
+            agent: string;
+            at: string;
+            change: string;
+            /** @default  */
+            instance?: string;
+            /** @default  */
+            reason?: string;
+            revision: number;
+            /** @default  */
+            state?: string;
+            /** @default  */
+            version?: string;
+        };
+        /** AgentHistory */
+        AgentHistory: {
+            items: components["schemas"]["AgentChange"][];
+            next?: string | null;
         };
         /** AgentInstance */
         AgentInstance: {
@@ -2084,6 +2750,8 @@ export interface components {
             id: string;
             in_flight: number;
             last_beat_at: string;
+            /** @default  */
+            reason?: string;
             since: string;
             state: string;
             version: string;
@@ -2105,6 +2773,19 @@ export interface components {
             segments: number;
             size_bytes: number;
             warning: string | null;
+        };
+        /** Artifact */
+        Artifact: {
+            /** @default  */
+            description?: string;
+            extensions?: string[];
+            id: string;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /** @default  */
+            name?: string;
+            parts: components["schemas"]["Part"][];
         };
         /** Attempt */
         Attempt: {
@@ -2151,6 +2832,17 @@ export interface components {
             items: components["schemas"]["AuditEntry"][];
             next?: string | null;
         };
+        /** Balance */
+        Balance: {
+            /**
+             * @default peak_ewma
+             * @enum {string}
+             */
+            policy?: "peak_ewma" | "least_outstanding" | "round_robin" | "weighted" | "sticky" | "random";
+            weights?: {
+                [key: string]: number;
+            };
+        };
         /** BatchItem */
         BatchItem: {
             ack?: components["schemas"]["Ack"] | null;
@@ -2185,8 +2877,11 @@ export interface components {
         CallRequest: {
             agent?: string | null;
             input?: unknown;
+            instance?: string | null;
+            key?: string | null;
             /** @default 30 */
             timeout_s?: number;
+            version?: string | null;
         };
         /** CallResult */
         CallResult: {
@@ -2245,6 +2940,8 @@ export interface components {
             heartbeat_s: number;
             inbox_prefix: string;
             principal: string;
+            /** @default 1 */
+            protocol?: number;
             urls: string[];
             workspace: string;
         };
@@ -2263,6 +2960,25 @@ export interface components {
             replay?: string | null;
             seq: number;
             stored_at: string;
+        };
+        /** Crew */
+        Crew: {
+            balance?: components["schemas"]["Balance"] | null;
+            /** @default false */
+            idempotent?: boolean;
+            members: components["schemas"]["CrewMember"][];
+            skill: string;
+        };
+        /** CrewMember */
+        CrewMember: {
+            agent: string;
+            instance: string;
+            /** @default healthy */
+            state?: string;
+            /** @default 0.0.0 */
+            version?: string;
+            /** @default 1 */
+            weight?: number;
         };
         /** CronTimes */
         CronTimes: {
@@ -2534,6 +3250,27 @@ export interface components {
             items: components["schemas"]["Firing"][];
             next?: string | null;
         };
+        /** FoundService */
+        FoundService: {
+            description: string;
+            instances: string[];
+            name: string;
+            problems?: string[];
+            registration: components["schemas"]["Registration"];
+            version: string;
+        };
+        /** FoundServices */
+        FoundServices: {
+            items: components["schemas"]["FoundService"][];
+        };
+        /** FoundSkill */
+        FoundSkill: {
+            agent: string;
+            origin: string;
+            skill: components["schemas"]["Skill"];
+            state: string;
+            version: string;
+        };
         /** Group */
         Group: {
             ack_wait_s: number;
@@ -2553,6 +3290,24 @@ export interface components {
         GroupPage: {
             items: components["schemas"]["Group"][];
             next?: string | null;
+        };
+        /** Handled */
+        Handled: {
+            attempt: number;
+            duration_ms: number;
+            id: string;
+            instance: string;
+            /** @enum {string} */
+            lane: "call" | "queue" | "group";
+            outcome: string;
+            reader: string;
+            sender: string;
+            started_at: string;
+            type: string;
+        };
+        /** HandledPage */
+        HandledPage: {
+            items: components["schemas"]["Handled"][];
         };
         /** Handler */
         Handler: {
@@ -2610,6 +3365,12 @@ export interface components {
             ok: boolean;
             version: string;
         };
+        /** Imported */
+        Imported: {
+            agent: string;
+            skills: number;
+            skipped?: string[];
+        };
         /** Incompatibility */
         Incompatibility: {
             detail: string;
@@ -2633,6 +3394,15 @@ export interface components {
             last_seq: number;
             /** @enum {string} */
             name: "events" | "receipts" | "attempts" | "dead";
+        };
+        /** Interface */
+        Interface: {
+            /** @default  */
+            binding?: string;
+            protocol: string;
+            url: string;
+            /** @default  */
+            version?: string;
         };
         /** Job */
         Job: {
@@ -2725,6 +3495,12 @@ export interface components {
             redriven_at: string | null;
             redriven_by: string | null;
         };
+        /** Limits */
+        Limits: {
+            calls_per_s?: number | null;
+            concurrency?: number | null;
+            max_input_bytes?: number | null;
+        };
         /** LogReading */
         LogReading: {
             /** @default  */
@@ -2737,6 +3513,112 @@ export interface components {
             /** @default  */
             stream?: string;
             until_seq: number;
+        };
+        /** MapEdge */
+        MapEdge: {
+            count: number;
+            error_rate: number;
+            failed: number;
+            /** @enum {string} */
+            kind: "call" | "event" | "queue" | "task";
+            last_at: string;
+            names: string[];
+            p50_ms: number | null;
+            p95_ms: number | null;
+            rate: number;
+            source: string;
+            target: string;
+        };
+        /** MapNode */
+        MapNode: {
+            id: string;
+            /** @default 0 */
+            instances?: number;
+            /** @enum {string} */
+            kind: "agent" | "queue" | "principal";
+            name: string;
+            /** @default  */
+            origin?: string;
+            /** @default  */
+            state?: string;
+            /** @default  */
+            title?: string;
+            /** @default  */
+            version?: string;
+        };
+        /** McpOffer */
+        McpOffer: {
+            completion: boolean;
+            instructions: string;
+            prompts: string[];
+            resources: number;
+            server: string;
+            templates: number;
+            tools: components["schemas"]["McpTool"][];
+            version: string;
+            versions: string[];
+        };
+        /** McpTool */
+        McpTool: {
+            /** @default  */
+            description?: string;
+            input_schema?: {
+                [key: string]: unknown;
+            };
+            name: string;
+            output_schema?: {
+                [key: string]: unknown;
+            } | null;
+            skill: string;
+            /** @default  */
+            title?: string;
+        };
+        /** McpUpstream */
+        McpUpstream: {
+            command: string[];
+            created_at: string;
+            created_by: string;
+            description: string;
+            detail: string;
+            env_names: string[];
+            header_names: string[];
+            name: string;
+            prefix: string;
+            refreshed_at: string | null;
+            server: string;
+            /** @enum {string} */
+            state: "new" | "connected" | "failing";
+            tools: number;
+            /** @enum {string} */
+            transport: "streamable-http" | "stdio";
+            url: string;
+            version: string;
+            versions: string[];
+        };
+        /** McpUpstreamDeclaration */
+        McpUpstreamDeclaration: {
+            command?: string[];
+            /** @default  */
+            description?: string;
+            env?: {
+                [key: string]: string;
+            };
+            headers?: {
+                [key: string]: string;
+            };
+            prefix?: string | null;
+            /**
+             * @default streamable-http
+             * @enum {string}
+             */
+            transport?: "streamable-http" | "stdio";
+            /** @default  */
+            url?: string;
+        };
+        /** McpUpstreamPage */
+        McpUpstreamPage: {
+            items: components["schemas"]["McpUpstream"][];
+            next?: string | null;
         };
         /** MessageFilter */
         MessageFilter: {
@@ -2766,6 +3648,17 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** OpenApiImport */
+        OpenApiImport: {
+            document: {
+                [key: string]: unknown;
+            };
+            labels?: {
+                [key: string]: string;
+            };
+            /** @default  */
+            url?: string;
+        };
         /** Overview */
         Overview: {
             agents_total: number;
@@ -2780,6 +3673,21 @@ export interface components {
             readers: components["schemas"]["ReaderLag"][];
             tasks_total: number;
             version: string;
+        };
+        /** Part */
+        Part: {
+            data?: unknown;
+            dataref?: string | null;
+            /** @default  */
+            filename?: string;
+            /** @default  */
+            media_type?: string;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            raw?: string | null;
+            text?: string | null;
+            url?: string | null;
         };
         /** Problem */
         Problem: {
@@ -2808,6 +3716,12 @@ export interface components {
             /** @default false */
             observed?: boolean;
             principal?: string | null;
+        };
+        /** Progress */
+        Progress: {
+            fraction: number;
+            /** @default  */
+            message?: string;
         };
         /** PurgeRequest */
         PurgeRequest: {
@@ -3032,9 +3946,22 @@ export interface components {
         Registration: {
             /** @default  */
             description?: string;
+            /** @default  */
+            documentation_url?: string;
+            /** @default  */
+            icon_url?: string;
+            interfaces?: components["schemas"]["Interface"][];
+            labels?: {
+                [key: string]: string;
+            };
+            limits?: components["schemas"]["Limits"] | null;
+            /** @default 1 */
+            protocol?: number;
             publishes?: string[];
             readers?: components["schemas"]["ReaderDeclaration"][];
             skills?: components["schemas"]["Skill"][];
+            /** @default  */
+            title?: string;
             /** @default 0.0.0 */
             version?: string;
         };
@@ -3293,6 +4220,14 @@ export interface components {
             items: components["schemas"]["Segment"][];
             next?: string | null;
         };
+        /** ServiceImport */
+        ServiceImport: {
+            names?: string[];
+        };
+        /** ServicesImported */
+        ServicesImported: {
+            items: components["schemas"]["Imported"][];
+        };
         /** SigninLink */
         SigninLink: {
             expires_at: string;
@@ -3304,16 +4239,49 @@ export interface components {
         };
         /** Skill */
         Skill: {
+            balance?: components["schemas"]["Balance"] | null;
             /** @default  */
             description?: string;
+            examples?: unknown[];
+            /** @default false */
+            idempotent?: boolean;
+            input_modes?: string[];
             input_schema?: {
                 [key: string]: unknown;
             } | null;
             name: string;
+            output_modes?: string[];
             output_schema?: {
                 [key: string]: unknown;
             } | null;
             tags?: string[];
+            /** @default false */
+            task?: boolean;
+            /** @default  */
+            title?: string;
+        };
+        /** SkillMatch */
+        SkillMatch: {
+            cursor?: string | null;
+            input?: unknown;
+            input_schema?: {
+                [key: string]: unknown;
+            } | null;
+            labels?: string[];
+            /** @default 50 */
+            limit?: number;
+            output_schema?: {
+                [key: string]: unknown;
+            } | null;
+            state?: string | null;
+            tag?: string | null;
+        };
+        /** SkillPage */
+        SkillPage: {
+            /** @default true */
+            complete?: boolean;
+            items: components["schemas"]["FoundSkill"][];
+            next?: string | null;
         };
         /** Span */
         Span: {
@@ -3351,6 +4319,155 @@ export interface components {
             since?: string | null;
             types: string[];
         };
+        /** Task */
+        Task: {
+            agent: string;
+            artifacts: components["schemas"]["Artifact"][];
+            attempt: number;
+            caller: string;
+            context_id: string;
+            created_at: string;
+            error: components["schemas"]["Problem"] | null;
+            history: components["schemas"]["TaskMessage"][];
+            id: string;
+            metadata: {
+                [key: string]: unknown;
+            };
+            origin: string;
+            progress: components["schemas"]["Progress"] | null;
+            seq: number;
+            skill: string;
+            status: components["schemas"]["TaskStatus"];
+            turn: number;
+            updated_at: string;
+        };
+        /** TaskCancel */
+        TaskCancel: {
+            /** @default  */
+            reason?: string;
+        };
+        /** TaskCourse */
+        TaskCourse: {
+            items: components["schemas"]["TaskStep"][];
+        };
+        /** TaskEvent */
+        TaskEvent: {
+            /** @default false */
+            append?: boolean;
+            artifact?: components["schemas"]["Artifact"] | null;
+            at: string;
+            /** @default  */
+            by?: string;
+            checkpoint?: unknown;
+            error?: components["schemas"]["Problem"] | null;
+            /** @enum {string} */
+            kind: "created" | "message" | "status" | "progress" | "artifact" | "checkpoint" | "handed_over";
+            /** @default true */
+            last?: boolean;
+            message?: components["schemas"]["TaskMessage"] | null;
+            progress?: components["schemas"]["Progress"] | null;
+            /**
+             * @default [
+             *       0,
+             *       0
+             *     ]
+             */
+            run?: [
+                number,
+                number
+            ];
+            seed?: components["schemas"]["TaskSeed"] | null;
+            /** @enum {null|string} */
+            state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected" | null;
+        };
+        /** TaskJob */
+        TaskJob: {
+            checkpoint?: unknown;
+            history?: components["schemas"]["TaskMessage"][];
+            seed: components["schemas"]["TaskSeed"];
+            /**
+             * @default submitted
+             * @enum {string}
+             */
+            state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected";
+            task_id: string;
+            turn: number;
+        };
+        /** TaskMessage */
+        TaskMessage: {
+            /** @default  */
+            at?: string;
+            extensions?: string[];
+            id: string;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            parts: components["schemas"]["Part"][];
+            reference_task_ids?: string[];
+            /** @enum {string} */
+            role: "user" | "agent";
+        };
+        /** TaskPage */
+        TaskPage: {
+            items: components["schemas"]["Task"][];
+            next?: string | null;
+        };
+        /** TaskReply */
+        TaskReply: {
+            extensions?: string[];
+            input?: unknown;
+            message_id?: string | null;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            parts?: components["schemas"]["Part"][];
+            reference_task_ids?: string[];
+        };
+        /** TaskRequest */
+        TaskRequest: {
+            agent?: string | null;
+            context_id?: string | null;
+            extensions?: string[];
+            input?: unknown;
+            message_id?: string | null;
+            metadata?: {
+                [key: string]: unknown;
+            };
+            parts?: components["schemas"]["Part"][];
+            reference_task_ids?: string[];
+            skill: string;
+            /** @default 0 */
+            wait_s?: number;
+        };
+        /** TaskSeed */
+        TaskSeed: {
+            agent: string;
+            caller: string;
+            context_id: string;
+            input?: unknown;
+            message: components["schemas"]["TaskMessage"];
+            metadata?: {
+                [key: string]: unknown;
+            };
+            origin: string;
+            owner: string;
+            queue: string;
+            skill: string;
+            traceparent?: string | null;
+        };
+        /** TaskStatus */
+        TaskStatus: {
+            at: string;
+            message?: components["schemas"]["TaskMessage"] | null;
+            /** @enum {string} */
+            state: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected";
+        };
+        /** TaskStep */
+        TaskStep: {
+            event: components["schemas"]["TaskEvent"];
+            seq: number;
+            task_id: string;
+        };
         /** Token */
         Token: {
             created_at: string;
@@ -3379,6 +4496,26 @@ export interface components {
             name: string;
             principal?: string | null;
             scopes: string[];
+        };
+        /** Toolset */
+        Toolset: {
+            declaration: components["schemas"]["ToolsetDeclaration"];
+            name: string;
+            updated_at: string;
+            updated_by: string;
+        };
+        /** ToolsetDeclaration */
+        ToolsetDeclaration: {
+            agents?: string[];
+            /** @default  */
+            description?: string;
+            skills?: string[];
+            tags?: string[];
+        };
+        /** ToolsetPage */
+        ToolsetPage: {
+            items: components["schemas"]["Toolset"][];
+            next?: string | null;
         };
         /** Trace */
         Trace: {
@@ -3424,6 +4561,16 @@ export interface components {
             reason: string;
             redriven_at?: string | null;
             redriven_by?: string | null;
+        };
+        /** TrafficMap */
+        TrafficMap: {
+            at: string;
+            behind: number;
+            edges: components["schemas"]["MapEdge"][];
+            nodes: components["schemas"]["MapNode"][];
+            quiet: number;
+            untold: number;
+            window_s: number;
         };
         /** TypeRule */
         TypeRule: {
@@ -3624,10 +4771,251 @@ export interface operations {
             };
         };
     };
+    "a2a.list_remotes": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["A2AAgentPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "a2a.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["A2AAgentDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["A2AAgent"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "a2a.preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["A2ALook"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["A2APreview"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "a2a.get_remote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["A2AAgent"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "a2a.remove_remote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "a2a.approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["A2AAgent"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "a2a.refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["A2AAgent"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "agents.list_agents": {
         parameters: {
             query?: {
+                /** @description Words, the best matches first. */
+                text?: string | null;
                 skill?: string | null;
+                tag?: string | null;
+                /** @description A version range, such as `^1.2` or `>=1,<2`. */
+                version?: string | null;
+                protocol?: string | null;
+                /** @description `key=value`, or `key` with any value; all must hold. */
+                label?: string[] | null;
+                origin?: string | null;
                 /** @description Only agents in this state. */
                 state?: string | null;
                 /** @description `next` of the page before. */
@@ -3650,6 +5038,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.watch": {
+        parameters: {
+            query?: {
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -3749,6 +5170,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.history": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentHistory"];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {
@@ -5670,6 +7128,108 @@ export interface operations {
             };
         };
     };
+    "agents.found_services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundServices"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.import_services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceImport"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServicesImported"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.import_openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenApiImport"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "index.status": {
         parameters: {
             query?: never;
@@ -5922,6 +7482,412 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "insights.traffic_map": {
+        parameters: {
+            query?: {
+                /** @description Seconds to look back: 60, 300 or 900. */
+                window_s?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficMap"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "insights.recent": {
+        parameters: {
+            query?: {
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandledPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.preview": {
+        parameters: {
+            query?: {
+                name?: string;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["McpUpstreamDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpOffer"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.list_toolsets": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolsetPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.get_toolset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Toolset"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.put_toolset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolsetDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Toolset"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.remove_toolset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.list_upstreams": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpUpstreamPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.get_upstream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpUpstream"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.add_upstream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["McpUpstreamDeclaration"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpUpstream"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.remove_upstream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.refresh_upstream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpUpstream"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -7452,6 +9418,90 @@ export interface operations {
             };
         };
     };
+    "agents.list_skills": {
+        parameters: {
+            query?: {
+                /** @description Words, the best matches first. */
+                text?: string | null;
+                skill?: string | null;
+                tag?: string | null;
+                agent?: string | null;
+                /** @description A version range, such as `^1.2` or `>=1,<2`. */
+                version?: string | null;
+                protocol?: string | null;
+                /** @description `key=value`, or `key` with any value; all must hold. */
+                label?: string[] | null;
+                origin?: string | null;
+                /** @description Only agents in this state. */
+                state?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkillMatch"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "agents.call": {
         parameters: {
             query?: never;
@@ -7475,6 +9525,315 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallResult"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "crews.instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                skill: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Crew"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.list_tasks": {
+        parameters: {
+            query?: {
+                /** @description Only tasks in this state. */
+                state?: "submitted" | "working" | "input-required" | "auth-required" | "completed" | "failed" | "canceled" | "rejected" | null;
+                agent?: string | null;
+                skill?: string | null;
+                caller?: string | null;
+                context_id?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Most items to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskPage"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.start_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.cancel_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskCancel"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskCourse"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.follow_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.get_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskJob"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tasks.reply_to_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskReply"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

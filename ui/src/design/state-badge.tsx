@@ -23,6 +23,14 @@ const TONES: Record<string, Tone> = {
   completed: "ok",
   failed: "danger",
   cancelled: "neutral",
+  canceled: "neutral",
+  submitted: "accent",
+  working: "accent",
+  "input-required": "warn",
+  "auth-required": "warn",
+  rejected: "danger",
+  degraded: "warn",
+  unhealthy: "danger",
 };
 
 interface StateBadgeProps {

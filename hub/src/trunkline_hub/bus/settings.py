@@ -50,6 +50,12 @@ class BusSettings(BaseModel):
     receipts_max_age_s: int = Field(
         default=7 * 86400, ge=120, description="Age at which receipts of handled messages are deleted, seconds."
     )
+    work_max_bytes: int = Field(
+        default=2 * 2**30, ge=2**20, description="Size of a workspace's courses of tasks; the oldest leave first."
+    )
+    work_max_age_s: int = Field(
+        default=7 * 86400, ge=3600, description="Age at which a task's events leave its course, seconds."
+    )
     max_consumers: int = Field(default=100_000, ge=1, description="Readers that one stream may have.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="Interval of agents' heartbeats, seconds.")
 

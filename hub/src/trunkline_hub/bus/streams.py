@@ -81,6 +81,16 @@ def workspace_streams(workspace: str, settings: BusSettings) -> list[StreamConfi
             max_age=settings.receipts_max_age_s,
             **_common(settings),
         ),
+        StreamConfig(
+            name=subjects.work_stream(workspace),
+            description="The course of tasks, event by event.",
+            subjects=[f"{root}.work.>"],
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            max_bytes=settings.work_max_bytes,
+            max_age=settings.work_max_age_s,
+            **_common(settings),
+        ),
     ]
 
 

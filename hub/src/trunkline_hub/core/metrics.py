@@ -1,6 +1,12 @@
-"""What the HTTP edge needs of the metrics."""
+"""What is shown to metrics, and what the HTTP edge needs of them."""
 
+from collections.abc import Callable, Iterable
 from typing import Protocol
+
+Gauge = tuple[str, str, dict[str, str], float]
+"""Name, help, labels, value."""
+Gauges = Callable[[], Iterable[Gauge]]
+"""Asked at each scrape."""
 
 
 class RequestMetrics(Protocol):

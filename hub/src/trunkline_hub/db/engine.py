@@ -1,10 +1,11 @@
 """Engines and transactions."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -18,16 +19,19 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol.errors import UnavailableError
 from trunkline.protocol.subjects import HUB
 from trunkline.protocol.trace import next_traceparent
+from trunkline.tasks import Tasks
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import tables
 
 _log = structlog.get_logger("db")
+T = TypeVar("T")
 WRITES = "trunkline_writes"
 """Execution option of transactions that mean to write."""
 _POOL_SIZE = 8
 _BUSY_TIMEOUT_MS = 10_000
 _WAL_TRIES = 50
 _WAL_WAIT_S = 0.02
+_COMMIT_S = 5.0
 
 
 class Tx:
@@ -90,6 +94,7 @@ class Database:
         self.on_outbox: Callable[[], None] = lambda: None
         """Called after each commit that may have written to the outbox."""
         self._clock = clock
+        self._tasks = Tasks()
         self._engine = _engine(self.url, is_sqlite=self.is_sqlite, schema=schema)
 
     @property
@@ -113,6 +118,24 @@ class Database:
                     yield tx
         self.on_outbox()
         await tx.run_after_commit()
+
+    async def commit(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run one write transaction to its end, cancelled or not.
+
+        For components, which are cancelled when their hub stops: a transaction
+        torn in the midst would keep SQLite's lock, and a pool that closes would wait for it.
+        """
+
+        async def transaction() -> T:
+            async with self.write() as tx:
+                return await work(tx)
+
+        writing = self._tasks.spawn(transaction(), name="commit", awaited=True)
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing], timeout=_COMMIT_S)
+            raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

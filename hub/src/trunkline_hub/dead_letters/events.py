@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -53,14 +54,16 @@ class _Index(Observer):
 
     async def _index(self, batch: list[Delivery]) -> None:
         rows = await self.rows(list({(d.subject.split(".", 2)[1], d.stream_seq): d for d in batch}.values()))
-        async with self._db.write() as tx:
-            for workspace in {row["workspace_id"] for row in rows}:
-                mine = [row for row in rows if row["workspace_id"] == workspace]
-                known = await store.known(tx, self.table, workspace, [row["seq"] for row in mine])
-                fresh = [row for row in mine if row["seq"] not in known]
-                if fresh:
-                    await store.insert(tx, self.table, fresh)
-                    await self.tell(tx, fresh)
+        await self._db.commit(partial(self._write, rows))
+
+    async def _write(self, rows: list[dict[str, Any]], tx: Tx) -> None:
+        for workspace in {row["workspace_id"] for row in rows}:
+            mine = [row for row in rows if row["workspace_id"] == workspace]
+            known = await store.known(tx, self.table, workspace, [row["seq"] for row in mine])
+            fresh = [row for row in mine if row["seq"] not in known]
+            if fresh:
+                await store.insert(tx, self.table, fresh)
+                await self.tell(tx, fresh)
 
 
 class DeadLetterIndex(_Index):

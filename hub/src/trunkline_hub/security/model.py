@@ -168,6 +168,7 @@ def _base_rights(principal: Principal) -> Rights:
     if allows(scopes, "agents:call"):
         publish += [f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(name)}.>" for root in ("call", "cancel")]
         subscribe.append(f"{subjects.ROOT}.{workspace}.reply.*.{subjects.token(name)}.>")
+        subscribe.append(subjects.crew(workspace))
     if allows(scopes, "events:read"):
         publish.append("$JS.FC.>" if everywhere else f"$JS.FC.{subjects.events_stream(workspace)}.>")
     return Rights(publish=publish, subscribe=subscribe)
@@ -177,7 +178,9 @@ def _grant_rights(principal: str, grant: Grant, layout: Layout) -> Rights:
     if grant.kind == "agent":  # to give signs of life
         beat = f"{subjects.ROOT}.{grant.workspace}.beat.{subjects.token(principal)}.{subjects.token(grant.agent)}.*"
         course = subjects.work_filter(grant.workspace, writer=principal, agent=grant.agent)
-        return Rights(publish=[beat, course], subscribe=[subjects.ROLLCALL])
+        return Rights(
+            publish=[beat, course], subscribe=[subjects.ROLLCALL, subjects.probe(grant.workspace, grant.agent)]
+        )
     if grant.kind == "skill":
         return Rights(
             publish=[

@@ -1,15 +1,14 @@
 """Prometheus metrics of one hub, in a registry of its own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from trunkline_hub.core.metrics import Gauges
 
-Gauges = Callable[[], Iterable[tuple[str, str, dict[str, str], float]]]
-"""Returns (name, help, labels, value) at the moment of the scrape."""
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:

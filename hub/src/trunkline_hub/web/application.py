@@ -20,7 +20,7 @@ from trunkline_hub.web.problems import answer
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
 
-_UNPACKED = ["/events/tail", "/overview/live", "/events/export", "/replays/[^/]+/file", "/blobs"]
+_UNPACKED = ["/events/tail", "/overview/live", "/events/export", "/replays/[^/]+/file", "/blobs", "^/mcp/", "^/a2a/"]
 """Streams: packing would hold them back."""
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]

@@ -56,17 +56,23 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     connection.scope["user"] = principal
     if principal.via == "session" and _changes_something(connection) and SESSION_HEADER not in connection.headers:
         raise CrossSiteError
-    workspace = connection.path_params.get("workspace")
-    if workspace is not None and not await _may_enter(principal, workspace, connection):
-        raise WorkspaceUnknownError(f"There is no workspace {workspace!r} for this token")
     if permission is None:
         raise PermissionDeniedError("The route names no permission, so nobody may call it")
+    await admit(principal, connection.path_params.get("workspace"), permission, connection.app.state.workspaces)
+
+
+async def admit(
+    principal: Principal, workspace: str | None, permission: str, workspaces: Callable[[], Awaitable[list[str]]]
+) -> None:
+    """Let a principal into a workspace if it holds a permission there, whatever door it stands at.
+
+    Raises:
+        WorkspaceUnknownError, PermissionDeniedError
+    """
+    if workspace is not None and not (principal.works_in(workspace) and workspace in await workspaces()):
+        raise WorkspaceUnknownError(f"There is no workspace {workspace!r} for this token")
     if permission != ANYONE and not allows(principal.scopes, permission):
         raise PermissionDeniedError(f"The token of {principal.name!r} lacks the scope {permission!r}")
-
-
-async def _may_enter(principal: Principal, workspace: str, connection: Connection) -> bool:
-    return principal.works_in(workspace) and workspace in await connection.app.state.workspaces()
 
 
 def _changes_something(connection: Connection) -> bool:

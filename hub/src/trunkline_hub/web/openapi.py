@@ -140,7 +140,7 @@ def _bytes_schema(description: str | None = None) -> Schema:
 
 def _operation_id(handler: HTTPRouteHandler, _method: Any, _path: Any) -> str:
     """Name an operation after its feature and handler: `dead_letters.redrive`."""
-    feature = handler.fn.__module__.split(".")[1]
+    feature = handler.fn.__module__.removeprefix("trunkline_hub.gateways.").removeprefix("trunkline_hub.").split(".")[0]
     return f"{feature}.{handler.handler_name.rsplit('.', 1)[-1]}"
 
 

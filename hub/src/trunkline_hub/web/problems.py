@@ -19,6 +19,7 @@ from trunkline.protocol.errors import (
     InternalError,
     MediaTypeUnsupportedError,
     MethodNotAllowedError,
+    PermissionDeniedError,
     RequestError,
     RequestInvalidError,
     RequestMalformedError,
@@ -44,7 +45,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Turn any exception into a problem; what is unforeseen is logged and told without details."""
-    known = _translate(error)
+    known = translate(error)
     if isinstance(known, InternalError):
         _log.error("request_failed", path=request.url.path, exc_info=error)
     identity = request_id(request.scope)
@@ -52,13 +53,23 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     headers = {} if identity else {"X-Request-Id": problem.request_id or ""}  # refused before any route was found
     headers |= {"Retry-After": _RETRY_AFTER_S} if isinstance(known, UnavailableError) else {}
     if known.status == 401:  # noqa: PLR2004 -- RFC 9110 demands the challenge
-        headers["WWW-Authenticate"] = 'Bearer realm="trunkline"'
+        headers["WWW-Authenticate"] = _challenge(request, "") or 'Bearer realm="trunkline"'
+    if isinstance(known, PermissionDeniedError) and (wanted := _challenge(request, "insufficient_scope")):
+        headers["WWW-Authenticate"] = wanted
     if isinstance(error, MethodNotAllowedException) and error.headers:
         headers |= {str(name): str(value) for name, value in error.headers.items()}
     return Response(msgspec.json.encode(problem), status_code=known.status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def _translate(error: Exception) -> TrunklineError:
+def _challenge(request: AnyRequest, error: str) -> str:
+    """Return what a route itself says to those who may not use it, if it has anything to say."""
+    handler: Any = request.scope.get("route_handler")
+    say = handler.opt.get("challenge") if handler else None
+    return str(say(request, error)) if say is not None else ""
+
+
+def translate(error: Exception) -> TrunklineError:
+    """Return what of the catalogue an exception is."""
     if isinstance(error, TrunklineError):
         return error
     if isinstance(error, ValidationException):

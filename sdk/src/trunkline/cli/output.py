@@ -16,8 +16,10 @@ from trunkline.blobs import Blob
 from trunkline.protocol.errors import TrunklineError
 
 _STYLES = {
-    "healthy": "green", "starting": "cyan", "draining": "yellow", "offline": "red", "unknown": "dim",
+    "healthy": "green", "starting": "cyan", "degraded": "yellow", "unhealthy": "red", "draining": "yellow", "offline": "red", "unknown": "dim",
     "active": "green", "deleting": "red", "running": "cyan", "paused": "yellow", "completed": "green", "failed": "red", "cancelled": "dim",
+    "submitted": "cyan", "working": "cyan", "input-required": "yellow", "auth-required": "yellow", "canceled": "dim",
+    "rejected": "red",
 }  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _INLINE_BYTES = 256 * 1024

@@ -18,6 +18,7 @@ EXIT_INTERRUPTED = 130
 
 
 _OWN = {
+    "a2a": "trunkline.cli.a2a:a2a",
     "agents": "trunkline.cli.agents:agents",
     "blobs": "trunkline.cli.blobs:blobs",
     "call": "trunkline.cli.agents:call",
@@ -27,13 +28,16 @@ _OWN = {
     "groups": "trunkline.cli.groups:groups",
     "index": "trunkline.cli.index:index",
     "jobs": "trunkline.cli.jobs:jobs",
+    "mcp": "trunkline.cli.mcp:mcp",
     "publish": "trunkline.cli.events:publish",
     "queues": "trunkline.cli.queues:queues",
     "routes": "trunkline.cli.routes:routes",
     "scheduled": "trunkline.cli.schedules:scheduled",
     "schedules": "trunkline.cli.schedules:schedules",
+    "skills": "trunkline.cli.agents:skills",
     "signin": "trunkline.cli.tokens:signin",
     "tail": "trunkline.cli.events:tail",
+    "tasks": "trunkline.cli.tasks:tasks",
     "tokens": "trunkline.cli.tokens:tokens",
     "trace": "trunkline.cli.trace:trace",
     "whoami": "trunkline.cli.tokens:whoami",

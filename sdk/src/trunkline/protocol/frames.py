@@ -7,6 +7,7 @@ import msgspec
 from trunkline.protocol.errors import FieldError
 from trunkline.protocol.queueing import QueueLane, QueueOptions
 from trunkline.protocol.subjects import Lane
+from trunkline.protocol.version import PROTOCOL
 
 HEADER_MSG_ID = "Nats-Msg-Id"
 HEADER_DEDUPE_KEY = "Tl-Dedupe-Key"
@@ -14,9 +15,17 @@ HEADER_DEDUPE_KEY = "Tl-Dedupe-Key"
 HEADER_TIMEOUT = "Tl-Timeout"
 """Seconds the caller waits from now; relative, so clocks need not agree."""
 HEADER_KIND = "Tl-Kind"
-"""On a reply: `result`, `error` or `progress`."""
+"""On a reply: `result`, `error`, `progress` or `alive`."""
 HEADER_INSTANCE = "Tl-Instance"
 """On a reply: `<agent>/<instance>` that gave it."""
+HEADER_LOAD = "Tl-Load"
+"""On a reply: how many other calls of the skill that instance has in hand; none where it is absent."""
+HEADER_PROBE = "Tl-Probe"
+"""On a message to an instance's call subject that is no call: it is answered at once, with kind `alive`.
+
+A hub's probe carries an id, which the next heartbeat names; a caller's carries `PROBED_BY_CALLER`.
+"""
+PROBED_BY_CALLER = "caller"
 HEADER_SUBJECT = "Tl-Subject"
 HEADER_STREAM_SEQ = "Tl-Stream-Seq"
 HEADER_DELIVERIES = "Tl-Deliveries"
@@ -45,6 +54,7 @@ HEADER_DUE = "Tl-Due"
 KIND_RESULT = "result"
 KIND_ERROR = "error"
 KIND_PROGRESS = "progress"
+KIND_ALIVE = "alive"
 
 
 class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -162,6 +172,8 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     readers: list[ReaderDeclaration] = []
     publishes: list[str] = []
     """Event types or patterns it says it publishes."""
+    protocol: int = 1
+    """Version of the protocol that the agent speaks; a hub refuses one that it does not."""
 
 
 class Reader(msgspec.Struct, kw_only=True):
@@ -188,6 +200,8 @@ class Connection(msgspec.Struct, kw_only=True):
     governed_events: bool = False
     """Whether events go through the hub's gate: the token may not publish them directly."""
     governed_tasks: bool = False
+    protocol: int = PROTOCOL
+    """Version of the protocol that the hub speaks."""
 
 
 class Registered(msgspec.Struct, kw_only=True):
@@ -242,6 +256,8 @@ class Beat(msgspec.Struct, kw_only=True, omit_defaults=True):
     in_flight: int = 0
     handled: int = 0
     failed: int = 0
+    answers: str = ""
+    """Id of the probe that it answers."""
 
 
 class Ack(msgspec.Struct, kw_only=True):

@@ -31,8 +31,9 @@ class Receipt(msgspec.Struct, kw_only=True, array_like=True, omit_defaults=True)
     causation: str | None = None
     trace_id: str | None = None
     sender: str = ""
-    """The pinned principal; like what follows left out for events, whose log tells it."""
+    """The pinned principal."""
     source: str = ""
+    """Like the sender told for events too; what follows is left out for them, since their log tells it."""
     subject: str | None = None
     sent_at: str | None = None
     redrive_of: str | None = None

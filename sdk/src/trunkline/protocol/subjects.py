@@ -13,6 +13,7 @@ subjects it stands for "any instance".
     tl.<ws>.changed.<lane>.<reader>                        (hub only)
     tl.<ws>.call.<caller>.<skill>.<agent>.<instance>
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
+    tl.<ws>.crew.<skill>                                   (hub only: who offers it now)
     tl.<ws>.cancel.<caller>.<skill>.<call or task>         (the caller, or the hub, no longer wants it)
     tl.<ws>.work.<writer>.<agent>.<task>                   (the course of a task)
     tl.<ws>.attempts.<principal>.<lane>.<reader>
@@ -22,10 +23,12 @@ subjects it stands for "any instance".
     tl.<ws>.due.<kind>.<id>                                (hub only)
     tl.<ws>.receipts.<principal>.<lane>.<reader>           (lane `call`: the reader is a skill)
     tl.<ws>.beat.<principal>.<agent>.<instance>
+    tl.<ws>.probe.<agent>.<instance>                       (hub only)
     tl.<ws>.gate.<principal>.events.<type…>                (asked of a hub)
     tl.<ws>.gate.<principal>.tasks.<queue>                 (asked of a hub)
     tl.rollcall                                            (hub only)
     tl.hubs.<topic>                                        (hub only)
+    tl.verdicts.<ws>                                       (hub only)
 """
 
 import re
@@ -152,14 +155,19 @@ def call_filter(workspace: str, skill: str, agent: str | None, instance: str | N
     return f"{ROOT}.{workspace}.call.*.{token(skill)}.{target}.{place}"
 
 
+def crew(workspace: str, skill: str | None = None) -> str:
+    """Return where the hub tells who offers a skill, whenever that changes; of any, without a name."""
+    return f"{ROOT}.{workspace}.crew.{'*' if skill is None else token(skill)}"
+
+
 def cancel(workspace: str, caller: str, skill: str, called: str) -> str:
     """Return where a caller says that it no longer waits for the call (or task) with the id `called`."""
     return f"{ROOT}.{workspace}.cancel.{token(caller)}.{token(skill)}.{token(called)}"
 
 
-def cancel_filter(workspace: str, skill: str, caller: str | None = None) -> str:
-    sender = "*" if caller is None else token(caller)
-    return f"{ROOT}.{workspace}.cancel.{sender}.{token(skill)}.*"
+def cancel_filter(workspace: str, skill: str | None, caller: str | None = None) -> str:
+    sender, wanted = ("*" if name is None else token(name) for name in (caller, skill))
+    return f"{ROOT}.{workspace}.cancel.{sender}.{wanted}.*"
 
 
 def work(workspace: str, writer: str, agent: str, task_id: str) -> str:
@@ -176,6 +184,11 @@ def work_filter(
 
 def reply(workspace: str, skill: str, caller: str, connection: str, number: int) -> str:
     return f"{ROOT}.{workspace}.reply.{token(skill)}.{token(caller)}.{connection}.{number}"
+
+
+def replies(workspace: str, skill: str) -> str:
+    """Return what every subject for replies to calls of a skill begins with."""
+    return f"{ROOT}.{workspace}.reply.{token(skill)}."
 
 
 def reply_filter(workspace: str, caller: str, connection: str) -> str:
@@ -204,6 +217,16 @@ def receipts(workspace: str, principal: str, lane: str, reader: str) -> str:
 
 def beat(workspace: str, principal: str, agent: str, instance: str) -> str:
     return f"{ROOT}.{workspace}.beat.{token(principal)}.{token(agent)}.{token(instance)}"
+
+
+def probe(workspace: str, agent: str, instance: str | None = None) -> str:
+    """Return where the hub asks an instance whether it still hears; it answers with a beat."""
+    return f"{ROOT}.{workspace}.probe.{token(agent)}.{'*' if instance is None else token(instance)}"
+
+
+def verdicts(workspace: str) -> str:
+    """Return where the hub that probes tells the others what it found."""
+    return f"{ROOT}.verdicts.{workspace}"
 
 
 GateLane = Literal["events", "tasks"]

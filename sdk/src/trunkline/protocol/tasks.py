@@ -21,7 +21,6 @@ INTERRUPTED: frozenset[TaskState] = frozenset({"input-required", "auth-required"
 """A task in one of these waits for its caller's next message."""
 TASK_RUN = "trunkline.task.run"
 """Event type of what lies in an agent's queue."""
-NOTHING = msgspec.Raw(b"")
 
 
 class Part(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -80,7 +79,7 @@ class TaskSeed(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How it was asked for: `sdk`, `rest`, `a2a` or `mcp`."""
     message: TaskMessage
     queue: str
-    input: msgspec.Raw = NOTHING
+    input: Any = msgspec.UNSET
     """The skill's input."""
     metadata: dict[str, Any] = {}
     traceparent: str | None = None
@@ -89,7 +88,7 @@ class TaskSeed(msgspec.Struct, kw_only=True, omit_defaults=True):
 class TaskEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One step of a task's course; `kind` says which of the other fields count."""
 
-    kind: Literal["created", "message", "status", "progress", "artifact", "checkpoint"]
+    kind: Literal["created", "message", "status", "progress", "artifact", "checkpoint", "handed_over"]
     at: str
     run: tuple[int, int] = (0, 0)
     """(turn, attempt) of the run that says so; what an older run still says is not heard."""
@@ -103,7 +102,7 @@ class TaskEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Whether the artifact's parts go behind those that it has."""
     last: bool = True
     """Whether the artifact is complete with this."""
-    checkpoint: msgspec.Raw = NOTHING
+    checkpoint: Any = msgspec.UNSET
     error: Problem | None = None
     by: str = ""
     """Who had the hub write it."""
@@ -116,7 +115,7 @@ class TaskJob(msgspec.Struct, kw_only=True, omit_defaults=True):
     turn: int
     seed: TaskSeed
     history: list[TaskMessage] = []
-    checkpoint: msgspec.Raw = NOTHING
+    checkpoint: Any = msgspec.UNSET
     state: TaskState = "submitted"
 
 

@@ -1,5 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { Bot } from "lucide-react";
+import { Link } from "react-router";
 
 import { useAgents } from "~/api/agents";
 import { problemOf } from "~/api/problem";
@@ -22,7 +23,7 @@ const COLUMNS: Column<Agent>[] = [
     cell: (agent) => (
       <>
         <span className={css.name}>
-          <b>{agent.name}</b> <small className={css.zero}>{agent.version}</small>
+          <Link to={`/agents/${encodeURIComponent(agent.name)}`} className={css.link}>{agent.name}</Link> <small className={css.zero}>{agent.version}</small>
         </span>
         {agent.description !== "" && (
           <div className={css.about} title={agent.description}>

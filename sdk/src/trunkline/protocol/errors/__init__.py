@@ -18,9 +18,14 @@
     │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
-    │   └── CallFailedError, CallTimeoutError
+    │   └── CallFailedError, CallTimeoutError, SkillUnboundError
+    │   └── CallFailedError, CallTimeoutError, RunLimitError
+    │   └── CallFailedError, CallTimeoutError, CallCancelledError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
+    ├── OutboundError           what the hub asked elsewhere on somebody's word
+    │   └── OutboundRefusedError, OutboundUnreachableError, OutboundTimeoutError, OutboundTooLargeError
+    ├── McpUpstreamBrokenError, A2AAgentBrokenError, A2ACardError
     └── InternalError
 
 Every class states its `code`, HTTP `status`, `title` and `remedy`; the pages
@@ -32,7 +37,9 @@ from itertools import chain
 from types import ModuleType
 
 from trunkline.protocol.errors import (
+    a2a,
     access,
+    adapters,
     agents,
     base,
     blobs,
@@ -40,7 +47,9 @@ from trunkline.protocol.errors import (
     event_types,
     handlers,
     jobs,
+    mcp,
     message,
+    outbound,
     queues,
     reach,
     replays,
@@ -50,6 +59,17 @@ from trunkline.protocol.errors import (
     setup,
     tasks,
     traces,
+)
+from trunkline.protocol.errors.a2a import (
+    A2AAgentBrokenError,
+    A2AAgentExistsError,
+    A2AAgentUnknownError,
+    A2ACardError,
+    A2AContentTypeError,
+    A2AExtensionError,
+    A2AOperationError,
+    A2APushUnknownError,
+    A2ASignatureError,
 )
 from trunkline.protocol.errors.access import (
     AccessError,
@@ -62,16 +82,26 @@ from trunkline.protocol.errors.access import (
     TokenUnknownError,
     WorkspaceUnknownError,
 )
+from trunkline.protocol.errors.adapters import (
+    AgentRefusedError,
+    FrameworkMissingError,
+    ModelUnavailableError,
+    RunLimitError,
+)
 from trunkline.protocol.errors.agents import (
     AgentOfflineError,
+    AgentOriginError,
     AgentOwnedError,
     AgentUnknownError,
+    CallCancelledError,
     CallError,
     CallFailedError,
     CallTimeoutError,
+    CircuitOpenError,
     ClaimInvalidError,
     HandlerInvalidError,
     SkillSchemaInvalidError,
+    SkillUnboundError,
     SkillUnknownError,
 )
 from trunkline.protocol.errors.base import (
@@ -118,6 +148,14 @@ from trunkline.protocol.errors.event_types import (
 )
 from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
+from trunkline.protocol.errors.mcp import (
+    McpCommandRefusedError,
+    McpUpstreamBrokenError,
+    McpUpstreamExistsError,
+    McpUpstreamUnavailableError,
+    McpUpstreamUnknownError,
+    ToolsetUnknownError,
+)
 from trunkline.protocol.errors.message import (
     EnvelopeInvalidError,
     EventUnknownError,
@@ -125,6 +163,13 @@ from trunkline.protocol.errors.message import (
     MessageExpiredError,
     MessageTooLargeError,
     PayloadInvalidError,
+)
+from trunkline.protocol.errors.outbound import (
+    OutboundError,
+    OutboundRefusedError,
+    OutboundTimeoutError,
+    OutboundTooLargeError,
+    OutboundUnreachableError,
 )
 from trunkline.protocol.errors.queues import (
     DeadLetterRedrivenError,
@@ -147,6 +192,7 @@ from trunkline.protocol.errors.request import (
     CursorInvalidError,
     MediaTypeUnsupportedError,
     MethodNotAllowedError,
+    ProtocolUnsupportedError,
     RequestInvalidError,
     RequestMalformedError,
     RequestTooLargeError,
@@ -161,6 +207,7 @@ from trunkline.protocol.errors.setup import (
     DataInUseError,
     DataNotWritableError,
     HubStartError,
+    LoopRunningError,
     PortTakenError,
     RepositoryInvalidError,
     SettingInvalidError,
@@ -190,11 +237,15 @@ _HOMES = (
     access,
     queues,
     agents,
+    adapters,
     blobs,
     control,
+    a2a,
     event_types,
     handlers,
     jobs,
+    mcp,
+    outbound,
     replays,
     routes,
     schedules,
@@ -221,9 +272,20 @@ __all__ = [
     "CATALOGUE",
     "PROBLEM_JSON",
     "TYPE_PREFIX",
+    "A2AAgentBrokenError",
+    "A2AAgentExistsError",
+    "A2AAgentUnknownError",
+    "A2ACardError",
+    "A2AContentTypeError",
+    "A2AExtensionError",
+    "A2AOperationError",
+    "A2APushUnknownError",
+    "A2ASignatureError",
     "AccessError",
     "AgentOfflineError",
+    "AgentOriginError",
     "AgentOwnedError",
+    "AgentRefusedError",
     "AgentUnknownError",
     "ArchiveDamagedError",
     "BlobBrokenError",
@@ -235,10 +297,12 @@ __all__ = [
     "BrokerStartError",
     "BulkCountError",
     "BusUnavailableError",
+    "CallCancelledError",
     "CallError",
     "CallFailedError",
     "CallTimeoutError",
     "ChaosError",
+    "CircuitOpenError",
     "ClaimInvalidError",
     "ClientClosedError",
     "CodegenMissingError",
@@ -259,6 +323,7 @@ __all__ = [
     "EventTypeVersionUnknownError",
     "EventUnknownError",
     "FieldError",
+    "FrameworkMissingError",
     "GroupExistsError",
     "GroupInUseError",
     "GroupUnknownError",
@@ -273,18 +338,31 @@ __all__ = [
     "JobUnknownError",
     "KeepUnknownError",
     "LogDamagedError",
+    "LoopRunningError",
+    "McpCommandRefusedError",
+    "McpUpstreamBrokenError",
+    "McpUpstreamExistsError",
+    "McpUpstreamUnavailableError",
+    "McpUpstreamUnknownError",
     "MediaTypeUnsupportedError",
     "MessageError",
     "MessageExpiredError",
     "MessageTooLargeError",
     "MethodNotAllowedError",
+    "ModelUnavailableError",
     "NotFoundError",
+    "OutboundError",
+    "OutboundRefusedError",
+    "OutboundTimeoutError",
+    "OutboundTooLargeError",
+    "OutboundUnreachableError",
     "PayloadGoneError",
     "PayloadInvalidError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PortTakenError",
     "Problem",
+    "ProtocolUnsupportedError",
     "QueueBusyError",
     "QueueClassUnknownError",
     "QueueDrainingError",
@@ -304,6 +382,7 @@ __all__ = [
     "RouteLoopError",
     "RouteRuleUnknownError",
     "RouteUnknownError",
+    "RunLimitError",
     "ScheduleFullError",
     "ScheduleUnknownError",
     "ScheduledUnknownError",
@@ -314,6 +393,7 @@ __all__ = [
     "SetupError",
     "SigninLinkInvalidError",
     "SkillSchemaInvalidError",
+    "SkillUnboundError",
     "SkillUnknownError",
     "TaskBusyError",
     "TaskContextError",
@@ -325,6 +405,7 @@ __all__ = [
     "TokenInvalidError",
     "TokenMissingError",
     "TokenUnknownError",
+    "ToolsetUnknownError",
     "TraceUnknownError",
     "TrunklineError",
     "UnavailableError",

@@ -17,6 +17,12 @@ class AgentOwnedError(ConflictError):
     remedy = "Choose another name, or register with the owner's token."
 
 
+class AgentOriginError(ConflictError):
+    code, status = "agent.origin", 409
+    title = "An agent of this name came from elsewhere"
+    remedy = "Import it under another name, or remove the other one first."
+
+
 class AgentOfflineError(UnavailableError):
     code = "agent.offline"
     title = "The agent is registered but no instance of it is connected"
@@ -51,6 +57,24 @@ class CallTimeoutError(CallError):
     code, status = "call.timeout", 504
     title = "The agent did not answer in time"
     remedy = "Raise the timeout, or enqueue the work."
+
+
+class SkillUnboundError(CallError):
+    code, status = "skill.unbound", 501
+    title = "The skill was imported, and nothing executes it yet"
+    remedy = "Serve it with an agent or a gateway; `trunkline agents show` says where it came from."
+
+
+class CallCancelledError(CallError):
+    code, status = "call.cancelled", 499
+    title = "The caller did not wait for the answer"
+    remedy = "Call again, if the answer is wanted after all."
+
+
+class CircuitOpenError(UnavailableError):
+    code = "call.circuit_open"
+    title = "Most calls of this skill failed lately, so it is given a pause"
+    remedy = "Try again in a few seconds; the agents' health says what is wrong with them."
 
 
 class ClaimInvalidError(SetupError):

@@ -39,6 +39,12 @@ class MediaTypeUnsupportedError(RequestError):
     remedy = "Send `application/json` or `application/msgpack`, or a CloudEvent where the operation takes one."
 
 
+class ProtocolUnsupportedError(RequestError):
+    code, status = "request.protocol_unsupported", 422
+    title = "The hub does not speak this version of the protocol"
+    remedy = "Use a version that the detail names, or a hub that speaks yours; see `docs/protocol/`."
+
+
 class RouteUnknownError(NotFoundError):
     code = "not_found.route"
     title = "There is nothing at this address"

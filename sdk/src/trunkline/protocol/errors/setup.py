@@ -61,3 +61,9 @@ class RepositoryInvalidError(SetupError):
     code = "setup.repository_invalid"
     title = "The commit history cannot be read"
     remedy = "Name a git repository with commits: `trunkline demo --repo PATH` or `make run REPO=PATH`."
+
+
+class LoopRunningError(SetupError):
+    code = "setup.loop_running"
+    title = "An event loop runs in this thread, and would stand still while a `SyncClient` waits"
+    remedy = "Use `await` with `trunkline.Client` here, or call from another thread: `await asyncio.to_thread(...)`."

@@ -5,9 +5,35 @@ sizes bytes. Lists come as a page: `items` and, where more follow, `next`, the
 cursor for the next request.
 """
 
-from trunkline.protocol.resources.agents import Agent, AgentInstance, AgentPage, CallRequest, CallResult
+from trunkline.protocol.resources.a2a import (
+    A2AAgent,
+    A2AAgentDeclaration,
+    A2AAgentPage,
+    A2AChange,
+    A2ALook,
+    A2APreview,
+)
+from trunkline.protocol.resources.agents import (
+    Agent,
+    AgentChange,
+    AgentHistory,
+    AgentInstance,
+    AgentPage,
+    CallRequest,
+    CallResult,
+    FoundService,
+    FoundServices,
+    FoundSkill,
+    Imported,
+    OpenApiImport,
+    ServiceImport,
+    ServicesImported,
+    SkillMatch,
+    SkillPage,
+)
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.blobs import StoredBlob
+from trunkline.protocol.resources.crews import Crew, CrewMember
 from trunkline.protocol.resources.dead_letters import (
     BulkDiscardRequest,
     BulkRedriveRequest,
@@ -56,7 +82,19 @@ from trunkline.protocol.resources.events import BatchItem, BatchResult, Event, E
 from trunkline.protocol.resources.groups import Group, GroupPage
 from trunkline.protocol.resources.handlers import Handler, HandlerAction, HandlerDeclaration, HandlerPage
 from trunkline.protocol.resources.index import IndexedStream, IndexStatus
+from trunkline.protocol.resources.insights import Handled, HandledPage, MapEdge, MapNode, TrafficMap
 from trunkline.protocol.resources.jobs import Job, JobChange, JobPage, JobState
+from trunkline.protocol.resources.mcp import (
+    McpOffer,
+    McpTool,
+    McpTransport,
+    McpUpstream,
+    McpUpstreamDeclaration,
+    McpUpstreamPage,
+    Toolset,
+    ToolsetDeclaration,
+    ToolsetPage,
+)
 from trunkline.protocol.resources.overview import ComponentHealth, Health, Overview, ReaderLag, Sample
 from trunkline.protocol.resources.queue_control import (
     Cancelled,
@@ -138,11 +176,28 @@ from trunkline.protocol.resources.security import (
     TokenRequest,
     Whoami,
 )
-from trunkline.protocol.resources.tasks import Task, TaskCancel, TaskPage, TaskReply, TaskRequest, TaskStatus, TaskStep
+from trunkline.protocol.resources.tasks import (
+    Task,
+    TaskCancel,
+    TaskCourse,
+    TaskPage,
+    TaskReply,
+    TaskRequest,
+    TaskStatus,
+    TaskStep,
+)
 from trunkline.protocol.resources.traces import Copy, Handling, Span, Trace, TracedLetter, TraceNode, Waiting
 
 __all__ = [
+    "A2AAgent",
+    "A2AAgentDeclaration",
+    "A2AAgentPage",
+    "A2AChange",
+    "A2ALook",
+    "A2APreview",
     "Agent",
+    "AgentChange",
+    "AgentHistory",
     "AgentInstance",
     "AgentPage",
     "Archive",
@@ -162,6 +217,8 @@ __all__ = [
     "Condition",
     "Consumer",
     "Copy",
+    "Crew",
+    "CrewMember",
     "CronTimes",
     "DayCount",
     "DeadEnd",
@@ -191,14 +248,20 @@ __all__ = [
     "Finding",
     "Firing",
     "FiringPage",
+    "FoundService",
+    "FoundServices",
+    "FoundSkill",
     "Group",
     "GroupPage",
+    "Handled",
+    "HandledPage",
     "Handler",
     "HandlerAction",
     "HandlerDeclaration",
     "HandlerPage",
     "Handling",
     "Health",
+    "Imported",
     "Incompatibility",
     "IndexStatus",
     "IndexedStream",
@@ -212,10 +275,19 @@ __all__ = [
     "LetterWork",
     "Life",
     "LogReading",
+    "MapEdge",
+    "MapNode",
+    "McpOffer",
+    "McpTool",
+    "McpTransport",
+    "McpUpstream",
+    "McpUpstreamDeclaration",
+    "McpUpstreamPage",
     "MessageFilter",
     "Misfire",
     "MoveRequest",
     "NewEventTypeVersion",
+    "OpenApiImport",
     "Operator",
     "Outcome",
     "Overview",
@@ -266,12 +338,17 @@ __all__ = [
     "Segment",
     "SegmentPage",
     "Selection",
+    "ServiceImport",
+    "ServicesImported",
     "SigninLink",
     "SigninRequest",
+    "SkillMatch",
+    "SkillPage",
     "Span",
     "StoredBlob",
     "Task",
     "TaskCancel",
+    "TaskCourse",
     "TaskPage",
     "TaskReply",
     "TaskRequest",
@@ -281,9 +358,13 @@ __all__ = [
     "TokenCreated",
     "TokenPage",
     "TokenRequest",
+    "Toolset",
+    "ToolsetDeclaration",
+    "ToolsetPage",
     "Trace",
     "TraceNode",
     "TracedLetter",
+    "TrafficMap",
     "TypeRule",
     "Unknown",
     "ValidationReport",

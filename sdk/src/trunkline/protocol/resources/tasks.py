@@ -58,6 +58,8 @@ class TaskRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     context_id: str | None = None
     message_id: str | None = None
     metadata: dict[str, Any] = {}
+    extensions: list[str] = []
+    reference_task_ids: list[str] = []
     wait_s: float = 0.0
     """Answer when the task is done or waits for its caller, or when so many seconds are over."""
 
@@ -69,6 +71,8 @@ class TaskReply(msgspec.Struct, kw_only=True, omit_defaults=True):
     parts: list[Part] = []
     message_id: str | None = None
     metadata: dict[str, Any] = {}
+    extensions: list[str] = []
+    reference_task_ids: list[str] = []
 
 
 class TaskCancel(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -83,3 +87,9 @@ class TaskStep(msgspec.Struct, kw_only=True):
     seq: int
     task_id: str
     event: TaskEvent
+
+
+class TaskCourse(msgspec.Struct, kw_only=True):
+    """The steps of a task that counted, the oldest first; those that left the stream are missing."""
+
+    items: list[TaskStep]

@@ -1,0 +1,259 @@
+"""Serves mounts through the library's own server: it judges envelopes, headers and sessions of both eras."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import mcp_types as types
+import msgspec
+from litestar.types import Receive, Scope, Send
+from mcp import MCPError
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
+
+from trunkline.protocol.errors import (
+    EventTypeUnknownError,
+    NotFoundError,
+    TrunklineError,
+    UnavailableError,
+)
+from trunkline.protocol.frames import Progress
+from trunkline.tasks import Tasks
+from trunkline_hub import __version__
+from trunkline_hub.core.page import decode_cursor, encode_cursor
+from trunkline_hub.gateways.mcp.model import Tool
+from trunkline_hub.gateways.mcp.providers.server.results import as_failure, as_result, as_tool, found_tools
+from trunkline_hub.gateways.mcp.providers.server.search import CALL, SEARCH, SEARCH_TOOLS
+from trunkline_hub.gateways.mcp.service import Desk, Mount
+
+_MOUNT = "trunkline.mount"
+_PAGE = 200
+_SCHEMA_URI = "trunkline://event-types/"
+_SCHEMA_TYPE = "application/schema+json"
+_FRESH_MS = 2000
+_WATCH_S = 2.0
+_Context = ServerRequestContext[Any, Any]
+
+
+class SkillServer:
+    """All mounts of this hub; sessions of the 2025 era live here, and end with it."""
+
+    def __init__(self, desk: Desk, *, max_body_bytes: int) -> None:
+        self._desk = desk
+        self._news: dict[str, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
+        self._sessions: dict[str, tuple[str, Any]] = {}
+        """Session id to its workspace, and the way to send it news."""
+        self._marks: dict[str, object] = {}
+        """How the tools of a workspace were when its clients heard of them last."""
+        self._tasks = Tasks()
+        self._server = self._build()
+        self._manager = StreamableHTTPSessionManager(
+            self._server, max_request_body_size=max_body_bytes, max_sessions=desk.settings.max_sessions
+        )
+
+    def _build(self) -> Server[Any]:
+        hint = CacheHint(ttl_ms=_FRESH_MS, scope="private")
+        server: Server[Any] = Server(
+            "trunkline", version=__version__, title="Trunkline",
+            instructions="The tools are skills of agents. With many of them, find the right one by search_tools.",
+            cache_hints={"tools/list": hint, "resources/list": hint},
+            get_tool_input_schema=lambda _name: None,
+            on_list_tools=self._list_tools, on_call_tool=self._call_tool, on_list_resources=self._list_resources,
+            on_read_resource=self._read_resource, on_list_resource_templates=self._list_templates,
+            on_subscriptions_listen=self._listen,
+        )  # fmt: skip
+        plain = server.create_initialization_options
+
+        def with_news(*_args: Any, **options: Any) -> Any:
+            return plain(NotificationOptions(tools_changed=True), **options)
+
+        server.create_initialization_options = with_news  # type: ignore[method-assign]
+        return server
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve until the block ends."""
+        async with self._manager.run():
+            self._tasks.spawn(self._watch(), name="mcp-news")
+            try:
+                yield
+            finally:
+                for _bus, listeners in self._news.values():
+                    listeners.close()
+                await self._tasks.close()
+
+    async def serve(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request at a mount; a session belongs to the principal and mount that opened it."""
+        owner = f"{mount.principal.name}@{mount.place}"
+        user = AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[]))  # noqa: S106 -- none is passed on
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        own: Any = {**scope, "user": user, "headers": headers, _MOUNT: mount}
+        await self._manager.handle_request(own, receive, send)  # type: ignore[arg-type]
+
+    async def _list_tools(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        mount = self._enter(ctx)
+        with _as_protocol_errors():
+            tools = await self._desk.tools(mount)
+            self._marks.setdefault(mount.workspace, await self._desk.mark(mount.workspace))
+        if len(tools) > self._desk.settings.tools_listed:
+            return types.ListToolsResult(tools=list(SEARCH_TOOLS))
+        shown, onward = _page(tools, params.cursor if params else None)
+        return types.ListToolsResult(tools=[as_tool(tool) for tool in shown], next_cursor=onward)
+
+    async def _call_tool(self, ctx: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        mount = self._enter(ctx)
+        name, arguments = params.name, params.arguments
+        with _as_protocol_errors():
+            tool = await self._desk.tool(mount, name)
+            if tool is None and name == SEARCH:
+                return await self._search(mount, arguments or {})
+            if tool is None and name == CALL:
+                name, arguments = str((arguments or {}).get("name")), (arguments or {}).get("arguments")
+                tool = await self._desk.tool(mount, name)
+        if tool is None or not isinstance(arguments, dict | None):
+            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {name}")
+        return await self._run(ctx, mount, tool, arguments)
+
+    async def _run(
+        self, ctx: _Context, mount: Mount, tool: Tool, arguments: dict[str, Any] | None
+    ) -> types.CallToolResult:
+        """Call a tool; what the agent says on the way reaches the client, in order and before the result."""
+        told: asyncio.Queue[Progress | None] = asyncio.Queue()
+        wants_progress = bool(ctx.meta and ctx.meta.get("progress_token") is not None)
+        telling = self._tasks.spawn(_tell(ctx, told), name="mcp-progress", awaited=True) if wants_progress else None
+        try:
+            output = await self._desk.call(mount, tool, arguments, told.put_nowait if wants_progress else _unheard)
+            result = as_result(tool, output)
+        except UnavailableError as error:
+            if error.code.startswith("bus."):
+                raise _protocol_error(error) from None
+            result = as_failure(error)
+        except TrunklineError as error:
+            result = as_failure(error)
+        finally:
+            told.put_nowait(None)
+            if telling is not None:
+                await telling
+        return result
+
+    async def _search(self, mount: Mount, arguments: dict[str, Any]) -> types.CallToolResult:
+        query, limit = arguments.get("query", ""), arguments.get("limit", 10)
+        if not isinstance(query, str) or not isinstance(limit, int) or not 1 <= limit <= 50:  # noqa: PLR2004
+            raise MCPError(types.INVALID_PARAMS, "search_tools takes a query, and a limit from 1 to 50")
+        return found_tools(await self._desk.search(mount, query, limit))
+
+    async def _list_resources(
+        self, ctx: _Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        mount = self._enter(ctx)
+        with _as_protocol_errors():
+            found, onward = await self._desk.event_types(mount, params.cursor if params else None)
+        resources = [
+            types.Resource(
+                uri=_SCHEMA_URI + one.name, name=one.name, mime_type=_SCHEMA_TYPE,
+                title=f"Schema of {one.name}", description=one.description or None,
+            )
+            for one in found if one.declared
+        ]  # fmt: skip
+        return types.ListResourcesResult(resources=resources, next_cursor=onward)
+
+    async def _read_resource(self, ctx: _Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        mount, uri = self._enter(ctx), str(params.uri)
+        schema = None
+        if uri.startswith(_SCHEMA_URI):
+            try:
+                schema = await self._desk.event_schema(mount, uri.removeprefix(_SCHEMA_URI))
+            except EventTypeUnknownError:
+                schema = None
+        if schema is None:
+            raise MCPError(types.INVALID_PARAMS, f"Unknown resource: {uri}", {"uri": uri})
+        text = msgspec.json.encode(schema).decode()
+        return types.ReadResourceResult(
+            contents=[types.TextResourceContents(uri=uri, mime_type=_SCHEMA_TYPE, text=text)]
+        )
+
+    async def _list_templates(
+        self, ctx: _Context, _params: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        self._enter(ctx)
+        template = types.ResourceTemplate(
+            uri_template=_SCHEMA_URI + "{type}", name="event-type-schema", mime_type=_SCHEMA_TYPE,
+            description="The newest JSON Schema of an event type.",
+        )  # fmt: skip
+        return types.ListResourceTemplatesResult(resource_templates=[template])
+
+    async def _listen(
+        self, ctx: _Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        workspace = self._enter(ctx).workspace
+        self._marks.setdefault(workspace, await self._desk.mark(workspace))
+        if workspace not in self._news:
+            bus = InMemorySubscriptionBus()
+            self._news[workspace] = (bus, ListenHandler(bus))
+        return await self._news[workspace][1](ctx, params)
+
+    def _enter(self, ctx: _Context) -> Mount:
+        """Return the mount of a request, and remember its session as one to send news to."""
+        assert ctx.request is not None
+        mount: Mount = ctx.request.scope[_MOUNT]
+        session_id = ctx.request.headers.get("mcp-session-id")
+        if session_id is not None:
+            self._sessions[session_id] = (mount.workspace, ctx.session)
+        return mount
+
+    async def _watch(self) -> None:
+        """Tell clients when the tools of their workspace changed."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            alive = self._manager._server_instances  # noqa: SLF001 -- the library tells nobody when a session ends
+            self._sessions = {one: known for one, known in self._sessions.items() if one in alive}
+            for workspace in {*self._news, *(place for place, _session in self._sessions.values())}:
+                try:
+                    mark = await self._desk.mark(workspace)
+                except UnavailableError:
+                    continue
+                if self._marks.setdefault(workspace, mark) != mark:
+                    self._marks[workspace] = mark
+                    await self._tell_changed(workspace)
+
+    async def _tell_changed(self, workspace: str) -> None:
+        if workspace in self._news:
+            await self._news[workspace][0].publish(ToolsListChanged())
+        for place, session in list(self._sessions.values()):
+            if place == workspace:
+                await session.send_tool_list_changed()
+
+
+async def _tell(ctx: _Context, told: asyncio.Queue[Progress | None]) -> None:
+    while (progress := await told.get()) is not None:
+        await ctx.session.report_progress(progress.fraction, 1.0, progress.message or None)
+
+
+def _unheard(_progress: Progress) -> None: ...
+
+
+def _page(tools: Any, cursor: str | None) -> tuple[list[Tool], str | None]:
+    with _as_protocol_errors():
+        after = decode_cursor(cursor)
+    ordered = sorted((tool for tool in tools if after is None or tool.name > after), key=lambda tool: tool.name)
+    shown = ordered[:_PAGE]
+    return shown, encode_cursor(shown[-1].name) if len(ordered) > _PAGE else None
+
+
+def _protocol_error(error: TrunklineError) -> MCPError:
+    code = types.INVALID_PARAMS if isinstance(error, NotFoundError) or error.status < 500 else types.INTERNAL_ERROR  # noqa: PLR2004
+    return MCPError(code, error.detail, {"problem": {"code": error.code, "remedy": error.remedy}})
+
+
+class _as_protocol_errors:  # noqa: N801 -- reads as a word in `with`
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: object, trace: Any) -> None:  # noqa: PYI036
+        if isinstance(error, TrunklineError):
+            raise _protocol_error(error) from None

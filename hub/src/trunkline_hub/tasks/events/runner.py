@@ -1,0 +1,143 @@
+"""Tasks of agents that know plain calls only: a hub calls, and writes the course."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import msgspec
+
+from trunkline.context import Context
+from trunkline.delivery import Delivery
+from trunkline.payloads import Codec
+from trunkline.processing import Identity
+from trunkline.protocol import envelope as ce
+from trunkline.protocol import subjects
+from trunkline.protocol.errors import AgentOfflineError, TrunklineError, UnavailableError
+from trunkline.protocol.frames import Progress, Reader
+from trunkline.protocol.tasks import TaskEvent, TaskJob
+from trunkline.tasks import Tasks
+from trunkline_hub.bus import HubBus, course
+from trunkline_hub.bus.desk import Worker
+from trunkline_hub.bus.signals import HubCalls, NobodyThereError, listen
+from trunkline_hub.bus.workforce import Key, Post, Workforce
+from trunkline_hub.core.clock import Clock, rfc3339
+from trunkline_hub.db import Database
+from trunkline_hub.tasks import model
+from trunkline_hub.tasks.events.book import Workspaces
+from trunkline_hub.tasks.ports import QueueLane
+
+_AT_ONCE = 64
+_TIMEOUT_S = 3600.0
+_OUTPUT = Codec(Any)
+
+
+class TaskRunner(Workforce):
+    """Takes the jobs of plain skills, on every hub."""
+
+    name: ClassVar[str] = "task-runner"
+
+    def __init__(
+        self, bus: HubBus, db: Database, clock: Clock, calls: HubCalls, queues: QueueLane, workspaces: Workspaces, *,
+        hub_id: str,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._bus = bus
+        self._db = db
+        self._clock = clock
+        self._calls = calls
+        self._queues = queues
+        self._workspaces = workspaces
+        self._hub_id = hub_id
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
+
+    async def run(self) -> None:
+        await listen(self._bus, subjects.cancel_filter("*", None, subjects.HUB), self._called_off)
+        try:
+            await super().run()
+        finally:
+            await self._tasks.close()
+
+    async def wanted(self) -> Mapping[Key, Post]:
+        """Return a worker for each workspace whose queue of calls exists."""
+        found: dict[Key, Post] = {}
+        for workspace in await self._workspaces():
+            async with self._db.read() as tx:
+                frames = await self._queues.readers(tx, workspace, [model.HUB_QUEUE])
+            for frame in frames:
+                version = msgspec.json.encode(frame)
+                found[workspace, frame.name] = Post(version=version, make=partial(self._worker, workspace, frame))
+        return found
+
+    def _worker(self, workspace: str, frame: Reader) -> Worker:
+        identity = Identity(agent=f"hub {self._hub_id}", instance=self._hub_id, version="")
+        return Worker(
+            self._bus, workspace, frame, partial(self._work, workspace), concurrency=_AT_ONCE, identity=identity
+        )
+
+    async def _work(self, workspace: str, delivery: Delivery, context: Context) -> None:
+        """Do one job; a task that is called off meanwhile is let go without a word: its course has it already."""
+        job = msgspec.json.decode(context.message.data, type=TaskJob)
+        run = (job.turn, delivery.attempt)
+        working = self._tasks.spawn(self._call(workspace, job, run), name=f"task-{job.task_id}", awaited=True)
+        self._working[job.task_id] = working
+        try:
+            await asyncio.wait([working])
+            if not working.cancelled():
+                working.result()
+        except asyncio.CancelledError:
+            working.cancel()
+            raise
+        finally:
+            self._working.pop(job.task_id, None)
+
+    async def _called_off(self, subject: str, _payload: bytes) -> None:
+        working = self._working.get(subjects.untoken(subject.rsplit(".", 1)[1]))
+        if working is not None:
+            working.cancel()
+
+    async def _call(self, workspace: str, job: TaskJob, run: tuple[int, int]) -> None:
+        write = partial(self._write, workspace, job, run)
+        await write(TaskEvent(kind="status", at=self._now(), state="working"), "working")
+        try:
+            answer = await self._ask(workspace, job, self._reporter(write))
+        except UnavailableError:
+            raise
+        except TrunklineError as error:
+            await write(model.failure(error.to_problem(), self._now()), "failed")
+            return
+        artifact = model.result_of(answer, job.task_id)
+        await write(TaskEvent(kind="artifact", at=self._now(), artifact=artifact), "result")
+        await write(TaskEvent(kind="status", at=self._now(), state="completed"), "completed")
+
+    async def _ask(self, workspace: str, job: TaskJob, on_progress: Callable[[Progress], None]) -> Any:
+        seed = job.seed
+        request = ce.new_envelope(
+            type=f"call.{seed.skill}", source=f"/{workspace}/{seed.caller}", id=f"{job.task_id}.{job.turn}",
+            data=msgspec.json.encode(None if seed.input is msgspec.UNSET else seed.input), correlationid=seed.context_id, traceparent=seed.traceparent,
+        )  # fmt: skip
+        try:
+            reply = await self._calls.call(
+                workspace, seed.caller, seed.skill, seed.agent, request, timeout_s=_TIMEOUT_S, on_progress=on_progress
+            )
+        except NobodyThereError:
+            raise AgentOfflineError(f"No instance of {seed.agent!r} is connected") from None
+        return _OUTPUT.read(reply)
+
+    def _reporter(self, write: Callable[[TaskEvent, str], Any]) -> Callable[[Progress], None]:
+        count = iter(range(1_000_000))
+
+        def report(progress: Progress) -> None:
+            step = TaskEvent(kind="progress", at=self._now(), progress=progress)
+            self._tasks.spawn(write(step, f"progress.{next(count)}"), name="task-progress")
+
+        return report
+
+    async def _write(self, workspace: str, job: TaskJob, run: tuple[int, int], event: TaskEvent, mark: str) -> None:
+        event.run = run
+        msg_id = f"{job.task_id}.{run[0]}.{run[1]}.{mark}"
+        await course.write(self._bus, workspace, job.seed.agent, job.task_id, event, msg_id=msg_id)
+
+    def _now(self) -> str:
+        return rfc3339(self._clock.now())

@@ -1,0 +1,33 @@
+"""What tasks need from elsewhere."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from trunkline.protocol.frames import Ack, Reader
+from trunkline.protocol.resources import QueueDeclaration
+from trunkline_hub.agents import Offer
+from trunkline_hub.bus import Reconciler
+from trunkline_hub.core.incoming import Incoming
+from trunkline_hub.core.principal import Principal
+from trunkline_hub.db import Tx
+
+
+class Catalogue(Protocol):
+    """Knows who offers a skill."""
+
+    async def offer(self, workspace: str, skill: str, agent: str | None = None) -> Offer: ...
+
+
+class QueueLane(Protocol):
+    """Takes the jobs of tasks in, and says how they are read."""
+
+    async def readers(self, tx: Tx, workspace: str, names: Sequence[str]) -> list[Reader]: ...
+
+    async def declare(self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration) -> object: ...
+
+    async def converge(self, reconciler: Reconciler, workspace: str, names: Sequence[str]) -> None: ...
+
+    async def forward(
+        self, workspace: str, principal: str, queue: str, event: Incoming, *, msg_id: str,
+        extra: dict[str, str] | None = None,
+    ) -> Ack: ...  # fmt: skip

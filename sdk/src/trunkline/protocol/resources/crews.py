@@ -1,0 +1,26 @@
+"""Who offers a skill: what callers choose from."""
+
+import msgspec
+
+from trunkline.protocol.frames import Balance
+
+
+class CrewMember(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One running instance that offers the skill."""
+
+    agent: str
+    instance: str
+    version: str = "0.0.0"
+    state: str = "healthy"
+    weight: float = 1.0
+    """Its share of the calls where they are shared out by weight, compared with the others."""
+
+
+class Crew(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The instances that offer a skill now, and how callers choose among them."""
+
+    skill: str
+    members: list[CrewMember]
+    idempotent: bool = False
+    """Whether a call may be tried again on another instance though it may have begun on one."""
+    balance: Balance | None = None
