@@ -36,6 +36,7 @@ _DUTY = 10
 _OURS = "trunkline-reader"
 _SPARE_DELIVERIES = 2
 """The broker gives up this many deliveries after the worker should have."""
+_AT_ONCE = 16
 _LINGER_S = 120.0
 """A stream that no queue wants any more is kept for senders that do not know yet."""
 
@@ -217,8 +218,9 @@ class Reconciler(Component):
             for name, one in present.items():
                 if name not in specs and _OURS in (one.config.metadata or {}):
                     await self._remove(js, workspace, stream, name)
-            for name, spec in specs.items():
-                await self._ensure(js, spec, present.get(name))
+            found = [(spec, present.get(name)) for name, spec in specs.items()]
+            for at in range(0, len(found), _AT_ONCE):
+                await asyncio.gather(*(self._ensure(js, spec, one) for spec, one in found[at : at + _AT_ONCE]))
 
     async def _remove(self, js: JetStreamManager, workspace: str, stream: str, name: str) -> None:
         """Delete a consumer, unless it has come to be wanted since the comparison began."""
