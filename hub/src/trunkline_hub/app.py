@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
+from functools import partial
 
 from litestar import Litestar
 
@@ -126,6 +127,8 @@ def a2a_parts(settings: Settings, services: Services, clock: Clock) -> a2a_featu
 def build_components(settings: Settings, services: Services, features: Sequence[Feature]) -> list[Component]:
     """Everything that runs, in the order in which it starts."""
     kinds = {kind: work for feature in features for kind, work in feature.jobs.items()}
+    relay = OutboxRelay(services.db, services.bus.publish_fact, partial(services.news.hint, OutboxRelay.name))
+    services.news.on(OutboxRelay.name, relay.look)
     return [
         services.bus,
         services.news,
@@ -133,7 +136,7 @@ def build_components(settings: Settings, services: Services, features: Sequence[
         services.skill_host,
         Callout(settings.bus, security_feature.judge(services.security), hub_id=settings.hub_id),
         services.eviction,
-        OutboxRelay(services.db, services.bus.publish_fact),
+        relay,
         Backstop(services.bus),
         OrphanScan(services.bus, services.security.workspaces),
         jobs.JobRunner(services.jobs, services.db, kinds, hub_id=settings.hub_id),

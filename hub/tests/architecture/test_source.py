@@ -62,6 +62,7 @@ BROAD_EXCEPTS = {
     ("hub/src/trunkline_hub/bus/host.py", "_guarded"): "an unanswered call would stall its caller",
     ("hub/src/trunkline_hub/bus/carrier.py", "_handle"): "one message must not stop those behind it",
     ("hub/src/trunkline_hub/bus/callout.py", "_answer"): "an unanswered callout would stall the client for seconds",
+    ("sdk/src/trunkline/wire.py", "set_result"): "the reading loop of a connection must not end with one message",
     ("sdk/src/trunkline/http.py", "read"): "a user's own stream may raise anything; it is raised again",
     ("sdk/src/trunkline/processing.py", "handle"): "a user's handler may raise anything",
     ("sdk/src/trunkline/serving.py", "_guarded"): "a user's skill may raise anything",

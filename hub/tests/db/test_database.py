@@ -139,26 +139,26 @@ async def test_a_database_that_is_away_is_unavailable_not_broken(clock, tmp_path
 async def test_a_lease_has_one_holder_until_it_expires_and_its_fence_grows(db, clock: FakeClock):
     one = SqlLeases(db, clock, holder="one", ttl_s=10)
     two = SqlLeases(db, clock, holder="two", ttl_s=10)
-    assert await one.acquire("x") == 1
-    assert await two.acquire("x") is None
-    assert await two.acquire("y") == 1, "another lease is another matter"
+    assert await one.acquire("x") == {"x": 1}
+    assert await two.acquire("x") == {}
+    assert await two.acquire("y") == {"y": 1}, "another lease is another matter"
     clock.forward(9)
-    assert await one.acquire("x") == 1, "renewed, same fence"
+    assert await one.acquire("x") == {"x": 1}, "renewed, same fence"
     clock.forward(9)
-    assert await two.acquire("x") is None, "the renewal counts from when it was made"
+    assert await two.acquire("x") == {}, "the renewal counts from when it was made"
     clock.forward(2)
-    assert await two.acquire("x") == 2
-    assert await one.acquire("x") is None
+    assert await two.acquire("x") == {"x": 2}
+    assert await one.acquire("x") == {}
     await one.release("x")
-    assert await one.acquire("x") is None, "nobody releases what another holds"
+    assert await one.acquire("x") == {}, "nobody releases what another holds"
     await two.release("x")
-    assert await one.acquire("x") == 3
+    assert await one.acquire("x") == {"x": 3}
 
 
 async def test_of_many_who_want_a_lease_at_once_one_gets_it(db, clock):
     rivals = [SqlLeases(db, clock, holder=f"hub-{n}") for n in range(8)]
     for _round in range(3):
-        won = [fence for fence in await asyncio.gather(*(rival.acquire("x") for rival in rivals)) if fence is not None]
+        won = [fence for fence in await asyncio.gather(*(rival.acquire("x") for rival in rivals)) if fence]
         assert len(won) == 1
         clock.forward(60)
 
@@ -187,9 +187,9 @@ async def test_facts_leave_exactly_once_though_the_relay_crashes_in_the_middle(d
                 raise Crash
 
         with pytest.raises(Crash):
-            await asyncio.wait_for(OutboxRelay(db, send_and_die).run(), 20)
+            await asyncio.wait_for(OutboxRelay(db, send_and_die, lambda: None).run(), 20)
         assert await outbox_rows(db) == 30
-        relay = asyncio.ensure_future(OutboxRelay(db, hub_bus.publish_fact).run())
+        relay = asyncio.ensure_future(OutboxRelay(db, hub_bus.publish_fact, lambda: None).run())
         async with asyncio.timeout(20):
             while await outbox_rows(db):
                 await asyncio.sleep(0.02)
@@ -207,7 +207,7 @@ async def test_a_fact_wakes_the_relay(db):
     async def send(*fact) -> None:
         arrived.put_nowait(fact)
 
-    relay = asyncio.ensure_future(OutboxRelay(db, send).run())
+    relay = asyncio.ensure_future(OutboxRelay(db, send, lambda: None).run())
     await asyncio.sleep(0)
     async with db.write() as tx:
         await tx.emit("default", "x.happened", {}, subject="s")

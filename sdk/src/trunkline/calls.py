@@ -68,7 +68,7 @@ class Calls:
         """Listen for replies: from the first call on, since not every token may call."""
         self.is_listening = True
         subject = subjects.reply_filter(self.workspace, self.principal, self._mark)
-        await self.bus.subscribe(subject, self._on_reply)
+        await self.bus.listen(subject, self._on_reply)
 
     def check(self, payload: bytes) -> None:
         """Refuse what cannot be sent now.
@@ -98,7 +98,7 @@ class Calls:
         """Tell whoever works on this call that nobody waits for it."""
         self.bus.write(message(subjects.cancel(self.workspace, caller, skill, call_id), b""))
 
-    async def _on_reply(self, msg: Msg) -> None:
+    def _on_reply(self, msg: Msg) -> None:
         waiting = self._waiting.get(int(msg.subject.rsplit(".", 1)[1]))
         if waiting is None:
             return

@@ -76,7 +76,7 @@ class Publisher:
     async def open(self) -> None:
         """Start listening for acknowledgements; again after `close`, when its owner was restarted."""
         self._closed = False
-        await self._bus.subscribe(f"{self._inbox}.*", self._on_ack)
+        await self._bus.listen(f"{self._inbox}.*", self._on_ack)
 
     def publish(
         self,
@@ -314,7 +314,7 @@ class Publisher:
         else:
             del self._keys[key]
 
-    async def _on_ack(self, msg: Msg) -> None:
+    def _on_ack(self, msg: Msg) -> None:
         landed = self._land(int(msg.subject.rsplit(".", 1)[1]))
         if landed is None:
             return

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from nats.aio.msg import Msg
@@ -71,7 +70,7 @@ class SkillServer:
             (subjects.call_filter(workspace, skill, agent, None), "agent"),
             (subjects.call_filter(workspace, skill, agent, instance), ""),
         ):
-            self._listeners.append(await bus.subscribe(subject, self._receive, queue=group))
+            self._listeners.append(await bus.listen(subject, self._receive, queue=group))
         self._listeners.append(await bus.subscribe(subjects.cancel_filter(workspace, skill), self._on_cancel))
 
     async def drain(self, *, timeout_s: float) -> None:
@@ -83,7 +82,7 @@ class SkillServer:
             await asyncio.sleep(0.01)
         await self._tasks.close()
 
-    async def _receive(self, msg: Msg) -> None:
+    def _receive(self, msg: Msg) -> None:
         if not msg.reply.startswith(self._replies):  # nobody to answer, or a caller who would have us write elsewhere
             return
         probe = (msg.headers or {}).get(frames.HEADER_PROBE)
@@ -128,8 +127,14 @@ class SkillServer:
             assert task is not None
             self._under_way[key] = task
             deadline = asyncio.get_running_loop().time() + _timeout(msg)
-            async with self._slot(deadline):
+            if self._slots.locked():
+                await self._room(deadline)
+            else:
+                await self._slots.acquire()
+            try:
                 return await self._run(msg, request, key[0], deadline)
+            finally:
+                self._slots.release()
         finally:
             self._running -= 1
             if self._under_way.get(key) is task:
@@ -139,18 +144,13 @@ class SkillServer:
         """Return header lines that say who answers, and how much else it has in hand."""
         return b"%s%s: %d\r\n" % (self._about, _LOAD, self._running) if self._running else self._about
 
-    @asynccontextmanager
-    async def _slot(self, deadline: float) -> AsyncIterator[None]:
+    async def _room(self, deadline: float) -> None:
         """Wait for room; waiting counts, since the caller waits too."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self._slots.acquire()
         except TimeoutError:
             raise CallTimeoutError(f"{self._spec.name!r} had no room before its caller's time was over") from None
-        try:
-            yield
-        finally:
-            self._slots.release()
 
     async def _run(self, msg: Msg, request: ce.Envelope, caller: str, deadline: float) -> tuple[bytes, bytes]:
         """Run the handler and return its answer as it goes to the bus, in the format of the question if it can."""

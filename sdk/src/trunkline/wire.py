@@ -1,22 +1,31 @@
-"""The hot path to the broker: NATS protocol lines built here, written in one go.
+"""The hot path to and from the broker: NATS protocol lines built here and written in one go, messages heard at once.
 
 `nats-py` validates and formats each message on its own and hands it to another
 task for writing; under load that costs more than the rest of a publish
 together, and a lone message waits a loop turn for it. This module passes ready
 lines through the client's output buffer to its transport. It is the only place
 that touches `nats-py` internals (`docs/decisions/0004`).
+
+Likewise on the way in: each subscription of `nats-py` with a callback has a
+queue and a task behind it, which costs a loop turn per message. An `Ear` is
+called as soon as a message is read. Header lines repeat, so they are parsed once.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 
+_log = logging.getLogger("trunkline.bus")
 _LINE = b"NATS/1.0\r\n"
 _ENOUGH_BYTES = 65_536
 _CLOSELY_S = 0.0001
+_SHORT_BYTES = 128
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
@@ -72,6 +81,45 @@ class FastLane:
             transport.writelines(pending)  # type: ignore[no-untyped-call]
         elif client._flush_queue is not None and client._flush_queue.empty():
             client._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+
+
+class WireClient(Client):
+    """A `nats-py` client that parses a header line once, however often it comes."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        pairs = (_known_pair(line) if len(line) < _SHORT_BYTES else _pair(line) for line in raw.split(b"\r\n"))
+        return dict(pair for pair in pairs if pair is not None)
+
+
+def _pair(line: bytes) -> tuple[str, str] | None:
+    """Return name and value; None for what is no header, as `nats-py` reads it."""
+    name, colon, value = line.partition(b":")
+    name = name.strip()
+    if not colon or not name.isascii() or len(name.split()) > 1:
+        return None
+    return name.decode(), value.strip().decode("utf-8", "replace")
+
+
+_known_pair = lru_cache(maxsize=4096)(_pair)
+
+
+class Ear:
+    """Hears every message of a subscription, given to `nats-py` as the future of its one answer."""
+
+    def __init__(self, hear: Callable[[Msg], None]) -> None:
+        self._hear = hear
+
+    def cancelled(self) -> bool:
+        """Whether nobody listens any more: an ear does until its subscription ends."""
+        return False
+
+    def set_result(self, msg: Msg) -> None:
+        """Take one message in."""
+        try:
+            self._hear(msg)
+        except Exception:  # noqa: BLE001 -- the edge of the reading loop, which one message must not end
+            _log.exception("a message on %s was not understood", msg.subject)
 
 
 def one_line(value: str) -> str:

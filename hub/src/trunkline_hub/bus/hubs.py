@@ -35,8 +35,12 @@ class HubNews(Component):
     async def announce(self, topic: str) -> None:
         """Tell every hub that `topic` changed; returns when this hub knows and the broker has been told."""
         await self._tell(topic)
-        self._bus.bus.write(message(subjects.hub_news(topic), self._bus.bus.mark.encode()))
+        self.hint(topic)
         await self._bus.bus.flush()
+
+    def hint(self, topic: str) -> None:
+        """Tell the other hubs that `topic` changed, without waiting."""
+        self._bus.bus.write(message(subjects.hub_news(topic), self._bus.bus.mark.encode()))
 
     async def run(self) -> None:
         listener = await self._bus.bus.subscribe(subjects.hub_news("*"), self._on_news)

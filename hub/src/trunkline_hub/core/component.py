@@ -5,6 +5,7 @@ is started in order, restarted with backoff when it fails, stopped in reverse.
 """
 
 import asyncio
+import contextlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -50,11 +51,11 @@ class Leases(Protocol):
 
     ttl_s: float
 
-    async def acquire(self, name: str) -> int | None:
-        """Take or renew the lease; its fencing number, or None while another holds it."""
+    async def acquire(self, *names: str) -> dict[str, int]:
+        """Take or renew leases; the fencing numbers of those that are held now."""
         ...
 
-    async def release(self, name: str) -> None: ...
+    async def release(self, *names: str) -> None: ...
 
 
 @dataclass
@@ -81,26 +82,39 @@ class Supervisor:
     def __init__(self, components: Sequence[Component], leases: Leases) -> None:
         self.supervised = [Supervised(component) for component in components]
         self._leases = leases
+        self._leased: list[Supervised] = []
+        """Those of scope `one` that were started, whether this hub runs them or not."""
+        self._look = asyncio.Event()
+        self._holding: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Start all in order, each after the one before is up (or had its time)."""
         loop = asyncio.get_running_loop()
+        self._holding = loop.create_task(self._hold(), name="leases")
         for entry in self.supervised:
-            run = self._run_leased if entry.component.scope == "one" else self._run
-            entry.task = loop.create_task(run(entry), name=f"component-{entry.component.name}")
-            if entry.component.scope == "each":
-                try:
-                    async with asyncio.timeout(START_TIMEOUT_S):
-                        await entry.component.started.wait()
-                except TimeoutError:
-                    _log.warning("component_slow_to_start", component=entry.component.name)
+            if entry.component.scope == "one":
+                self._leased.append(entry)
+                self._look.set()
+                continue
+            entry.task = loop.create_task(self._run(entry), name=f"component-{entry.component.name}")
+            try:
+                async with asyncio.timeout(START_TIMEOUT_S):
+                    await entry.component.started.wait()
+            except TimeoutError:
+                _log.warning("component_slow_to_start", component=entry.component.name)
 
     async def stop(self) -> None:
-        """Stop all in reverse order."""
+        """Stop all in reverse order; leases are kept until those under them have ended."""
+        self._stopping = True
+        held = [entry.component.name for entry in self._leased if entry.task is not None]
         for entry in reversed(self.supervised):
             if entry.task is not None:
-                entry.task.cancel()
-                await asyncio.wait([entry.task], timeout=STOP_TIMEOUT_S)
+                await _end(entry.task)
+        if self._holding is not None:
+            await _end(self._holding)
+        if held:
+            await self._leases.release(*held)
 
     async def _run(self, entry: Supervised) -> None:
         delay = BACKOFF_MIN_S
@@ -119,34 +133,36 @@ class Supervisor:
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))
             delay = min(delay * 2, BACKOFF_MAX_S)
 
-    async def _run_leased(self, entry: Supervised) -> None:
-        name = entry.component.name
-        work: asyncio.Task[None] | None = None
-        try:
-            while True:
-                held = await self._try_acquire(name)
-                entry.standby = not held
-                if held and (work is None or work.done()):
-                    work = asyncio.get_running_loop().create_task(self._run(entry), name=f"leased-{name}")
-                elif not held and work is not None:
-                    await _end(work)
-                    entry.component.started.clear()
-                    work = None
-                await asyncio.sleep(self._leases.ttl_s / 3)
-        finally:
-            if work is not None:
-                await _end(work)
-                await asyncio.shield(self._leases.release(name))
+    async def _hold(self) -> None:
+        """Renew all leases together, and run what they allow."""
+        while True:
+            self._look.clear()
+            entries = list(self._leased)
+            held = await self._try_acquire([entry.component.name for entry in entries])
+            await asyncio.gather(*(self._allow(entry, is_held=entry.component.name in held) for entry in entries))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._leases.ttl_s / 3):
+                    await self._look.wait()
 
-    async def _try_acquire(self, name: str) -> bool:
+    async def _allow(self, entry: Supervised, *, is_held: bool) -> None:
+        if self._stopping:
+            return
+        entry.standby = not is_held
+        if is_held and (entry.task is None or entry.task.done()):
+            entry.task = asyncio.get_running_loop().create_task(self._run(entry), name=f"leased-{entry.component.name}")
+        elif not is_held and entry.task is not None:
+            task, entry.task = entry.task, None
+            await _end(task)
+            entry.component.started.clear()
+
+    async def _try_acquire(self, names: Sequence[str]) -> dict[str, int]:
         try:
-            return await self._leases.acquire(name) is not None
+            return await self._leases.acquire(*names) if names else {}
         except UnavailableError as error:
-            _log.warning("lease_unknown", component=name, error=str(error))
-            return False
+            _log.warning("leases_unknown", error=str(error))
         except Exception:  # noqa: BLE001 -- the supervising edge: nobody works without a lease, and all try again
-            _log.exception("lease_failed", component=name)
-            return False
+            _log.exception("leases_failed")
+        return {}
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -40,6 +40,8 @@ class Tx:
     def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
         self.audited = False
         """Set by the audit trail; every mutating route must have set it before the commit."""
+        self.emitted = False
+        """Whether facts leave when it commits."""
         self._connection = connection
         self._clock = clock
         self._after: list[Callable[[], Awaitable[None]]] = []
@@ -71,6 +73,7 @@ class Tx:
                 "envelope": ce.encode(fact), "created_at": self._clock.now(),
             })  # fmt: skip
         await self.execute(tables.outbox.insert(), rows)
+        self.emitted = True
 
     def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once this transaction has committed; its failure is logged, not raised."""
@@ -92,7 +95,7 @@ class Database:
         self.url = _with_driver(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self.on_outbox: Callable[[], None] = lambda: None
-        """Called after each commit that may have written to the outbox."""
+        """Called after each commit that wrote to the outbox."""
         self._clock = clock
         self._tasks = Tasks()
         self._engine = _engine(self.url, is_sqlite=self.is_sqlite, schema=schema)
@@ -116,7 +119,8 @@ class Database:
                 async with writing.begin():
                     tx = Tx(writing, self._clock)
                     yield tx
-        self.on_outbox()
+        if tx.emitted:
+            self.on_outbox()
         await tx.run_after_commit()
 
     async def commit(self, work: Callable[[Tx], Awaitable[T]]) -> T:

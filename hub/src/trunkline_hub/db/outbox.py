@@ -27,22 +27,39 @@ class OutboxRelay(Component):
     name: ClassVar[str] = "outbox-relay"
     scope: ClassVar[Literal["each", "one"]] = "one"
 
-    def __init__(self, db: Database, send: Send) -> None:
+    def __init__(self, db: Database, send: Send, pass_on: Callable[[], None]) -> None:
+        """`pass_on` tells the hub that runs the relay, when this one does not."""
         super().__init__()
         self._db = db
         self._send = send
+        self._pass_on = pass_on
         self._wake = asyncio.Event()
-        db.on_outbox = self._wake.set
+        self._running = False
+        db.on_outbox = self._noted
 
     async def run(self) -> None:
         self.started.set()
-        while True:
-            self._wake.clear()
-            while await self._relay_some() == _BATCH:
-                pass
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE_S):
-                    await self._wake.wait()
+        self._running = True
+        try:
+            while True:
+                self._wake.clear()
+                while await self._relay_some() == _BATCH:
+                    pass
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_IDLE_S):
+                        await self._wake.wait()
+        finally:
+            self._running = False
+
+    async def look(self) -> None:
+        """Look at once: another hub has committed facts."""
+        self._wake.set()
+
+    def _noted(self) -> None:
+        if self._running:
+            self._wake.set()
+        else:
+            self._pass_on()
 
     async def _relay_some(self) -> int:
         async with self._db.read() as tx:

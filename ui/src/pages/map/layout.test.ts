@@ -36,6 +36,13 @@ test("a circle, and whoever calls itself, are drawn", () => {
   }
 });
 
+test("a line that passes below everything else is inside", () => {
+  const plan = layout(["a", "b", "c"].map(node), [edge("a", "b"), edge("b", "c"), edge("a", "c")]);
+  const lowest = Math.max(...[...plan.ways.values()].flat().map(({ y }) => y));
+  expect(plan.ways.size).toBe(1);
+  expect(plan.height).toBeGreaterThan(lowest);
+});
+
 test("200 agents fit: nothing lies on anything else, and no column is endless", () => {
   const names = Array.from({ length: 200 }, (_, index) => `agent-${String(index)}`);
   const edges = names.slice(0, 120).map((name, index) => edge(names[index % 7] ?? name, name));

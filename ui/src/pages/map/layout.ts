@@ -59,11 +59,12 @@ export function layout(nodes: MapNode[], edges: MapEdge[]): Layout {
     places.set(id, { x: (index % across) * step, y: (quietAt ?? 0) + 22 + Math.floor(index / across) * (NODE.height + GAP.y) });
   });
   const boxes = [...places.values()];
+  const passing = [...ways.values()].flat();
   return {
     places,
     ways,
     width: Math.max(NODE.width, ...boxes.map(({ x }) => x + NODE.width)),
-    height: Math.max(NODE.height, ...boxes.map(({ y }) => y + NODE.height)),
+    height: Math.max(NODE.height, ...boxes.map(({ y }) => y + NODE.height), ...passing.map(({ y }) => y + PASSING_HEIGHT)),
     quietAt,
   };
 }
