@@ -19,9 +19,15 @@ from support.letters import dead_letters, raw_client
 SIZE = 3
 
 
-@pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgres"])
-async def small(request, own_hub):
+@pytest_asyncio.fixture(loop_scope="session")
+async def small(own_hub):
     """A hub of the test's own, whose pages have room for three consumers."""
+    return await own_hub(queues={"page_size": SIZE})
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgres"])
+async def each(request, own_hub):
+    """The same, once on each database: for what pages are chosen by."""
     url = {"url": await request.getfixturevalue("postgres").fresh()} if request.param == "postgres" else {}
     return await own_hub(queues={"page_size": SIZE}, **url)
 
@@ -59,16 +65,16 @@ async def working(hub, *queues: str):
         yield done
 
 
-async def test_queues_are_spread_over_pages_and_all_of_them_work(small):
+async def test_queues_are_spread_over_pages_and_all_of_them_work(each):
     names = [f"q{n}" for n in range(8)]
-    async with small.connected() as client:
+    async with each.connected() as client:
         assert await declare(client, *names) == [0, 0, 0, 1, 1, 1, 2, 2]
         acks = await asyncio.gather(*(client.enqueue(name, name) for name in names for _ in range(5)))
         streams = ["TASKS_default"] * 3 + ["TASKS_default~~1"] * 3 + ["TASKS_default~~2"] * 2
         assert [ack.stream for ack in acks] == [stream for stream in streams for _ in range(5)]
         assert [(await client.queues.get(name)).depth for name in names] == [5] * 8
         assert [queue.depth for queue in (await client.queues.list()).items] == [5] * 8
-        async with working(small, *names) as done:
+        async with working(each, *names) as done:
             await eventually(lambda: len(done) == 40)
         assert sorted(done) == sorted(name for name in names for _ in range(5))
 
@@ -117,28 +123,28 @@ async def test_who_sends_by_an_older_grammar_reaches_the_queue_all_the_same(smal
         assert (await client.dead_letters.list()).items == []
 
 
-async def test_a_page_is_filled_up_again_and_given_up_when_all_have_left_it(small, monkeypatch):
+async def test_a_page_is_filled_up_again_and_given_up_when_all_have_left_it(each, monkeypatch):
     monkeypatch.setattr(reconciler, "_LINGER_S", 0.0)
     names = [f"q{n}" for n in range(9)]
-    async with small.connected() as client:
+    async with each.connected() as client:
         await declare(client, *names)
         await remove(client, "q4")
         assert await declare(client, "again") == [1], "its place was free"
         await client.enqueue("again", "x")
         await remove(client, "q3", "q5")
-        await small.component("reconciler").converge()
-        assert "TASKS_default~~1" in await task_streams(small)
+        await each.component("reconciler").converge()
+        assert "TASKS_default~~1" in await task_streams(each)
         assert (await client.queues.get("again")).depth == 1, "who is left stays"
         work = await client.queues.delete("again", force=True)
         await client.jobs.wait(work.job.id, timeout_s=20)
 
         async def gone():
-            await small.component("reconciler").converge()
-            return "TASKS_default~~1" not in await task_streams(small)
+            await each.component("reconciler").converge()
+            return "TASKS_default~~1" not in await task_streams(each)
 
         await eventually(gone)
         assert await declare(client, *(f"new{n}" for n in range(4))) == [3, 3, 3, 4], "its number is not used again"
-        async with working(small, "q8", "new0") as done:
+        async with working(each, "q8", "new0") as done:
             await client.enqueue("q8", "two")
             await client.enqueue("new0", "three")
             await eventually(lambda: sorted(done) == ["three", "two"])
@@ -173,8 +179,8 @@ async def test_streams_that_were_lost_are_made_again(small):
         assert (await client.queues.get("q")).depth == 1
 
 
-async def test_consumers_count_and_a_queue_with_many_fills_a_page_alone(small):
-    async with small.connected() as client:
+async def test_consumers_count_and_a_queue_with_many_fills_a_page_alone(each):
+    async with each.connected() as client:
         assert await declare(client, "a") == [0]
         assert await declare(client, "classes", classes={"high": 2}) == [0]
         assert await declare(client, "ordered", concurrency_per_key=1, partitions=8) == [1]
@@ -186,13 +192,13 @@ async def test_consumers_count_and_a_queue_with_many_fills_a_page_alone(small):
         ]
 
 
-async def test_limits_take_a_queue_off_its_page_and_without_them_it_gets_one(small):
-    async with small.connected() as client:
+async def test_limits_take_a_queue_off_its_page_and_without_them_it_gets_one(each):
+    async with each.connected() as client:
         assert await declare(client, "a", "b", "c", "q") == [0, 0, 0, 1]
         assert await declare(client, "q", max_messages=5) == [0]
         assert (await client.enqueue("q", 1)).stream == "TASKS_default~q"
         await client.queues.declare("a", QueueDeclaration(max_messages=5))
-        purged = await small.admin("POST", "queues/q/purge", json={"expected_at_most": 1})
+        purged = await each.admin("POST", "queues/q/purge", json={"expected_at_most": 1})
         await client.jobs.wait(purged.json["job"]["id"], timeout_s=20)
         assert await declare(client, "q", max_messages=0) == [0], "there `a` left a place"
         assert await declare(client, "a", max_messages=0) == [1]

@@ -97,7 +97,8 @@ def made() -> dict[str, str]:
                 given = ARGUMENTS | ({"lane": "events"} if name == "gate_filter" else {})
                 subject = function(**{one: given[one] for one in wanted})
                 found[f"{module.__name__}.{name}"] = f"{subject}>" if subject.endswith(".") else subject
-    found["trunkline.protocol.queueing.address on a page"] = queueing.address("default", "q>", ("paged.2", "high", 3), "a.b")
+    paged = queueing.address("default", "q>", ("paged.2", "high", 3), "a.b")
+    found["trunkline.protocol.queueing.address on a page"] = paged
     return {name: subject for name, subject in found.items() if subject.startswith(f"{subjects.ROOT}.")}
 
 
