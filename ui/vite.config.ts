@@ -13,7 +13,7 @@ export default defineConfig({
     // The hub's Content-Security-Policy allows no data: fonts and no inline scripts.
     assetsInlineLimit: 0,
     target: "es2023",
-    // One file of about 205 kB gzipped; say so when it grows.
+    // What every page shares, about 200 kB gzipped; say so when it grows.
     chunkSizeWarningLimit: 720,
   },
   server: { proxy: { "/api": hub } },

@@ -9,6 +9,11 @@ import "./design/tokens.css";
 import "./design/base.css";
 import "./design/mantine-overrides.css";
 
+// A hub of another version has other files: a tab from before is loaded anew.
+window.addEventListener("vite:preloadError", () => {
+  window.location.reload();
+});
+
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(

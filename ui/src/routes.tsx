@@ -14,6 +14,7 @@ export function createRouter() {
     {
       element: <RequireSession />,
       errorElement: <PageCrashed />,
+      hydrateFallbackElement: <></>,
       children: [
         {
           element: <Shell />,
@@ -21,7 +22,7 @@ export function createRouter() {
             {
               errorElement: <PageCrashed />,
               children: [
-                ...PAGES.map(({ path, element }) => ({ path, element })),
+                ...PAGES.map(({ path, lazy }) => ({ path, lazy })),
                 { path: "*", element: <NotFoundPage /> },
               ],
             },

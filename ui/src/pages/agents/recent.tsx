@@ -11,17 +11,17 @@ import type { Column, Tone } from "~/design";
 import css from "./page.module.css";
 
 const TONES: Record<string, Tone> = { handled: "ok", failed: "danger", dead: "danger", dropped: "neutral", expired: "warn" };
-const LANES = { call: "call of", queue: "from the queue", group: "as the group" };
+const LANES = { queue: "from the queue", group: "as the group" };
 
 const COLUMNS: Column<Handled>[] = [
   {
     key: "type",
     title: "What",
-    cell: ({ id, type, lane, reader, attempt }) => (
+    cell: ({ id, type, lane, reader, sender, attempt }) => (
       <RowLink
         to={`/trace/${encodeURIComponent(id)}`}
         name={type || reader}
-        under={`${LANES[lane]} ${reader}${attempt > 1 ? ` · attempt ${String(attempt)}` : ""}`}
+        under={`${lane === "call" ? `called by ${nameOf(sender)}` : `${LANES[lane]} ${reader}`}${attempt > 1 ? ` · attempt ${String(attempt)}` : ""}`}
       />
     ),
   },
@@ -62,8 +62,11 @@ export function Recent({ name }: { name: string }) {
   );
 }
 
+function nameOf(sender: string): string {
+  return sender.slice(sender.indexOf(":") + 1);
+}
+
 function Sender({ id }: { id: string }) {
-  const at = id.indexOf(":");
-  const name = id.slice(at + 1);
+  const name = nameOf(id);
   return id.startsWith("agent:") ? <Link to={`/agents/${encodeURIComponent(name)}`}>{name}</Link> : <Quiet>{name}</Quiet>;
 }
