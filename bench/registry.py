@@ -1,26 +1,23 @@
-"""The catalogue: how soon 10,000 agents with 100,000 skills are found, on SQLite."""
+"""The catalogue: how soon 10,000 agents with 100,000 skills are found through the REST API of a running hub, on SQLite."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from bench.rounds import Pace, Result
-from bench.servers import Stage
+from bench.servers import Server, Stage, serve
 from trunkline.protocol import frames
-from trunkline.protocol.resources import SkillMatch
-from trunkline_hub.agents import Finder, store
-from trunkline_hub.agents.model import Presence
-from trunkline_hub.agents.service import wanted_of
+from trunkline_hub.agents import store
 from trunkline_hub.core.clock import SystemClock
 from trunkline_hub.db import Database
-from trunkline_hub.db.migrate import upgrade
 
 _AGENTS, _QUICK_AGENTS, _SKILLS = 10_000, 500, 10
 _SHORT_S = 1.0
@@ -28,7 +25,8 @@ _SHORT_S = 1.0
 _QUERIES = 200
 """Of each kind."""
 _PAGE = 20
-_LIMITS_MS = {"text": 10.0, "tag": 10.0, "skill": 10.0, "schema": 150.0}
+_LIMITS_MS = {"text": 10.0, "tag": 10.0, "skill": 10.0, "input": 150.0, "input schema": 150.0, "output schema": 150.0}
+_READY_S = 120.0
 _VERBS = [
     "create",
     "read",
@@ -125,49 +123,97 @@ class _Sample:
         schema = self.random.choice(self.skills).input_schema or {}
         return {name: _VALUES[part["type"]] for name, part in schema["properties"].items()}
 
-    def questions(self, finder: Finder) -> dict[str, Callable[[], Awaitable[object]]]:
+    def schema(self) -> dict[str, Any]:
+        """Return what somebody who has or wants one or two things would ask."""
+        chosen = self.random.choice(self.skills).output_schema or {}
+        names = list(chosen["properties"])[: self.random.randint(1, 2)]
+        properties = {name: chosen["properties"][name] for name in names}
+        return {"type": "object", "properties": properties, "required": names[: self.random.randint(0, 2)]}
+
+    def questions(self, ask: "_Asker") -> dict[str, Callable[[], Awaitable[None]]]:
         """Return, by kind of question, what asks it at random."""
-
-        async def ask(**filters: Any) -> None:
-            none: dict[str, Any] = dict.fromkeys(("text", "skill", "tag", "version", "protocol", "labels", "origin"))
-            wanted = wanted_of(**none | filters)
-            if self.random.random() < 0.5:
-                await finder.agents(_WORKSPACE, wanted, state=None, cursor=None, limit=_PAGE)
-            else:
-                await finder.skills(_WORKSPACE, wanted, state=None, cursor=None, limit=_PAGE)
-
         return {
-            "text": lambda: ask(text=self.words()),
-            "tag": lambda: ask(tag=self.random.choice(_TAGS)),
-            "skill": lambda: ask(skill=self.random.choice(self.skills).name),
-            "schema": lambda: finder.match(_WORKSPACE, SkillMatch(input=self.value(), limit=_PAGE)),
+            "text": lambda: ask.find(text=self.words()),
+            "tag": lambda: ask.find(tag=self.random.choice(_TAGS)),
+            "skill": lambda: ask.find(skill=self.random.choice(self.skills).name),
+            "input": lambda: ask.match(input=self.value()),
+            "input schema": lambda: ask.match(input_schema=self.schema()),
+            "output schema": lambda: ask.match(output_schema=self.schema()),
         }
 
 
-async def registry_search_ms(stage: Stage, pace: Pace) -> list[Result]:
-    """Questions at random, from the service down to SQL; agents and skills in turn."""
+class _Asker:
+    """Asks a hub as any client would; agents and skills in turn."""
+
+    def __init__(self, hub: Server, http: aiohttp.ClientSession) -> None:
+        self._url = f"{hub.url}/api/v1/w/{_WORKSPACE}"
+        self._http = http
+        self._nouns = ("agents", "skills")
+        self.incomplete = 0
+
+    async def find(self, **filters: Any) -> None:
+        self._nouns = self._nouns[::-1]
+        await self._answer(self._http.get(f"{self._url}/{self._nouns[0]}", params=filters | {"limit": _PAGE}))
+
+    async def match(self, **asked: Any) -> None:
+        found = await self._answer(self._http.post(f"{self._url}/skills/match", json=asked | {"limit": _PAGE}))
+        self.incomplete += not found.get("complete", True)
+
+    async def is_loaded(self) -> bool:
+        async with self._http.get(f"{self._url}/skills", params={"limit": 1}) as answer:
+            return answer.status == 200
+
+    async def _answer(self, asking: Any) -> dict[str, Any]:
+        async with asking as answer:
+            body = await answer.read()
+            answer.raise_for_status()
+        found: dict[str, Any] = msgspec.json.decode(body)
+        return found
+
+
+async def registry_search_ms(_stage: Stage, pace: Pace) -> list[Result]:
+    """Questions at random to a hub that was started on a full catalogue."""
     sample = _Sample(_AGENTS if pace.seconds >= _SHORT_S else _QUICK_AGENTS)
-    with TemporaryDirectory(dir=stage.powersafe.data) as folder:
-        clock = SystemClock()
-        db = Database(f"sqlite:///{Path(folder) / 'hub.db'}", clock)
-        await upgrade(db)
-        await _fill(db, sample)
-        finder = Finder(db, Presence(grace_until=clock.now() + timedelta(seconds=1)))
-        began = time.perf_counter()
-        await finder.catch_up(_WORKSPACE)
-        print(f"  {sample.agents:,} agents, {len(sample.skills):,} skills read in {time.perf_counter() - began:.1f} s")
-        found = {kind: [await _timed(ask) for _ in range(_QUERIES)] for kind, ask in sample.questions(finder).items()}
-        await db.close()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        data = Path(folder) / "hub"
+        async with serve(data, "2m"):
+            pass  # it makes the tables
+        (data / "context.json").unlink()
+        await _fill(data, sample)
+        async with serve(data, "2m") as hub, aiohttp.ClientSession(headers=_bearer(hub)) as http:
+            ask = _Asker(hub, http)
+            await _loaded(ask, sample)
+            found = {
+                kind: [await _timed(question) for _ in range(_QUERIES)]
+                for kind, question in sample.questions(ask).items()
+            }
+    print(f"  {ask.incomplete} of {3 * _QUERIES} answers about schemas were not complete")
     return [_result(kind, figures) for kind, figures in found.items()]
 
 
-async def _fill(db: Database, sample: _Sample) -> None:
+def _bearer(hub: Server) -> dict[str, str]:
+    return {"Authorization": f"Bearer {hub.token}"}
+
+
+async def _loaded(ask: _Asker, sample: _Sample) -> None:
+    began = time.perf_counter()
+    async with asyncio.timeout(_READY_S):
+        while not await ask.is_loaded():
+            await asyncio.sleep(0.2)
+    took = time.perf_counter() - began
+    print(f"  {sample.agents:,} agents, {len(sample.skills):,} skills: found {took:.1f} s after the hub was up")
+
+
+async def _fill(data: Path, sample: _Sample) -> None:
+    """Write rows as the hub would: registering 10,000 agents one by one is not what is measured."""
+    db = Database(f"sqlite:///{data / 'trunkline.db'}", SystemClock())
     for start in range(0, sample.agents, 500):
         async with db.write() as tx:
             rows = [sample.row(number) for number in range(start, min(start + 500, sample.agents))]
             now = tx.clock.now()
             await tx.execute(store.agents.insert(), [{**row, "registered_at": now, "updated_at": now} for row in rows])
             await store.add_changes(tx, _WORKSPACE, [{"change": "registered", "agent": row["name"]} for row in rows])
+    await db.close()
 
 
 async def _timed(ask: Callable[[], Awaitable[object]]) -> float:
@@ -180,5 +226,5 @@ def _result(kind: str, figures: list[float]) -> Result:
     percentiles = quantiles(figures, n=100)
     return Result(
         name=f"registry_search_ms {kind}", ours=percentiles[94], other=_LIMITS_MS[kind], unit="ms", target=1.0, at_most=True,
-        against="p95 at the service, SQLite; other is the limit", spread=f"p50 {percentiles[49]:.1f}",
+        against="the limit; p95 of the REST API, SQLite", spread=f"p50 {percentiles[49]:.1f}",
     )  # fmt: skip

@@ -86,14 +86,14 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
             bus,
             db,
             services.news,
-            (services.agents, services.finder),
-            services.presence,
+            (services.agents, services.finder, services.presence),
             workspaces,
+            (services.skill_host, services.outbound),
             hub_id=settings.hub_id,
         ),
         crews_feature.build(bus, services.crews, calls),
         tasks_feature.build(
-            settings.tasks, bus, db, clock, services.tasks, services.queues, workspaces, hub_id=settings.hub_id
+            settings.tasks, bus, db, clock, services.tasks, (calls, services.queues), workspaces, hub_id=settings.hub_id
         ),
         insights_feature.build(services.insights),
         gate_feature.build(Gate(services.events, services.queues), bus),
@@ -119,7 +119,7 @@ def a2a_parts(settings: Settings, services: Services, clock: Clock) -> a2a_featu
     return a2a_feature.Parts(
         settings=settings.a2a, web=settings.web, bus=services.bus, db=services.db, clock=clock, audit=services.audit,
         outbound=services.outbound, catalogue=services.agents, gate=services.a2a_gate, tasks=services.tasks,
-        blobs=services.blobs, workspaces=services.security.workspaces, keep_s=settings.tasks.keep_s,
+        calls=services.calls, blobs=services.blobs, workspaces=services.security.workspaces, keep_s=settings.tasks.keep_s,
         hub_id=settings.hub_id,
     )  # fmt: skip
 

@@ -133,7 +133,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     news = HubNews(bus)
     calls = HubCalls(bus)
     catalogue = agents.Agents(db, trail, grants, work, log, calls, presence, news)
-    calls.crews = crew = crews.SkillCrews(clock, catalogue, presence)
+    calls.crews = crew = crews.SkillCrews(clock, db, trail, catalogue, presence)
     work_done = tasks.Tasks(bus, db, clock, trail, catalogue, work, TaskWatch(bus), reconciler)
     who = agents.Finder(db, presence)
     traffic = schemas.Traffic(event_types, catalogue, log)

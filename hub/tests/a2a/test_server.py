@@ -19,45 +19,8 @@ from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
 from conformance.a2a_agent import make
 from google.protobuf.json_format import MessageToDict
 from jwt import PyJWK
+from support.a2a_client import BINDINGS, USE, VERSION, plain, sent, talking
 from support.hub import eventually
-
-BINDINGS = ("JSONRPC", "HTTP+JSON", "GRPC")
-USE = ("a2a:use", "tasks:run")
-VERSION = {"A2A-Version": "1.0"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def a2a_hub(tmp_path_factory):
-    """One hub with all that A2A offers, and the kit's agent behind it."""
-    from support.broker import Broker
-    from support.hub import Hub
-
-    root = tmp_path_factory.mktemp("a2a")
-    broker = Broker(root / "broker")
-    await broker.start()
-    outbound = {"allow": ["127.0.0.1"]}
-    hub = Hub(broker, f"sqlite:///{root / 'hub.db'}", bus={"heartbeat_s": 0.3}, a2a={"grpc_port": 0}, outbound=outbound)
-    await hub.start()
-    try:
-        async with hub.serving(make("tck", hold_s=1.0)), hub.serving(_plain()):
-            yield hub
-    finally:
-        await hub.stop()
-        await broker.stop()
-
-
-def _plain() -> tl.Agent:
-    agent = tl.Agent("plain", description="Answers at once.")
-
-    @agent.skill("plain.echo")
-    async def echo(text: str) -> str:
-        return text.upper()
-
-    @agent.skill("plain.add")
-    async def add(numbers: list[int]) -> dict:
-        return {"sum": sum(numbers)}
-
-    return agent
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -65,48 +28,10 @@ def any_hub(request):
     return request.getfixturevalue(f"{request.param}_hub")
 
 
-@asynccontextmanager
-async def talking(hub, token, binding, agent="tck"):
-    """A client of the A2A project's own library, that was given nothing but the card."""
-    http = httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    found = await http.get(f"{hub.url}/a2a/w/default/agents/{agent}/.well-known/agent-card.json", headers=VERSION)
-    assert found.status_code == 200, found.text
-    config = ClientConfig(
-        httpx_client=http, supported_protocol_bindings=[binding], use_client_preference=True,
-        grpc_channel_factory=lambda url: grpc.aio.insecure_channel(url, interceptors=_bearing(token)),
-    )  # fmt: skip
-    client = ClientFactory(config).create(parse_agent_card(found.json()))
-    try:
-        yield client
-    finally:
-        await client.close()
-        await http.aclose()
-
-
-def _bearing(token):
-    class Unary(grpc.aio.UnaryUnaryClientInterceptor):
-        async def intercept_unary_unary(self, continuation, details, request):
-            return await continuation(_with(details), request)
-
-    class Stream(grpc.aio.UnaryStreamClientInterceptor):
-        async def intercept_unary_stream(self, continuation, details, request):
-            return await continuation(_with(details), request)
-
-    def _with(details):
-        metadata = [*(details.metadata or ()), ("authorization", f"Bearer {token}")]
-        return details._replace(metadata=grpc.aio.Metadata(*metadata))
-
-    return [Unary(), Stream()]
-
-
 def message(message_id, text="hello", **more):
     return pb.SendMessageRequest(
         message=pb.Message(message_id=message_id, role=pb.ROLE_USER, parts=[pb.Part(text=text)], **more)
     )
-
-
-async def sent(client, request):
-    return [event async for event in client.send_message(request)]
 
 
 def kinds(events):
@@ -397,7 +322,7 @@ async def test_cards_need_a_token_unless_they_are_public(a2a_hub, own_hub):
 async def test_what_is_not_offered_is_refused_and_required_extensions_are_required(own_hub):
     off = {"streaming": False, "push_notifications": False, "extended_cards": False, "required_extensions": ["urn:x"]}
     hub = await own_hub(a2a=off)
-    async with hub.serving(_plain()):
+    async with hub.serving(plain()):
         at = "/a2a/w/default/agents/plain"
 
         async def code(method, params, **headers):
@@ -415,7 +340,7 @@ async def test_what_is_not_offered_is_refused_and_required_extensions_are_requir
 
 async def test_an_agent_that_is_away_is_told_in_the_words_of_the_binding(a2a_hub, own_hub):
     hub = await own_hub()
-    async with hub.serving(_plain()):
+    async with hub.serving(plain()):
         pass
     said = {"message": {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": "x"}]}}
     path = "/a2a/w/default/agents/plain/message:send"

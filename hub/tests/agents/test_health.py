@@ -79,14 +79,17 @@ async def test_connected_but_deaf_is_found_and_mended(own_hub, name):
     """Heartbeats come, calls do not arrive."""
     hub = await own_hub(agents=QUICK)
     agent = tl.Agent(name)
+    heard = []
 
     @agent.skill(name)
-    async def skill() -> int:
+    async def skill(ctx: tl.Context) -> int:
+        heard.append(ctx.client)
         return 1
 
     async with hub.serving(agent):
         await eventually(in_state(hub, name, "healthy"))
-        connection = await find_connection(agent)
+        assert (await hub.admin("POST", f"skills/{name}/call", raw=b"{}")).status == 200
+        connection = heard[0].bus
         lost = [one for one in connection._listeners if f".call.*.{subjects.token(name)}." in one.subject]
         assert len(lost) == 3
         for one in lost:
@@ -107,16 +110,6 @@ async def test_connected_but_deaf_is_found_and_mended(own_hub, name):
         return (await story())[:3] == ["healthy", "unhealthy", "healthy"]
 
     await eventually(is_told)
-
-
-async def find_connection(agent):
-    import gc
-
-    from trunkline.connection import Bus
-
-    return next(
-        o for o in gc.get_objects() if isinstance(o, Bus) and o.dial.name == f"agent {agent.name} {agent.instance}"
-    )
 
 
 async def test_an_agent_that_is_only_busy_stays_healthy(own_hub, name):

@@ -5,10 +5,23 @@ import json
 import nats
 import nats.micro
 import pytest
+import pytest_asyncio
 import trunkline as tl
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from trunkline.protocol import frames
-from trunkline.protocol.errors import AgentOriginError, RequestInvalidError, SkillUnboundError
+from trunkline.protocol.errors import (
+    AgentOriginError,
+    OutboundRefusedError,
+    PayloadInvalidError,
+    RequestInvalidError,
+    SkillUnboundError,
+)
 from trunkline.protocol.resources import SkillMatch
+from trunkline_hub.agents.model.document import document_of
+from trunkline_hub.agents.model.micro import is_askable
+
+from support.hub import eventually
 
 PETS = {
     "openapi": "3.0.3",
@@ -53,7 +66,7 @@ async def test_operations_become_skills_that_are_found_and_told_apart_from_those
         answer = await hub.admin("POST", "skills/getPet/call", raw=call)
         assert (answer.status, answer.code) == (501, "skill.unbound")
         await client.connect()
-        with pytest.raises(SkillUnboundError, match="openapi"):
+        with pytest.raises(SkillUnboundError, match="OpenAPI document"):
             await client.call("getPet", {"id": 3}, agent=name)
 
 
@@ -121,3 +134,108 @@ async def test_running_micro_services_are_found_and_imported(hub, name):
     finally:
         await service.stop()
         await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(hub, name):
+    """A micro service with an endpoint for each thing that may come of a request."""
+    connection = await nats.connect(hub.broker.url, user="hub", password=hub.broker.secrets.hub_password)
+    made = await nats.micro.add_service(connection, name=name, version="1.2.3")
+
+    async def double(request):
+        await request.respond(json.dumps(json.loads(request.data)["a"] * 2).encode())
+
+    async def refuse(request):
+        await request.respond_error(code=request.data.decode().strip('"'), description="not so")
+
+    async def say(request):
+        await request.respond(b"plain words" if request.data == b'"text"' else b"\xff\xfe")
+
+    for called, handler in {"double": double, "refuse": refuse, "say": say}.items():
+        await made.add_endpoint(name=called, subject=f"{name}.{called}", handler=handler)
+    await connection.flush()
+    yield made
+    await made.stop()
+    await connection.close()
+
+
+async def test_services_are_called_by_everybody_until_they_are_gone(hub, name, service):
+    async with hub.client() as client:
+        await client.agents.import_nats(name)
+        await client.connect()
+
+        async def is_up():
+            return (await client.agents.get(name)).state == "healthy"
+
+        await eventually(is_up, timeout_s=20)
+        assert await client.call(f"{name}.double", {"a": 21}) == 42
+        assert await client.call(f"{name}.say", "text") == "plain words"
+        body = json.dumps({"input": {"a": 2}}).encode()
+        assert (await hub.admin("POST", f"skills/{name}.double/call", raw=body)).json["output"] == 4
+        for code, error in {"400": PayloadInvalidError, "504": tl.CallTimeoutError, "500": tl.CallFailedError}.items():
+            with pytest.raises(error, match="not so"):
+                await client.call(f"{name}.refuse", code)
+        with pytest.raises(tl.CallFailedError, match="neither JSON nor text"):
+            await client.call(f"{name}.say", "bytes")
+        await service.stop()
+
+        async def is_gone():
+            return (await client.agents.get(name)).state == "offline"
+
+        with pytest.raises(tl.AgentOfflineError):
+            await client.call(f"{name}.double", {"a": 1})
+        await eventually(is_gone, timeout_s=30)
+
+
+@pytest.mark.parametrize(
+    "subject", ["$JS.API.STREAM.DELETE.X", "tl.default.call.x", "_INBOX.a", "a.>", "a.*", "a b", "", "a..b"]
+)
+def test_a_service_cannot_make_the_hub_speak_where_only_hubs_may(subject):
+    assert not is_askable(subject)
+
+
+YAML = """
+openapi: 3.1.0
+info: {title: Pets, version: 2024-01-02}
+paths:
+  /pets:
+    get:
+      operationId: listPets
+      parameters: [{name: since, in: query, schema: &text {type: string}}, {name: to, in: query, schema: *text}]
+      responses:
+        200: {description: ok, content: {application/json: {schema: {type: array}}}}
+"""
+
+
+async def test_a_document_may_be_yaml_and_come_by_its_address(sqlite_hub, name):
+    async def serve(_request):
+        return web.Response(text=YAML, content_type="application/yaml")
+
+    app = web.Application()
+    app.router.add_get("/openapi.yaml", serve)
+    async with sqlite_hub.client() as client, TestServer(app) as server:
+        await client.agents.import_openapi(f"{name}.text", YAML)
+        await client.agents.import_openapi(f"{name}.url", url=str(server.make_url("/openapi.yaml")))
+        for agent in (await client.agents.list(text=name)).items:
+            assert (agent.version, [one.name for one in agent.skills]) == ("2024-01-02", ["listPets"])
+            assert set(agent.skills[0].input_schema["properties"]) == {"since", "to"}
+            assert agent.skills[0].output_schema == {"type": "array"}
+        with pytest.raises(RequestInvalidError, match="status 404"):
+            await client.agents.import_openapi(name, url=str(server.make_url("/none")))
+        with pytest.raises(OutboundRefusedError):
+            await client.agents.import_openapi(name, url="http://169.254.169.254/openapi.yaml")
+        with pytest.raises(RequestInvalidError):
+            await client.agents.import_openapi(name)
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "text", [BOMB, "a: &a [*a]", "[" * 5000, "!!python/object/apply:os.system [ls]", "- 1", "a: [", "\x00", "a: *b"]
+)
+def test_what_is_no_document_or_a_bomb_is_refused_soon(text):
+    with pytest.raises(RequestInvalidError):
+        document_of(text)

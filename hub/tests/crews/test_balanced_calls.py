@@ -10,7 +10,6 @@ import trunkline as tl
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import frames, subjects
 
-from support.callee import declare
 from support.hub import eventually
 
 
@@ -19,7 +18,7 @@ def named(name, skill, version="1.0.0", **declared):
     agent = tl.Agent(name, version=version)
     agent.ended = []
 
-    @agent.skill(skill)
+    @agent.skill(skill, **declared)
     async def who(job: dict, ctx: tl.Context) -> str:
         try:
             await asyncio.sleep(job.get("seconds", 0.0))
@@ -29,7 +28,6 @@ def named(name, skill, version="1.0.0", **declared):
         agent.ended.append("done")
         return agent.instance
 
-    declare(agent, skill, **declared)
     return agent
 
 
@@ -265,7 +263,7 @@ def _getting_slow(name):
     agent = tl.Agent(name)
     agent.slow, agent.ended = asyncio.Event(), []
 
-    @agent.skill(name)
+    @agent.skill(name, idempotent=True)
     async def work(job: dict) -> str:
         if agent.slow.is_set():
             try:
@@ -275,7 +273,6 @@ def _getting_slow(name):
                 raise
         return agent.instance
 
-    declare(agent, name, idempotent=True)
     return agent
 
 

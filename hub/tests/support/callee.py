@@ -8,40 +8,15 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import trunkline as tl
-from trunkline.handlers import SkillSpec
-from trunkline.protocol import frames
-
-
-@dataclass(frozen=True, kw_only=True)
-class Declared(SkillSpec):
-    """A skill that says how it may be called."""
-
-    may_repeat: bool = False
-    by: frames.Balance | None = None
-
-    def frame(self) -> frames.Skill:
-        frame = super().frame()
-        frame.idempotent, frame.balance = self.may_repeat, self.by
-        return frame
-
-
-def declare(agent: tl.Agent, skill: str, *, idempotent: bool = False, balance: frames.Balance | None = None) -> None:
-    """Say of a skill of `agent` how it may be called."""
-    spec = agent.skills[skill]
-    agent.skills[skill] = Declared(
-        name=spec.name, handler=spec.handler, description=spec.description, tags=spec.tags,
-        concurrency=spec.concurrency, may_repeat=idempotent, by=balance,
-    )  # fmt: skip
 
 
 def main(url: str, token: str, name: str, skill: str, version: str, idempotent: str) -> None:
     agent = tl.Agent(name, version=version)
 
-    @agent.skill(skill)
+    @agent.skill(skill, idempotent=idempotent == "1")
     async def answer(job: dict) -> dict:
         print("begin", job.get("n", 0), flush=True)
         try:
@@ -50,8 +25,6 @@ def main(url: str, token: str, name: str, skill: str, version: str, idempotent: 
             print("cancelled", job.get("n", 0), flush=True)
             raise
         return {"pid": os.getpid(), "n": job.get("n", 0)}
-
-    declare(agent, skill, idempotent=idempotent == "1")
 
     async def run() -> None:
         ready = asyncio.Event()

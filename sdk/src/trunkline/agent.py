@@ -223,6 +223,7 @@ class Agent:
             labels=dict(said.get("labels", {})),
             interfaces=list(said.get("interfaces", ())),
             limits=said.get("limits"),
+            a2a=said.get("a2a"),
             publishes=self.publishes,
             skills=[spec.frame() for spec in self.skills.values()],
             readers=[spec.frame() for spec in self.reading],
@@ -395,6 +396,7 @@ class _Service:
                 in_flight=sum(s.in_flight for s in self._servers) + self._following.in_flight,
                 handled=sum(s.handled for s in self._servers) + self._following.handled,
                 failed=sum(s.failed for s in self._servers) + self._following.failed,
+                weight=self._agent.settings.get("weight", 1.0),
                 answers=answers,
             )
             self._client.bus.write(message(subject, msgspec.json.encode(beat)))

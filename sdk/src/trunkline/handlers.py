@@ -56,8 +56,12 @@ class AgentSettings(TypedDict, total=False):
     """What one instance says it can bear; shown, and kept to by those who ask."""
     interfaces: Sequence[frames.Interface]
     """Where it can be reached besides the bus."""
+    a2a: frames.Face | None
+    """What it offers to clients of A2A besides messages, and which extensions it speaks."""
     documentation_url: str
     icon_url: str
+    weight: float
+    """How much one instance takes where calls are shared out by weight; 1 unless said."""
     tasks_at_once: int
     """Most tasks that one process works on at the same time; 16 unless said."""
 

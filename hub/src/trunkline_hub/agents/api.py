@@ -151,10 +151,10 @@ async def call(workspace: str, skill: str, data: CallRequest, request: AnyReques
 
 @put("/imports/openapi/{name:str}", opt=requires("agents:import"))
 async def import_openapi(
-    workspace: str, name: str, data: OpenApiImport, request: AnyRequest, tx: Tx, imports: Imports
+    workspace: str, name: str, data: OpenApiImport, request: AnyRequest, imports: Imports
 ) -> Imported:
     """Make an agent of an OpenAPI document, or bring it up to date; its operations become skills."""
-    return await imports.openapi(tx, request.user, workspace, name, data)
+    return await imports.openapi(request.user, workspace, name, data)
 
 
 @get("/imports/nats", opt=requires("agents:import"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, String, Table, Text, func, select, tuple_
+from sqlalchemy import JSON, BigInteger, Column, Index, String, Table, Text, cast, func, select, tuple_
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
 
@@ -25,6 +25,7 @@ agents = Table(
     Column("labels", JSON, nullable=False, server_default="{}"),
     Column("interfaces", JSON, nullable=False, server_default="[]"),
     Column("limits", JSON, nullable=False, server_default="null"),
+    Column("a2a", JSON, nullable=False, server_default="null"),
     Column("origin", String(15), nullable=False, server_default="sdk"),
     Column("origin_url", Text, nullable=False, server_default=""),
     Column("imported_by", Text, nullable=False, server_default=""),
@@ -169,9 +170,21 @@ async def by_name(tx: Tx, workspace: str, wanted: Sequence[str]) -> dict[str, An
     return {row.name: row for row in (await tx.execute(query)).all()}
 
 
-async def some_after(tx: Tx, workspace: str, after: str, limit: int) -> list[Any]:
-    query = select(agents).where((agents.c.workspace_id == workspace) & (agents.c.name > after))
+_SEARCHED = select(
+    agents.c.name, agents.c.version, agents.c.title, agents.c.description, agents.c.origin, agents.c.labels,
+    agents.c.interfaces, cast(agents.c.skills, Text).label("skills"),
+)  # fmt: skip
+"""What is searched; skills as JSON text, for reading it is the greater part of the work and done elsewhere."""
+
+
+async def searched_after(tx: Tx, workspace: str, after: str, limit: int) -> list[Any]:
+    query = _SEARCHED.where((agents.c.workspace_id == workspace) & (agents.c.name > after))
     return list((await tx.execute(query.order_by(agents.c.name).limit(limit))).all())
+
+
+async def searched(tx: Tx, workspace: str, wanted: Sequence[str]) -> list[Any]:
+    query = _SEARCHED.where((agents.c.workspace_id == workspace) & agents.c.name.in_(wanted))
+    return list((await tx.execute(query)).all())
 
 
 async def revision(tx: Tx, workspace: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ hub is an instance, and gives signs of life as one.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import msgspec
@@ -39,7 +39,9 @@ _CANCELS = f"{subjects.ROOT}.*.cancel.>"
 _AT_ONCE = 256
 _HEADER_RESERVE = 512
 _LEASE_BEATS = 3
+_LOOK_S = 0.1
 _DEFAULT_TIMEOUT_S = 300.0
+_ALIVE = header_lines({frames.HEADER_KIND: frames.KIND_ALIVE})
 _PROGRESS = header_lines({"Content-Type": "application/json", frames.HEADER_KIND: frames.KIND_PROGRESS})
 
 
@@ -131,9 +133,20 @@ class SkillHost(Component):
         served = self._served.pop((workspace, agent), None)
         if served is None:
             return
+        served.hosted = replace(served.hosted, skills=frozenset())
+        own = f".{subjects.token(self._instance)}"
+        for subject in [one for one in served.listeners if not (served.running and one.endswith(own))]:
+            await self._bus.bus.unsubscribe(served.listeners.pop(subject))
+        self._beat(served, "offline")
+        if served.listeners:
+            self._tasks.spawn(self._finish(served), name="hosted-finish")
+
+    async def _finish(self, served: _Served) -> None:
+        """Answer probes until the last call is done: who finds nobody there takes its call for lost."""
+        while served.running:
+            await asyncio.sleep(_LOOK_S)
         for listener in served.listeners.values():
             await self._bus.bus.unsubscribe(listener)
-        self._beat(served, "offline")
 
     def _subjects(self, hosted: Hosted) -> dict[str, str]:
         """Return what to listen on, and in which queue group."""
@@ -145,6 +158,9 @@ class SkillHost(Component):
         _root, workspace, _call, caller, skill, *_target = msg.subject.split(".")
         if not _is_own_inbox(msg.reply, workspace, skill, caller):
             return  # the hub may write anywhere; on whose word it does so is pinned, so the answer must go to them
+        if frames.HEADER_PROBE in (msg.headers or {}):
+            self._bus.bus.write(message(msg.reply, b"", headers=_ALIVE))
+            return
         served.running += 1
         self._tasks.spawn(self._respond(served, msg, subjects.untoken(caller), subjects.untoken(skill)), name="hosted")
 

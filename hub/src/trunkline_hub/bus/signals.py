@@ -1,7 +1,7 @@
 """Unstored messages: heartbeats in, roll calls out, calls on behalf of HTTP callers."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -17,8 +17,13 @@ from trunkline.protocol.resources import Crew
 from trunkline.tasks import Tasks
 from trunkline.wire import header_lines, message
 from trunkline_hub.bus.connection import HubBus
+from trunkline_hub.core.metrics import Gauge
 
 Receive = Callable[[str, bytes], Awaitable[None]]
+_CIRCUITS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+_CIRCUIT = "Worst circuit of any caller of a skill: 0 closed, 1 half open, 2 open."
+_MOST_GAUGED = 500
+"""Skills and instances that are shown to metrics: every series costs whoever keeps them."""
 _CE_HEADERS = header_lines({"Content-Type": ce.CONTENT_TYPE})
 
 __all__ = ["CrewSource", "HubCalls", "NobodyThereError", "listen", "send", "tell_changed", "tell_crew"]
@@ -85,10 +90,38 @@ class HubCalls:
         """Return what chooses among the instances of a workspace."""
         found = self._by_workspace.get(workspace)
         if found is None:
-            found = self._by_workspace[workspace] = Balancer(Calls(self._bus.bus, workspace, subjects.HUB))
+            found = self._by_workspace[workspace] = Balancer(
+                Calls(self._bus.bus, workspace, subjects.HUB), is_near=True
+            )
             if self.crews is not None:
                 found.directory = _Directory(self.crews, workspace, found)
         return found
+
+    def gauges(self) -> Iterator[Gauge]:
+        """Yield how the instances fare that this hub calls: of the skills that have most in hand, and were called most."""
+        found = [(workspace, one) for workspace, by in self._by_workspace.items() for one in by.statistics()]
+        found.sort(key=lambda each: (-sum(one.outstanding for one in each[1].instances), -each[1].calls))
+        left = _MOST_GAUGED
+        for workspace, skill in found:
+            left -= 1 + len(skill.instances)
+            if left < 0:
+                return
+            named = {"workspace": workspace, "skill": skill.skill}
+            yield "trunkline_calls_circuit", _CIRCUIT, named, _CIRCUITS[skill.breaker]
+            for one in skill.instances:
+                labels = {**named, "agent": one.agent, "instance": one.instance}
+                yield (
+                    "trunkline_calls_outstanding",
+                    "Calls of this hub under way at an instance.",
+                    labels,
+                    one.outstanding,
+                )
+                yield (
+                    "trunkline_calls_ejected",
+                    "Whether this hub sends an instance nothing.",
+                    labels,
+                    float(one.ejected_s > 0 or one.is_deaf),
+                )
 
     def follow(self, workspace: str, crew: Crew) -> None:
         """Take in who offers a skill now."""

@@ -9,4 +9,4 @@ from trunkline_hub.crews.service import SkillCrews
 
 
 def build(bus: HubBus, crews: SkillCrews, calls: HubCalls) -> Feature:
-    return Feature(name="crews", routes=[router], components=[CrewNews(bus, crews, calls)])
+    return Feature(name="crews", routes=[router], components=[CrewNews(bus, crews, calls)], gauges=[calls.gauges])

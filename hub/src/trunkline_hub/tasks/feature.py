@@ -18,9 +18,11 @@ Workspaces = Callable[[], Awaitable[list[str]]]
 
 
 def build(
-    settings: TasksSettings, bus: HubBus, db: Database, clock: Clock, tasks: Tasks, queues: QueueLane,
+    settings: TasksSettings, bus: HubBus, db: Database, clock: Clock, tasks: Tasks, lanes: tuple[HubCalls, QueueLane],
     workspaces: Workspaces, *, hub_id: str,
 ) -> Feature:  # fmt: skip
+    calls, queues = lanes
+
     async def dead() -> list[str]:
         return [subjects.dead_stream(workspace) for workspace in await workspaces()]
 
@@ -33,7 +35,7 @@ def build(
             book,
             TaskSweep(db, clock, tasks.hand_over),
             TaskMourner(bus, dead, clock, tasks.latest, tasks.fail),
-            TaskRunner(bus, db, clock, HubCalls(bus), queues, workspaces, hub_id=hub_id),
+            TaskRunner(bus, db, clock, (calls, tasks.doers), queues, workspaces, hub_id=hub_id),
         ],
         gauges=[book.gauges],
         permissions={

@@ -328,6 +328,14 @@ def _only_text(schema: dict[str, Any]) -> str | None:
     return None
 
 
+def call_input(seed: TaskSeed) -> Any:
+    """Return what a plain skill is called with; where it takes any message, its words, or else all of it."""
+    if seed.input is not msgspec.UNSET:
+        return seed.input
+    parts = seed.message.parts
+    return seed.message.text if all(part.text is not None for part in parts) else msgspec.to_builtins(seed.message)
+
+
 def fact(record: Record) -> dict[str, Any]:
     """Return what the log is told when a task's state has changed."""
     seed = record.seed

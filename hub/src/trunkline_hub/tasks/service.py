@@ -29,7 +29,7 @@ from trunkline_hub.db import Database
 from trunkline_hub.tasks import model, store
 from trunkline_hub.tasks.events import TaskWatch
 from trunkline_hub.tasks.model import Record
-from trunkline_hub.tasks.ports import Catalogue, QueueLane
+from trunkline_hub.tasks.ports import Catalogue, Doer, QueueLane
 
 _CAUGHT_UP_S = 2.0
 _LOOK_S = 0.02
@@ -50,6 +50,7 @@ class Tasks:
         self._catalogue = catalogue
         self._queues = queues
         self.watch = watch
+        self.doers: list[Doer] = []
         self._reconciler = reconciler
         self._with_hub_queue: set[str] = set()
         self._marks = Background()
@@ -66,7 +67,9 @@ class Tasks:
             record = await self.outcome(workspace, record, timeout_s=wanted.wait_s)
         return record.shown()
 
-    async def begin(self, by: Principal, workspace: str, wanted: TaskRequest, *, origin: str) -> Record:
+    async def begin(
+        self, by: Principal, workspace: str, wanted: TaskRequest, *, origin: str, task_id: str | None = None
+    ) -> Record:
         """Put a task on record and hand it to whoever does it; raises as `start` does."""
         parts = wanted.parts or _parts(wanted.input)
         model.check_message(parts, wanted.context_id, wanted.message_id, wanted.wait_s)
@@ -82,7 +85,7 @@ class Tasks:
             queue=subjects.agent_queue(offer.agent) if offer.skill.task else model.HUB_QUEUE,
             traceparent=current_traceparent.get(),
         )  # fmt: skip
-        task_id = new_id()
+        task_id = task_id or new_id()
         created = TaskEvent(kind="created", at=now, seed=seed, by=by.name)
         ack = await course.write(self._bus, workspace, seed.agent, task_id, created, msg_id=f"{task_id}.created")
         record = model.fold(None, subjects.HUB, seed.agent, task_id, ack.seq, created)
@@ -126,6 +129,7 @@ class Tasks:
         event = TaskEvent(kind="status", at=now, state="canceled", message=said, by=by.name)
         await self._write(workspace, record, event, msg_id=f"{task_id}.canceled.{new_id()}")
         course.call_off(self._bus, workspace, record.seed.skill, task_id)
+        self._marks.spawn(self._call_off_elsewhere(workspace, record), name="task-call-off")
         if by.name != record.seed.caller:
             async with self._db.write() as tx:
                 await self._audit.record(tx, workspace, by.name, "task.canceled", f"task/{task_id}", reason=reason)
@@ -246,6 +250,11 @@ class Tasks:
             await self._queues.declare(tx, hub, workspace, model.HUB_QUEUE, QueueDeclaration(retry=model.PATIENT))
         await self._queues.converge(self._reconciler, workspace, [model.HUB_QUEUE])
         self._with_hub_queue.add(workspace)
+
+    async def _call_off_elsewhere(self, workspace: str, record: Record) -> None:
+        for doer in self.doers:
+            if record.seed.queue == model.HUB_QUEUE and await doer.takes(workspace, record.seed.agent):
+                await doer.call_off(workspace, record.job())
 
     async def _write(self, workspace: str, record: Record, event: TaskEvent, *, msg_id: str) -> None:
         await course.write(self._bus, workspace, record.seed.agent, record.id, event, msg_id=msg_id)

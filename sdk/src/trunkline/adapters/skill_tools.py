@@ -113,7 +113,7 @@ async def skill_tools(  # noqa: PLR0913 -- the same words for every framework
         client: a client, or the `ctx` of the message being handled.
         skills: names of skills; each must exist.
         tags: skills that have any of these.
-        search: skills that speak of all these words, in name, description or tags.
+        search: skills that these words find, the best first.
         agent: only this agent's.
         timeout_s: how long a call may take; less where the message being handled leaves less.
         limit: at most so many.
@@ -125,7 +125,7 @@ async def skill_tools(  # noqa: PLR0913 -- the same words for every framework
     door: Any = client.client if isinstance(client, Context) else client
     found = await _named(door, skills, agent)
     if tags or search or not skills:
-        found += await _matching(door, set(tags), search.lower().split(), agent)
+        found += await _matching(door, tags, search, agent, limit)
     unique = {skill.name: skill for skill in reversed(found)}
     chosen = [unique[name] for name in dict.fromkeys(skill.name for skill in found)][:limit]
     names = _names([skill.name for skill in chosen])
@@ -165,17 +165,19 @@ async def _named(client: Client, names: Sequence[str], agent: str | None) -> lis
     return found
 
 
-async def _matching(client: Client, tags: set[str], terms: list[str], agent: str | None) -> list[frames.Skill]:
-    found, cursor = [], None
-    while True:
-        page = await client.agents.list(limit=_PAGE, **({} if cursor is None else {"cursor": cursor}))
-        for skill in (s for a in page.items if agent in {None, a.name} for s in a.skills):
-            text = " ".join([skill.name, skill.title, skill.description, *skill.tags]).lower()
-            if (not tags or tags & set(skill.tags)) and all(term in text for term in terms):
-                found.append(skill)
-        cursor = page.next
-        if cursor is None:
-            return found
+async def _matching(client: Client, tags: Sequence[str], text: str, agent: str | None, most: int) -> list[frames.Skill]:
+    """Return what the hub finds: by words the best first; of several tags any will do."""
+    found: list[frames.Skill] = []
+    wanted: list[str | None] = [*sorted(set(tags))] or [None]
+    for tag in wanted:
+        given: dict[str, Any] = {"text": text or None, "tag": tag, "agent": agent, "limit": _PAGE}
+        filters = {name: value for name, value in given.items() if value is not None}
+        page = await client.skills.search(**filters)
+        found += [one.skill for one in page.items]
+        while page.next is not None and len(found) < most:
+            page = await client.skills.search(**filters, cursor=page.next)
+            found += [one.skill for one in page.items]
+    return found
 
 
 def _tool(skill: frames.Skill, name: str, client: Client, agent: str | None, timeout_s: float) -> SkillTool:

@@ -4,7 +4,7 @@ from trunkline.balancing.crews import Wish
 from trunkline.protocol.errors import AgentOfflineError, SkillUnboundError, SkillUnknownError, TrunklineError
 from trunkline.rest.agents import AgentsApi
 
-UNBOUND = frozenset({"openapi", "nats"})
+UNBOUND = frozenset({"openapi"})
 """Origins of agents whose skills nobody serves yet."""
 
 
@@ -22,5 +22,13 @@ async def why_nobody(agents: AgentsApi, workspace: str, skill: str, wish: Wish) 
         return AgentOfflineError(f"No instance that offers {skill!r} in a version {wish.version!r} is connected")
     imported = [found for found in page.items if found.name in owners and found.origin in UNBOUND]
     if len(imported) == len(owners):
-        return SkillUnboundError(f"{owners[0]!r} was imported ({imported[0].origin}); nothing executes {skill!r} yet")
+        return unbound(owners[0], skill)
     return AgentOfflineError(f"{', '.join(owners)} offers {skill!r} but is not connected")
+
+
+def unbound(agent: str, skill: str) -> SkillUnboundError:
+    """Tell that a skill is only listed."""
+    return SkillUnboundError(
+        f"{agent!r} was imported from an OpenAPI document, whose operations are listed and found, but not executed: "
+        f"nothing calls {skill!r} yet"
+    )

@@ -59,8 +59,10 @@ class Balancer:
     call never waits for the hub, and never fails because it is away.
     """
 
-    def __init__(self, desk: Calls) -> None:
+    def __init__(self, desk: Calls, *, is_near: bool = False) -> None:
         self.desk = desk
+        self.is_near = is_near
+        """Whether the directory is in this process: then the first call of a skill waits for its word."""
         self.directory: Directory | None = None
         self._crews: dict[str, SkillCrew] = {}
         self.vigil = Vigil(self, self._crews.values)
@@ -83,10 +85,11 @@ class Balancer:
             await self.desk.listen()
         crew = self._crews.get(order.skill) or self._begin(order.skill)
         now = asyncio.get_running_loop().time()
+        wish = order.wish
+        asks_first = not crew.is_known and (wish.needs_names or (self.is_near and crew.fresh_until < now))
         if crew.fresh_until < now:
             self._ask(crew, now)
-        wish = order.wish
-        if wish.needs_names and not crew.is_known:
+        if asks_first:
             await self._find(crew, order)
         breaker = crew.breaker(order.caller)
         if not breaker.admits(now):

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trunkline.balancing.choosing import SIMPLE, Turns, by_key, by_version, cheaper_of_two, range_of
+from trunkline.balancing.choosing import SIMPLE, Turns, by_chance, by_key, by_version, cheaper_of_two, range_of
 from trunkline.balancing.guards import Breaker, RetryBudget
 from trunkline.balancing.stations import FAILURES, Station
 from trunkline.protocol.errors import FieldError, RequestInvalidError
@@ -151,8 +151,10 @@ class SkillCrew:
         if len(choices) == 1:
             return choices[0]
         if balance.policy == "weighted":
-            by_name = {one.key: one for one in choices}
-            return by_name[self._turns.next({one.key: max(one.weight, 0.001) for one in choices})]
+            by_name = {one.key: one for one in choices if one.weight > 0}
+            if not by_name:
+                return by_chance(choices, now)
+            return by_name[self._turns.next({key: one.weight for key, one in by_name.items()})]
         if balance.policy == "round_robin":
             self._next += 1
             return choices[self._next % len(choices)]

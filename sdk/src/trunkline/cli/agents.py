@@ -92,6 +92,27 @@ async def watch_agents(client: Client, screen: Screen, after: int | None) -> Non
         screen.show(change, f"{change.at}  {who}  {what}{f'  ({change.reason})' if change.reason else ''}")
 
 
+@agents.command("weight")
+@click.argument("name")
+@click.argument("target", required=False)
+@click.argument("weight", type=float, required=False)
+@click.option("--clear", is_flag=True, help="Leave it to the agent again.")
+@with_client
+async def weigh_agent(
+    client: Client, screen: Screen, name: str, target: str | None, weight: float | None, clear: bool
+) -> None:
+    """Say how much TARGET, an instance or a version of an agent, takes: 0 for nothing. Without it, show what was said."""
+    if target is not None and clear:
+        await client.agents.unweigh(name, target)
+    elif target is not None and weight is not None:
+        await client.agents.weigh(name, target, weight)
+    elif target is not None:
+        raise click.UsageError("Say how much it takes, or --clear.")
+    found = await client.agents.weights(name)
+    rows = [(one.target, one.weight, one.set_by, ago(one.set_at)) for one in found.items]
+    screen.table(found, ("instance or version", "weight", "set by", "when"), rows, empty="Nothing was said.")
+
+
 @agents.command("register")
 @click.argument("file", type=click.File("rb"))
 @click.option("--name", required=True, help="The agent's name.")
@@ -112,16 +133,18 @@ def import_group() -> None:
 
 
 @import_group.command("openapi")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
 @click.option("--name", required=True, help="The agent's name.")
-@click.option("--url", default="", help="Where the document came from.")
+@click.option("--url", default="", help="Where the document is; without FILE the hub gets it there.")
 @with_client
-async def import_openapi(client: Client, screen: Screen, file: BinaryIO, name: str, url: str) -> None:
-    """Make an agent of an OpenAPI document (JSON); its operations become skills."""
+async def import_openapi(client: Client, screen: Screen, file: BinaryIO | None, name: str, url: str) -> None:
+    """Make an agent of an OpenAPI document (JSON or YAML); its operations become skills."""
+    if file is None and not url:
+        raise click.UsageError("Give FILE or --url.")
     try:
-        document = msgspec.json.decode(file.read(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise click.BadParameter(f"{file.name} is not a JSON object: {error}") from None
+        document = None if file is None else file.read().decode()
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{file.name if file else url} is not text in UTF-8") from None
     _show_import(screen, await client.agents.import_openapi(name, document, url=url))
 
 

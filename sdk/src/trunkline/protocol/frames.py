@@ -116,6 +116,25 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_input_bytes: int | None = None
 
 
+class Extension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An extension of A2A that an agent speaks."""
+
+    uri: str
+    description: str = ""
+    required: bool = False
+    """Clients that do not name it are refused."""
+    params: dict[str, Any] = {}
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agent offers to clients of A2A besides messages; its hub offers no more than it does itself."""
+
+    streaming: bool = True
+    push_notifications: bool = True
+    extended_card: bool = True
+    extensions: list[Extension] = []
+
+
 class Skill(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Something an agent can be called for; maps to an A2A skill and an MCP tool.
 
@@ -168,6 +187,7 @@ class Registration(msgspec.Struct, kw_only=True, omit_defaults=True):
     interfaces: list[Interface] = []
     """Where it can be reached besides the bus."""
     limits: Limits | None = None
+    a2a: Face | None = None
     skills: list[Skill] = []
     readers: list[ReaderDeclaration] = []
     publishes: list[str] = []
@@ -256,6 +276,8 @@ class Beat(msgspec.Struct, kw_only=True, omit_defaults=True):
     in_flight: int = 0
     handled: int = 0
     failed: int = 0
+    weight: float = 1.0
+    """Its part of the calls where they are shared out by weight, compared with other instances."""
     answers: str = ""
     """Id of the probe that it answers."""
 

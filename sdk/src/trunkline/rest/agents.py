@@ -66,10 +66,21 @@ class AgentsApi:
         return await self._api.get(f"/agents/{segment(name)}/history", resources.AgentHistory, **paging)
 
     async def import_openapi(
-        self, name: str, document: dict[str, Any], *, url: str = "", labels: dict[str, str] | None = None
+        self,
+        name: str,
+        document: dict[str, Any] | str | None = None,
+        *,
+        url: str = "",
+        labels: dict[str, str] | None = None,
     ) -> resources.Imported:
-        """Make an agent of an OpenAPI document; its operations become skills."""
-        wanted = resources.OpenApiImport(document=document, url=url, labels=labels or {})
+        """Make an agent of an OpenAPI document; its operations become skills.
+
+        The document is an object, or text in JSON or YAML; without one the hub gets it from `url`.
+        """
+        wanted = resources.OpenApiImport(
+            document=document if isinstance(document, dict) else None, text=document if isinstance(document, str) else "",
+            url=url, labels=labels or {},
+        )  # fmt: skip
         return await self._api.put(f"/imports/openapi/{segment(name)}", resources.Imported, wanted)
 
     async def discover_nats(self) -> resources.FoundServices:
@@ -93,6 +104,19 @@ class AgentsApi:
     async def remove(self, name: str) -> None:
         """Remove an agent from the catalogue."""
         await self._api.delete(f"/agents/{segment(name)}")
+
+    async def weights(self, name: str) -> resources.Weights:
+        """Return what operators said of an agent's instances and versions."""
+        return await self._api.get(f"/agents/{segment(name)}/weights", resources.Weights)
+
+    async def weigh(self, name: str, target: str, weight: float) -> resources.Weights:
+        """Say what a running instance, or a version, takes; callers hear of it at once."""
+        path = f"/agents/{segment(name)}/weights/{segment(target)}"
+        return await self._api.put(path, resources.Weights, resources.WeightRequest(weight=weight))
+
+    async def unweigh(self, name: str, target: str) -> None:
+        """Leave a weight to the agent again."""
+        await self._api.delete(f"/agents/{segment(name)}/weights/{segment(target)}")
 
     async def readers(self, name: str) -> Sequence[frames.Reader]:
         """Return the queues an agent of one's own takes work from, as they are set now."""

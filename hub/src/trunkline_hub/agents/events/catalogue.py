@@ -31,16 +31,22 @@ class CatalogueKeeper(Component):
 
     async def run(self) -> None:
         self.started.set()
-        while True:
-            self._changed.clear()
-            try:
-                for workspace in await self._workspaces():
-                    await self._finder.catch_up(workspace)
-            except UnavailableError as error:
-                _log.warning("index_not_in_step", error=str(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ANYWAY_S):
-                    await self._changed.wait()
+        try:
+            while True:
+                self._changed.clear()
+                await self._catch_up()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_ANYWAY_S):
+                        await self._changed.wait()
+        finally:
+            await self._finder.close()
+
+    async def _catch_up(self) -> None:
+        try:
+            for workspace in await self._workspaces():
+                await self._finder.catch_up(workspace)
+        except UnavailableError as error:
+            _log.warning("index_not_in_step", error=str(error))
 
     async def _wake(self) -> None:
         self._changed.set()

@@ -8,10 +8,13 @@ import msgspec
 
 from trunkline.protocol.frames import Interface, Registration, Skill
 from trunkline.protocol.resources import FoundService
-from trunkline.protocol.subjects import NAME_PATTERN
+from trunkline.protocol.subjects import NAME_PATTERN, ROOT
 
 _NAME = re.compile(NAME_PATTERN)
+ORIGIN = "nats"
 _LABEL_CHARS = 255
+_OWN = ("$", "_INBOX.", f"{ROOT}.")
+"""Subjects that no service may name: the hub would speak there with its own rights."""
 _INPUT = ("input_schema", "schema", "request_schema")
 _OUTPUT = ("output_schema", "response_schema")
 
@@ -26,7 +29,7 @@ class _Service(Protocol):
     name: str
     id: str
     version: str
-    description: str
+    description: str | None
     metadata: dict[str, str] | None
 
     @property
@@ -41,6 +44,23 @@ def services_of(instances: Iterable[_Service]) -> list[FoundService]:
     return [_service(name, sorted(by_name[name], key=lambda one: one.id)) for name in sorted(by_name)]
 
 
+def endpoints_of(instances: Iterable[_Service]) -> dict[str, dict[str, str]]:
+    """Return, of each service, the subjects to ask by the skills that its endpoints are."""
+    found: dict[str, dict[str, str]] = {}
+    for one in sorted(instances, key=lambda one: one.id):
+        for endpoint in one.endpoints or ():
+            if is_askable(endpoint.subject):
+                found.setdefault(one.name, {}).setdefault(f"{one.name}.{endpoint.name}", endpoint.subject)
+    return found
+
+
+def is_askable(subject: str) -> bool:
+    """Whether a request may be sent to a subject that somebody on the bus named."""
+    parts = subject.split(".")
+    is_plain = all(parts) and "*" not in parts and ">" not in parts and subject.isprintable() and " " not in subject
+    return is_plain and not subject.startswith(_OWN)
+
+
 def _service(name: str, instances: list[_Service]) -> FoundService:
     first = instances[0]
     problems: list[str] = []
@@ -49,17 +69,19 @@ def _service(name: str, instances: list[_Service]) -> FoundService:
         called = f"{name}.{endpoint.name}"
         if not _NAME.fullmatch(called):
             problems.append(f"the endpoint {endpoint.name!r} has no name that a skill may have")
+        elif not is_askable(endpoint.subject):
+            problems.append(f"the endpoint {endpoint.name!r} listens on {endpoint.subject!r}, which is not its own")
         elif called not in skills:
             skills[called] = _skill(called, endpoint, problems)
     if not _NAME.fullmatch(name):
         problems.append(f"{name!r} is no name that an agent may have")
     registration = Registration(
-        version=first.version, description=first.description, labels=_labels(first.metadata),
+        version=first.version, description=first.description or "", labels=_labels(first.metadata),
         interfaces=[Interface(protocol="nats", url=f"nats:{endpoint.subject}") for endpoint in first.endpoints or ()],
         skills=list(skills.values()),
     )  # fmt: skip
     return FoundService(
-        name=name, version=first.version, description=first.description, instances=[one.id for one in instances],
+        name=name, version=first.version, description=first.description or "", instances=[one.id for one in instances],
         registration=registration, problems=sorted(set(problems)),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from trunkline.protocol.frames import Beat
 
+MAX_WEIGHT = 1e6
 MAX_LEASE_S = 120.0
 FORGET_S = 3600.0
 BEST_FIRST = ("healthy", "degraded", "draining", "starting", "unhealthy")
@@ -41,6 +42,7 @@ class Instance:
     in_flight: int = 0
     handled: int = 0
     failed: int = 0
+    weight: float = 1.0
     verdict: Verdict | None = None
     ended: str = ""
     """Why it is gone; empty while it is there."""
@@ -80,7 +82,8 @@ class Presence:
         known[instance] = Instance(
             id=instance, said=beat.state, version=beat.version, since=before.since if before and goes_on else now,
             last_beat_at=now, lease_until=now + lease, in_flight=beat.in_flight, handled=beat.handled,
-            failed=beat.failed, verdict=before.verdict if before and goes_on else None,
+            failed=beat.failed, weight=beat.weight if 0 <= beat.weight <= MAX_WEIGHT else 1.0,
+            verdict=before.verdict if before and goes_on else None,
         )  # fmt: skip
 
     def end(self, workspace: str, agent: str, instance: str, reason: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from trunkline.protocol.errors import FieldError, RequestInvalidError
-from trunkline.protocol.frames import Registration, Skill
+from trunkline.protocol.frames import Extension, Registration, Skill
 from trunkline.protocol.subjects import NAME_PATTERN, can_name_reader
 
 _NAME = re.compile(NAME_PATTERN)
@@ -88,10 +88,25 @@ def _wrong_words(name: str, registration: Registration) -> list[FieldError]:
     for index, one in enumerate(registration.interfaces):
         if not one.protocol or not _is_line(one.protocol):
             problems.append(FieldError(f"/interfaces/{index}/protocol", "`a2a`, `mcp`, `openapi`, `nats` or a URI"))
+    problems += _wrong_extensions(registration.a2a.extensions if registration.a2a else [])
     for field, value in msgspec.structs.asdict(registration.limits).items() if registration.limits else ():
         if value is not None and value <= 0:
             problems.append(FieldError(f"/limits/{field}", "must be above 0"))
     return problems
+
+
+def _wrong_extensions(extensions: list[Extension]) -> list[FieldError]:
+    return [
+        FieldError(f"/a2a/extensions/{index}/uri", "must be a URI without commas or blanks")
+        for index, one in enumerate(extensions)
+        if not _is_uri(one.uri)
+    ]
+
+
+def _is_uri(text: str) -> bool:
+    return (
+        text.isascii() and text.isprintable() and ":" in text and len(text) <= _URL_CHARS and not set(text) & set(", ")
+    )
 
 
 def _wrong_labels(labels: dict[str, str]) -> list[FieldError]:

@@ -1,186 +1,236 @@
 """Schemas of skills, found by what fits them: "who can take this?".
 
-Skills that declare the same schema share one shape. What an input must have to
-fit a shape (required properties, types, constants) is read off the schema once
-and looked up first; only what passes is asked of the schema itself.
+Skills that declare the same schema share one shape. What was read off the
+schemas (`outline.py`) lies in columns and lists of places, so that what cannot
+fit is passed over without being looked at; only what is left is asked itself.
+Nothing that fits is ever passed over.
 """
 
-from bisect import bisect_left, insort
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from hashlib import blake2b
-from sys import intern
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 import msgspec
-from jsonschema_rs.canonical import Containment as Verdict
+import numpy as np
 
-SkillKey = tuple[str, str]
-"""(agent, skill)"""
-_COMPILED = 20_000
-"""Validators kept; one takes some kilobytes."""
-_MAX_CANONICAL_BYTES = 32_768
+from trunkline_hub.agents.model.outline import (
+    ANY,
+    EXACTLY,
+    FINITE,
+    MAY,
+    OBJECT,
+    SCALARS,
+    Outline,
+    bit_of,
+    digest_of,
+    outline_of,
+)
+from trunkline_hub.agents.model.proof import canonical, compiled, witnesses
+
+_COMPILED = 5_000
+"""Validators kept, and as many canonical forms; one takes some kilobytes."""
 CHECKS = 5_000
 """Schemas asked for one question about a value; beyond them the answer says that it is not complete."""
 COMPARISONS = 1_500
 """The same of one about schemas, which costs more."""
-_NULL = "null"
-_JSON_TYPES = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    list: "array",
-    dict: "object",
-    type(None): _NULL,
-}
-_SCALARS = (str, bool, int, float, type(None))
-_MAX_HOPS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a value must be like to fit; None: anything. Each holds for every value that fits."""
-
-    types: frozenset[str] | None
-    required: frozenset[str]
-    closed: frozenset[str] | None
-    """All properties there may be, where there may be no others."""
-    declared: frozenset[str]
-    properties: dict[str, frozenset[str]]
-    """Property to the types it may have."""
-    constants: dict[str, frozenset[Any]]
-    """Property to the plain values it may have."""
-
-    known: frozenset[str] = field(init=False)
-    """The properties it says anything of."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "known", self.declared | self.required)
-
-    def admit(self, value: Any) -> bool:
-        """Whether `value` has all that is needed; if so, the schema decides."""
-        if self.types is not None and not _is_any_of(value, self.types):
-            return False
-        if not isinstance(value, dict):
-            return True
-        if not self.required <= value.keys() or (self.closed is not None and not value.keys() <= self.closed):
-            return False
-        return all(_is_any_of(value[key], kinds) for key, kinds in self.properties.items() if key in value) and all(
-            value[key] in values
-            for key, values in self.constants.items()
-            if isinstance(value.get(key), _SCALARS) and key in value
-        )
-
-
-@dataclass(slots=True)
-class Shape:
-    """One schema and the skills that declare it."""
-
-    digest: bytes
-    raw: bytes
-    conditions: Conditions
-    skills: list[SkillKey] = field(default_factory=list)
-
-    order: tuple[int, bytes] = field(init=False)
-    """Of two that know as much of a value, the one that knows less besides comes first."""
-
-    def __post_init__(self) -> None:
-        self.order = len(self.conditions.known), self.digest
+_CLOSED, _PLAIN, _OPEN = 1, 2, 4
+_AT_ONCE = 256
 
 
 class Shapes:
-    """The schemas of one side (input or output) of all skills."""
+    """The schemas of one side (input or output) of all skills; each is known by its place, never used twice."""
 
     def __init__(self) -> None:
-        self._by_digest: dict[bytes, Shape] = {}
-        self._by_property: dict[str, dict[bytes, Shape]] = {}
-        self._open: dict[bytes, Shape] = {}
-        """Those that require no property."""
-        self._validators: OrderedDict[bytes, Any] = OrderedDict()
-        self._forms: OrderedDict[bytes, Any] = OrderedDict()
+        self._place_of: dict[bytes, int] = {}
+        self._raw: list[bytes] = []
+        self._holders: list[int | list[int]] = []
+        """Who declares it: a skill's place, or several."""
+        self._there = bytearray()
+        self._types, self._flags = array("B"), array("B")
+        self._required_count, self._known_count = array("H"), array("H")
+        self._number = array("Q")
+        self._required: dict[str, array[int]] = {}
+        """Property to the shapes that require it."""
+        self._declared: dict[str, dict[int, array[int]]] = {}
+        """Property to the shapes that know it, by its types and how sure they are."""
+        self._constants: dict[int, dict[str, frozenset[Any]]] = {}
+        self._validators: OrderedDict[int, Any] = OrderedDict()
+        self._forms: OrderedDict[int, Any] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._by_digest)
+        return len(self._place_of)
 
-    def add(self, schema: Any, skill: SkillKey) -> bytes:
-        """File a skill under its schema; returns what `remove` needs."""
-        raw = msgspec.json.encode(schema, order="sorted")
-        digest = blake2b(raw, digest_size=16).digest()
-        shape = self._by_digest.get(digest)
-        if shape is None:
-            shape = self._by_digest[digest] = Shape(digest, raw, conditions_of(schema))
-            for name in shape.conditions.known:
-                self._by_property.setdefault(name, {})[digest] = shape
-            if not shape.conditions.required:
-                self._open[digest] = shape
-        insort(shape.skills, skill)
-        return digest
+    def add(self, outline: Outline, skill: int) -> int:
+        """File a skill under its schema; returns the place of it."""
+        place = self._place_of.get(outline.digest)
+        if place is None:
+            return self._new(outline, skill)
+        holders = self._holders[place]
+        if isinstance(holders, list):
+            holders.append(skill)
+        else:
+            self._holders[place] = [holders, skill]
+        return place
 
-    def remove(self, digest: bytes, skill: SkillKey) -> None:
+    def remove(self, place: int, skill: int) -> None:
         """Forget that a skill has a schema."""
-        shape = self._by_digest[digest]
-        place = bisect_left(shape.skills, skill)
-        if place < len(shape.skills) and shape.skills[place] == skill:
-            del shape.skills[place]
-        if not shape.skills:
-            del self._by_digest[digest]
-            self._open.pop(digest, None)
-            for name in shape.conditions.known:
-                del self._by_property[name][digest]
-                if not self._by_property[name]:
-                    del self._by_property[name]
-            self._validators.pop(digest, None)
-            self._forms.pop(digest, None)
+        holders = self._holders[place]
+        if isinstance(holders, list):
+            holders.remove(skill)
+        if holders in ([], skill):
+            self._there[place] = 0
+            del self._place_of[digest_of(self._raw[place])]
+            self._raw[place], self._holders[place] = b"", []
+            for known in (self._constants, self._validators, self._forms):
+                known.pop(place, None)
 
-    def of(self, digest: bytes) -> Shape:
-        return self._by_digest[digest]
+    def skills(self, place: int) -> list[int]:
+        """Return who declares a schema."""
+        holders = self._holders[place]
+        return holders if isinstance(holders, list) else [holders]
 
-    def that_may_take(self, value: Any) -> Iterator[Shape]:
+    def that_may_take(self, value: Any) -> Iterator[int]:
         """Yield the shapes that may admit `value`, those that know most of it first."""
-        keys = value.keys() if isinstance(value, dict) else frozenset[str]()
-        return (shape for shape in self._knowing(keys) if shape.conditions.admit(value))
+        chosen = self._admitting(value, is_lenient=False)
+        keys = frozenset(value) if isinstance(value, dict) else frozenset[str]()
+        return (place for place in self._ordered(chosen, keys) if self._has_constants(place, value))
 
-    def that_may_take_all_of(self, wanted: Conditions) -> Iterator[Shape]:
-        """Yield the shapes that may admit whatever a schema with these conditions admits."""
-        return (shape for shape in self._knowing(wanted.known) if may_hold(shape.conditions, wanted))
+    def that_may_take_all_of(self, schema: dict[str, Any]) -> Iterator[int]:
+        """Yield the shapes that may admit, read leniently, whatever a schema admits."""
+        chosen = self._existing()
+        for value in witnesses(schema):
+            chosen &= self._admitting(value, is_lenient=True)
+        return self._ordered(chosen, frozenset(name for name, _types, _sure in outline_of(schema).properties))
 
-    def that_may_give(self, wanted: Conditions) -> Iterator[Shape]:
-        """Yield the shapes of which everything may fit a schema with these conditions."""
-        needed = [self._by_property.get(name, {}) for name in wanted.required]
-        shapes = min(needed, key=len, default=self._by_digest).values()
-        known = [shape for shape in shapes if may_hold(wanted, shape.conditions)]
-        yield from sorted(known, key=lambda shape: (-len(shape.conditions.known & wanted.known), shape.order))
+    def that_may_give(self, schema: dict[str, Any]) -> Iterator[int]:
+        """Yield the shapes of which everything may fit a schema that is read leniently."""
+        asked = outline_of(schema)
+        keys = frozenset(name for name, _types, _sure in asked.properties)
+        return self._ordered(self.may_give(asked), keys)
 
-    def _knowing(self, keys: Collection[str]) -> Iterator[Shape]:
-        """Yield the shapes that know any of these properties, most first; then those that require none."""
-        counts = Counter[bytes]()
-        for key in keys:
-            counts.update(iter(self._by_property.get(key, ())))
-        by_count: dict[int, list[Shape]] = {}
-        for digest, count in counts.items():
-            by_count.setdefault(count, []).append(self._by_digest[digest])
-        for count in sorted(by_count, reverse=True):
-            yield from sorted(by_count[count], key=_order)
-        yield from sorted((shape for digest, shape in self._open.items() if digest not in counts), key=_order)
+    def may_give(self, asked: Outline) -> Any:
+        """Return, by place, whether everything that fits a shape may fit what is asked for.
 
-    def fits(self, shape: Shape, value: Any) -> bool:
-        """Whether `value` fits the shape's schema; one that is no valid schema admits nothing."""
-        validator = self._validators.get(shape.digest)
+        A plain shape has a value for each thing it says; one of them that does
+        not fit is enough. Of others nothing is known: they stay.
+        """
+        flags, types = np.frombuffer(self._flags, np.uint8), np.frombuffer(self._types, np.uint8)
+        plain = flags & _PLAIN != 0
+        objects = plain & (types & OBJECT != 0)
+        away = plain & (types & (ANY & ~asked.types) != 0)
+        met = np.zeros(len(self._raw), np.uint16)
+        for name in asked.required:
+            met[_view(self._required.get(name))] += 1
+        away |= objects & (met != len(asked.required))
+        away |= self._refused(asked, objects)
+        return self._existing() & ~away
+
+    def _refused(self, asked: Outline, objects: Any) -> Any:
+        """Return the plain shapes with a property of which some value is refused."""
+        away = np.zeros(len(self._raw), np.bool_)
+        declared = np.zeros(len(self._raw), np.uint16)
+        finite = asked.constants or {}
+        minded = [(name, types) for name, types, _sure in asked.properties if types != ANY or name in finite]
+        for name, types in minded:
+            for mark, places in self._declared.get(name, {}).items():
+                own, sure = mark >> 2, mark & 3
+                declared[_view(places)] += 1
+                beyond = own & ~types if sure == EXACTLY else own if not own & types else 0
+                endless = sure == EXACTLY and name in finite and own & ~FINITE
+                if sure != MAY and (beyond or endless):
+                    away[_view(places)] = True
+        is_open = np.frombuffer(self._flags, np.uint8) & _OPEN != 0
+        return objects & (away | (is_open & (declared != len(minded))))
+
+    def fits(self, place: int, value: Any) -> bool:
+        """Whether `value` fits a shape's schema; one that is no valid schema admits nothing."""
+        validator = self._validators.get(place)
         if validator is None:
-            validator = _compiled(msgspec.json.decode(shape.raw))
-            _keep(self._validators, shape.digest, validator)
-        return validator is not _NOTHING and bool(validator.is_valid(value))
+            validator = compiled(msgspec.json.decode(self._raw[place]))
+            _keep(self._validators, place, validator)
+        return bool(validator.is_valid(value))
 
-    def form(self, shape: Shape, prepare: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    def form(self, place: int, prepare: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         """Return the canonical form of a shape's schema, `prepare`d always alike; None where there is none."""
-        if shape.digest not in self._forms:
-            schema = msgspec.json.decode(shape.raw)
-            _keep(self._forms, shape.digest, canonical(prepare(schema)) if isinstance(schema, dict) else None)
-        return self._forms[shape.digest]
+        if place not in self._forms:
+            schema = msgspec.json.decode(self._raw[place])
+            _keep(self._forms, place, canonical(prepare(schema)) if isinstance(schema, dict) else None)
+        return self._forms[place]
+
+    def _new(self, outline: Outline, skill: int) -> int:
+        place = self._place_of[outline.digest] = len(self._raw)
+        self._raw.append(outline.raw)
+        self._holders.append(skill)
+        self._there.append(1)
+        self._types.append(outline.types)
+        self._flags.append(_CLOSED * outline.closed | _PLAIN * outline.plain | _OPEN * outline.open)
+        self._required_count.append(min(len(outline.required), 65_535))
+        self._known_count.append(min(len(outline.properties), 65_535))
+        self._number.append(int.from_bytes(outline.digest[:5], "big"))
+        for name in outline.required:
+            places = self._required.get(name)
+            if places is None:
+                places = self._required[name] = array("I")
+            places.append(place)
+        for name, types, sure in outline.properties:
+            by_mark = self._declared.setdefault(name, {})
+            places = by_mark.get(types << 2 | sure)
+            if places is None:
+                places = by_mark[types << 2 | sure] = array("I")
+            places.append(place)
+        if outline.constants is not None:
+            self._constants[place] = outline.constants
+        return place
+
+    def _existing(self) -> Any:
+        return np.frombuffer(bytes(self._there), np.uint8) != 0
+
+    def _admitting(self, value: Any, *, is_lenient: bool) -> Any:
+        """Return, by place, whether nothing speaks against a value."""
+        chosen = self._existing() & (np.frombuffer(self._types, np.uint8) & bit_of(value) != 0)
+        if not isinstance(value, dict):
+            return chosen
+        met, known = np.zeros(len(self._raw), np.uint16), np.zeros(len(self._raw), np.uint16)
+        wrong = np.zeros(len(self._raw), np.bool_)
+        for name, part in value.items():
+            met[_view(self._required.get(name))] += 1
+            bit = bit_of(part)
+            for mark, places in self._declared.get(name, {}).items():
+                known[_view(places)] += 1
+                if not mark >> 2 & bit:
+                    wrong[_view(places)] = True
+        chosen &= (met == np.frombuffer(self._required_count, np.uint16)) & ~wrong
+        if not is_lenient:
+            closed = np.frombuffer(self._flags, np.uint8) & _CLOSED != 0
+            chosen &= ~closed | (known >= len(value))
+        return chosen
+
+    def _ordered(self, chosen: Any, keys: frozenset[str]) -> Iterator[int]:
+        """Yield places: those that know most of the keys first, of these those that know least besides."""
+        known = np.zeros(len(self._raw), np.uint64)
+        for name in keys:
+            for places in self._declared.get(name, {}).values():
+                known[_view(places)] += np.uint64(1)
+        left = np.flatnonzero(chosen)
+        besides = np.frombuffer(self._known_count, np.uint16)[left].astype(np.uint64)
+        numbers = np.frombuffer(self._number, np.uint64)[left]
+        most = np.minimum(known[left], np.uint64(255))
+        rank = (
+            (np.uint64(255) - most) << np.uint64(56) | np.minimum(besides, np.uint64(65_535)) << np.uint64(40) | numbers
+        )
+        return _sorted(left, rank)
+
+    def _has_constants(self, place: int, value: Any) -> bool:
+        constants = self._constants.get(place)
+        if constants is None or not isinstance(value, dict):
+            return True
+        return all(
+            value[name] in values
+            for name, values in constants.items()
+            if name in value and isinstance(value[name], SCALARS)
+        )
 
 
 @dataclass
@@ -195,147 +245,25 @@ class Budget:
         return self.left >= 0
 
 
-def conditions_of(schema: Any) -> Conditions:
-    """Read off a schema what its values must be like; what is not understood demands nothing."""
-    root = _resolved(schema, schema)
-    if not isinstance(root, dict):
-        return Conditions(None, frozenset(), None, frozenset(), {}, {})
-    declared = root.get("properties")
-    properties = (
-        {intern(key): _resolved(part, schema) for key, part in declared.items()} if isinstance(declared, dict) else {}
-    )
-    required = root.get("required")
-    closed = root.get("additionalProperties") is False and not root.get("patternProperties") and "$ref" not in root
-    kinds = {key: found for key, part in properties.items() if (found := _types(part)) is not None}
-    constants = {key: found for key, part in properties.items() if (found := _constants(part)) is not None}
-    return Conditions(
-        types=_types(root),
-        required=frozenset(intern(key) for key in required if isinstance(key, str)) if isinstance(required, list) else frozenset(),
-        closed=frozenset(properties) if closed else None, declared=frozenset(properties), properties=kinds,
-        constants=constants,
-    )  # fmt: skip
+def _sorted(places: Any, rank: Any) -> Iterator[int]:
+    """Yield places by rank; most askers stop soon, so not all are sorted at first."""
+    size = _AT_ONCE
+    while len(places) > size:
+        split = np.argpartition(rank, size)
+        first, rest = split[:size], split[size:]
+        yield from places[first][np.argsort(rank[first])].tolist()
+        places, rank, size = places[rest], rank[rest], size * 8
+    yield from places[np.argsort(rank)].tolist()
 
 
-def canonical(schema: Any) -> Any:
-    """Return the canonical form in which two schemas can be compared, or None."""
-    if not isinstance(schema, dict) or len(msgspec.json.encode(schema)) > _MAX_CANONICAL_BYTES:
-        return None
-    try:
-        return jsonschema_rs.canonicalize(schema, draft=jsonschema_rs.Draft202012)
-    except (ValueError, jsonschema_rs.ReferencingError):
-        return None
+def _view(places: "array[int] | None") -> Any:
+    return _NOWHERE if places is None else np.frombuffer(places, np.uint32)
 
 
-def holds(reader: Any, writer: Any) -> bool:
-    """Whether it is proven that the canonical form `reader` admits all that `writer` admits."""
-    if reader is None or writer is None:
-        return False
-    try:
-        verdict: Verdict = reader.covers(writer)
-    except ValueError:
-        return False
-    return verdict == Verdict.YES
+_NOWHERE = np.zeros(0, np.uint32)
 
 
-def _order(shape: Shape) -> tuple[int, bytes]:
-    return shape.order
-
-
-def _compiled(schema: Any) -> Any:
-    try:
-        return jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
-        return _NOTHING
-
-
-class _Nothing:
-    """In place of a validator, where the schema is none."""
-
-
-_NOTHING = _Nothing()
-
-
-def _no_retrieval(uri: str) -> Any:
-    """A schema may refer to itself only: the hub fetches nothing on an agent's word."""
-    raise ValueError(f"{uri} is outside of the schema")
-
-
-def _keep(cache: "OrderedDict[bytes, Any]", digest: bytes, value: Any) -> None:
-    cache[digest] = value
+def _keep(cache: "OrderedDict[int, Any]", place: int, value: Any) -> None:
+    cache[place] = value
     if len(cache) > _COMPILED:
         cache.popitem(last=False)
-
-
-def may_hold(reader: Conditions, writer: Conditions) -> bool:
-    """Whether nothing speaks against `reader` admitting all that `writer` admits."""
-    if not reader.required <= writer.required:
-        return False
-    if _are_apart(reader.types, writer.types):
-        return False
-    return not any(
-        _are_apart(kinds, writer.properties.get(key))
-        for key, kinds in reader.properties.items()
-        if key in writer.required
-    )
-
-
-def _are_apart(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
-    """Whether no value is of a type of both."""
-    return one is not None and other is not None and not _widened(one) & _widened(other)
-
-
-def _widened(kinds: frozenset[str]) -> frozenset[str]:
-    return kinds | {"integer"} if "number" in kinds else kinds
-
-
-def _is_any_of(value: Any, kinds: frozenset[str]) -> bool:
-    kind = _JSON_TYPES.get(type(value), "object")
-    if kind in kinds:
-        return True
-    return (kind == "integer" and "number" in kinds) or (
-        kind == "number" and "integer" in kinds and float(value).is_integer()
-    )
-
-
-def _resolved(part: Any, root: Any) -> Any:
-    """Follow references within the document, as far as one schema stands for another."""
-    for _ in range(_MAX_HOPS):
-        reference = part.get("$ref") if isinstance(part, dict) else None
-        if reference is None:
-            return part
-        beside = part.keys() - {"$ref", "$defs", "definitions", "$schema", "$id", "title", "description"}
-        if not isinstance(reference, str) or not reference.startswith("#/") or beside:
-            return {}  # older drafts do not look at what stands beside a reference
-        found: Any = root
-        for step in reference[2:].split("/"):
-            found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-        if found is None:
-            return {}
-        part = found
-    return {}
-
-
-def _types(part: Any) -> frozenset[str] | None:
-    if not isinstance(part, dict):
-        return None
-    kinds = part.get("type")
-    if isinstance(kinds, str):
-        return _kinds((kinds,))
-    if isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds):
-        return _kinds(tuple(kinds))
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _kinds(kinds: tuple[str, ...]) -> frozenset[str]:
-    """Return the one set of these types, however many schemas have it."""
-    return frozenset(kinds)
-
-
-def _constants(part: Any) -> frozenset[Any] | None:
-    if not isinstance(part, dict):
-        return None
-    values = [part["const"]] if "const" in part else part.get("enum")
-    if not isinstance(values, list) or not all(isinstance(value, _SCALARS) for value in values):
-        return None
-    return frozenset(values)

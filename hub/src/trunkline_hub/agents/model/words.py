@@ -24,77 +24,73 @@ _TEXT_CHARS = 20_000
 _MAX_WORDS = 12
 """Of a question."""
 _K1, _B, _USUAL_WORDS = 1.2, 0.5, 40
-_LEVELS = 255
+_LEVELS, _LEVEL_BITS = 255, 8
+"""How finely weights are told apart; places have the other 24 bits."""
 _IDF = 1024
 
 Accept = Callable[[int], bool]
+Fields = Iterable[tuple[float, list[str]]]
+"""What each word of a text counts, and its words."""
 
 
 def words_of(text: str) -> list[str]:
     """Split text into the words that are compared: folded, humps apart, plurals as their singular."""
     some = text[:_TEXT_CHARS]
-    humps = _HUMP.sub(" ", some if some.isascii() else unicodedata.normalize("NFKC", some))
-    return [_stem(word) for word in _WORD.findall(humps.casefold())]
+    whole = _WORD.findall(some if some.isascii() else unicodedata.normalize("NFKC", some))
+    return [word for one in whole for word in _parts(one)]
 
 
 def number_of(name: str) -> int:
-    """Return the number by which an index knows a document: the same on every hub."""
+    """Return the number that decides between equals: the same on every hub."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
 class WordIndex:
-    """Documents by their words."""
+    """Documents by their words; each is known by its place, which is never used twice."""
 
     def __init__(self) -> None:
-        self._words: dict[str, int] = {}
-        """Word to its place in the three lists below."""
-        self._documents: list[array[int]] = []
-        self._levels: list[array[int]] = []
-        self._frequency: list[int] = []
-        self._places: dict[int, int] = {}
-        """Document's number to its place in the three below; a place is never used twice."""
+        self._postings: dict[str, array[int]] = {}
+        """Word to the places of its documents, each with how much it weighs there in the lowest bits."""
         self._numbers = array("Q")
         self._there = bytearray()
-        self._words_of: list[array[int] | None] = []
+        self._gone = 0
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._numbers) - self._gone
 
     @property
     def wasted(self) -> int:
         """Places of documents that are gone."""
-        return len(self._numbers) - len(self._places)
+        return self._gone
 
-    def add(self, document: int, fields: Iterable[tuple[float, str]]) -> None:
-        """Take in a document that is not there; `fields` are its texts and what each counts."""
+    def add(self, number: int, fields: Fields) -> int:
+        """Take in a document and return its place."""
         weights: dict[str, float] = {}
         length = 0
-        for weight, text in fields:
-            for word in words_of(text):
+        for weight, words in fields:
+            length += len(words)
+            for word in words:
                 weights[word] = weights.get(word, 0.0) + weight
-                length += 1
         norm = _K1 * (1 - _B + _B * length / _USUAL_WORDS)
-        place = self._places[document] = len(self._numbers)
-        self._numbers.append(document)
+        place, postings = len(self._numbers), self._postings
+        self._numbers.append(number)
         self._there.append(1)
-        mine = array("I")
+        marks: dict[float, int] = {}
         for word, weight in weights.items():
-            at = self._words.get(word)
-            if at is None:
-                at = self._new_word(word)
-            self._documents[at].append(place)
-            self._levels[at].append(max(1, round(_LEVELS * weight / (weight + norm))))
-            self._frequency[at] += 1
-            mine.append(at)
-        self._words_of.append(mine)
+            mark = marks.get(weight)
+            if mark is None:
+                mark = marks[weight] = place << _LEVEL_BITS | (round(_LEVELS * weight / (weight + norm)) or 1)
+            posting = postings.get(word)
+            if posting is None:
+                postings[word] = array("I", (mark,))
+            else:
+                posting.append(mark)
+        return place
 
-    def remove(self, document: int) -> None:
+    def remove(self, place: int) -> None:
         """Forget a document."""
-        place = self._places.pop(document)
         self._there[place] = 0
-        for at in self._words_of[place] or ():
-            self._frequency[at] -= 1
-        self._words_of[place] = None
+        self._gone += 1
 
     def search(self, text: str, accept: Accept, *, want: int, among: Iterable[int] | None = None) -> list[int]:
         """Return up to `want` documents, the best first: those with every word, or where there are none, with any.
@@ -105,51 +101,49 @@ class WordIndex:
         if not asked:
             return []
         scores, met = np.zeros(len(self._numbers), np.int64), np.zeros(len(self._numbers), np.uint8)
-        for at in asked:
-            documents = np.frombuffer(self._documents[at], np.uint32)
-            scores[documents] += np.frombuffer(self._levels[at], np.uint8).astype(np.int64) * self._idf(at)
+        for documents, levels in asked:
+            scores[documents] += levels * self._idf(len(documents))
             met[documents] += 1
-        met[np.frombuffer(self._there, np.uint8) == 0] = 0
         chosen = met == len(asked)
         if not chosen.any():
             chosen = met > 0
         if among is not None:
             chosen &= self._mask(among)
         places = np.flatnonzero(chosen)
-        numbers = np.frombuffer(self._numbers, np.uint64)[places]
-        return _first(numbers, scores[places], accept, want)
+        return _first(places, np.frombuffer(self._numbers, np.uint64)[places], scores[places], accept, want)
 
-    def _new_word(self, word: str) -> int:
-        self._words[word] = at = len(self._documents)
-        self._documents.append(array("I"))
-        self._levels.append(array("B"))
-        self._frequency.append(0)
-        return at
+    def _asked(self, text: str) -> list[tuple[Any, Any]]:
+        """Return (documents, levels) of the words asked for, the rarest first; what nothing has is passed over."""
+        known = sorted({word for word in words_of(text) if word in self._postings})
+        found = [self._documents(word) for word in known]
+        return sorted((one for one in found if len(one[0])), key=lambda one: len(one[0]))[:_MAX_WORDS]
 
-    def _asked(self, text: str) -> list[int]:
-        """Return the words asked for, the rarest first; a word that nothing has is passed over."""
-        known = {word for word in words_of(text) if word in self._words and self._frequency[self._words[word]]}
-        rarest = sorted(known, key=lambda word: (self._frequency[self._words[word]], word))
-        return [self._words[word] for word in rarest[:_MAX_WORDS]]
+    def _documents(self, word: str) -> tuple[Any, Any]:
+        """Return where a word is, and how much it weighs there."""
+        posting = np.frombuffer(self._postings[word], np.uint32)
+        documents = posting >> np.uint32(_LEVEL_BITS)
+        if self._gone:
+            there = np.frombuffer(self._there, np.uint8)[documents] != 0
+            posting, documents = posting[there], documents[there]
+        return documents, (posting & np.uint32(_LEVELS)).astype(np.int64)
 
-    def _idf(self, at: int) -> int:
+    def _idf(self, frequency: int) -> int:
         """Return how much a word tells, as a whole number: sums are then the same in any order."""
-        frequency = self._frequency[at]
-        return max(1, round(_IDF * math.log(1 + (len(self._places) - frequency + 0.5) / (frequency + 0.5))))
+        return max(1, round(_IDF * math.log(1 + (len(self) - frequency + 0.5) / (frequency + 0.5))))
 
     def _mask(self, among: Iterable[int]) -> Any:
         mask = np.zeros(len(self._numbers), np.bool_)
-        mask[[self._places[number] for number in among]] = True
+        mask[np.fromiter(among, np.int64)] = True
         return mask
 
 
-def _first(numbers: Any, scores: Any, accept: Accept, want: int) -> list[int]:
-    """Return the numbers of the highest scores that are accepted; equal scores go by number."""
+def _first(places: Any, numbers: Any, scores: Any, accept: Accept, want: int) -> list[int]:
+    """Return the places of the highest scores that are accepted; equal scores go by number."""
     size = want
     while True:
         some = _highest(numbers, scores, size)
-        found = [number for number in numbers[some].tolist() if accept(number)]
-        if len(found) >= want or len(some) == len(numbers):
+        found = [place for place in places[some].tolist() if accept(place)]
+        if len(found) >= want or len(some) == len(places):
             return found[:want]
         size *= 8
 
@@ -169,6 +163,11 @@ def _highest(numbers: Any, scores: Any, size: int) -> Any:
 
 
 @lru_cache(maxsize=65_536)
+def _parts(word: str) -> tuple[str, ...]:
+    """Take the humps of a word apart, and plurals' endings off."""
+    return tuple(_stem(part) for part in _HUMP.sub(" ", word).casefold().split())
+
+
 def _stem(word: str) -> str:
     """Take a plural's ending off; whatever it makes of a word, it makes the same of the question."""
     word = word[:_WORD_CHARS]

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from trunkline.balancing.absence import UNBOUND
+from trunkline.balancing.absence import UNBOUND, unbound
 from trunkline.balancing.crews import wish_of
 from trunkline.payloads import Codec
 from trunkline.protocol import envelope as ce
@@ -21,7 +21,6 @@ from trunkline.protocol.errors import (
     PermissionDeniedError,
     RequestInvalidError,
     SkillSchemaInvalidError,
-    SkillUnboundError,
     SkillUnknownError,
     pointer,
 )
@@ -50,7 +49,6 @@ _MAX_CALL_S = 300.0
 _CANDIDATES = 50
 CHANGED = "agents"
 """Topic of the news that something in the catalogue changed."""
-"""Origins whose skills nobody serves yet."""
 _READ_SCOPES = {"queue": "queues:consume", "group": "events:read"}
 
 
@@ -268,9 +266,7 @@ class Agents:
             )
         except NobodyThereError:
             if all(row.origin in UNBOUND for row in owners):
-                raise SkillUnboundError(
-                    f"{owners[0].name!r} was imported ({owners[0].origin}); nothing executes {skill!r} yet"
-                ) from None
+                raise unbound(owners[0].name, skill) from None
             names = ", ".join(row.name for row in owners)
             raise AgentOfflineError(f"{names} offers {skill!r} but is not connected") from None
         return CallResult(output=_OUTPUT.read(reply), dataref=reply.dataref)
@@ -347,6 +343,7 @@ def _row(workspace: str, name: str, by: Principal, wanted: frames.Registration) 
         "labels": wanted.labels, "interfaces": msgspec.to_builtins(wanted.interfaces),
         "limits": msgspec.to_builtins(wanted.limits), "skills": msgspec.to_builtins(wanted.skills),
         "readers": msgspec.to_builtins(wanted.readers), "publishes": wanted.publishes,
+        "a2a": msgspec.to_builtins(wanted.a2a),
     }  # fmt: skip
 
 

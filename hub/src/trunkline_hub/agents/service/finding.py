@@ -5,23 +5,27 @@ before it was asked is in the answer, whichever hub is asked.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
 from trunkline.protocol import frames
-from trunkline.protocol.errors import AgentUnknownError, FieldError, RequestInvalidError
+from trunkline.protocol.errors import AgentUnknownError, CatalogueLoadingError, FieldError, RequestInvalidError
 from trunkline.protocol.resources import AgentChange, AgentHistory, AgentPage, FoundSkill, SkillMatch, SkillPage
+from trunkline.tasks import Tasks
 from trunkline_hub.agents import store
-from trunkline_hub.agents.model.catalogue import Catalogue, Described, Wanted
+from trunkline_hub.agents.model.catalogue import Catalogue, SkillKey, Wanted
+from trunkline_hub.agents.model.described import Described, skills_of
 from trunkline_hub.agents.model.presence import STATES, Presence
 from trunkline_hub.agents.model.registration import ORIGINS
 from trunkline_hub.agents.model.roster import Member
-from trunkline_hub.agents.model.shapes import CHECKS, COMPARISONS, Budget, SkillKey
+from trunkline_hub.agents.model.shapes import CHECKS, COMPARISONS, Budget
 from trunkline_hub.agents.model.versions import VersionRange
 from trunkline_hub.agents.service.showing import Showing, change
 from trunkline_hub.core.page import MAX_LIMIT, decode_cursor, decode_number, encode_cursor
@@ -29,8 +33,12 @@ from trunkline_hub.db import Database, Tx
 
 T = TypeVar("T")
 
-_SLICE = 20
-"""Agents taken in at once: loading a large catalogue must not hold up the hub."""
+_SLICE = 200
+"""Agents read at once, in a thread: loading a large catalogue must not hold up the hub."""
+_AT_ONCE_S = 0.01
+"""How long changes are taken in without a pause."""
+_WAIT_S = 20.0
+"""How long a question waits for an index that is being made."""
 _WASTE = 10_000
 """Skills that are gone, from which on an index is made anew once they are the greater part of it."""
 _FARTHEST = 10_000
@@ -47,23 +55,43 @@ class Finder:
         self._presence = presence
         self._showing = Showing(presence, db.clock)
         self._catalogues: dict[str, Catalogue] = {}
-        self._loading: dict[str, asyncio.Lock] = {}
+        self._stepping: dict[str, asyncio.Task[None]] = {}
+        self._making: dict[str, Catalogue] = {}
+        self._tasks = Tasks()
 
     @asynccontextmanager
     async def _asking(self, workspace: str) -> AsyncIterator[tuple[Tx, Catalogue]]:
-        """Open a transaction, and the index in step with it; while it is made for the first time, none is held open."""
-        if workspace not in self._catalogues:
-            await self.catch_up(workspace)
-        async with self._db.read() as tx:
-            yield tx, await self._in_step(tx, workspace)
+        """Open a transaction, and the index in step with it.
 
-    async def _in_step(self, tx: Tx, workspace: str) -> Catalogue:
+        Raises:
+            CatalogueLoadingError: the index is still being made; no transaction is held open meanwhile.
+        """
+        async with self._db.read() as tx:
+            if self._is_in_step(workspace, (await store.revision(tx, workspace))[0]):
+                yield tx, self._catalogues[workspace]
+                return
+        await self._step(workspace)
+        async with self._db.read() as tx:
+            yield tx, self._catalogues[workspace]
+
+    async def _step(self, workspace: str, wait_s: float | None = _WAIT_S) -> None:
+        """Bring the index in step with what is committed by now; one asker does it for all."""
+        async with self._db.read() as tx:
+            revision, _floor = await store.revision(tx, workspace)
+        try:
+            async with asyncio.timeout(wait_s):
+                while not self._is_in_step(workspace, revision):
+                    stepping = self._stepping.get(workspace)
+                    if stepping is None or stepping.done():
+                        stepping = self._tasks.spawn(self._catch_up(workspace), name="catalogue", awaited=True)
+                        self._stepping[workspace] = stepping
+                    await asyncio.shield(stepping)
+        except TimeoutError:
+            raise CatalogueLoadingError(self._progress(workspace)) from None
+
+    def _is_in_step(self, workspace: str, revision: int) -> bool:
         known = self._catalogues.get(workspace)
-        revision, _floor = await store.revision(tx, workspace)
-        if known is not None and known.revision >= revision:
-            return known
-        async with self._loading.setdefault(workspace, asyncio.Lock()):
-            return await self._caught_up(tx, workspace)
+        return known is not None and known.revision >= revision
 
     async def agents(
         self, workspace: str, wanted: Wanted, *, state: str | None, cursor: str | None, limit: int
@@ -130,6 +158,15 @@ class Finder:
         following = encode_cursor(str(skip + asked.limit)) if len(keys) > asked.limit else None
         return SkillPage(items=items, next=following, complete=budget.left >= 0)
 
+    async def of_origin(self, workspace: str, origin: str) -> dict[str, Any]:
+        """Return the rows of the agents that came so, by name; however long the index takes."""
+        await self.catch_up(workspace)
+        names = list(self._catalogues[workspace].of_origin(origin)) if workspace in self._catalogues else []
+        if not names:
+            return {}
+        async with self._db.read() as tx:
+            return await store.by_name(tx, workspace, names)
+
     async def history(self, tx: Tx, workspace: str, name: str, *, cursor: str | None, limit: int) -> AgentHistory:
         """Return what happened to an agent, the newest first.
 
@@ -154,9 +191,12 @@ class Finder:
             return (await store.revision(tx, workspace))[0]
 
     async def catch_up(self, workspace: str) -> None:
-        """Bring the index of a workspace in step, so that the next question need not."""
-        async with self._db.read() as tx:
-            await self._in_step(tx, workspace)
+        """Bring the index of a workspace in step, so that the next question need not; however long it takes."""
+        await self._step(workspace, wait_s=None)
+
+    async def close(self) -> None:
+        """Stop what is still being read."""
+        await self._tasks.close()
 
     def known(self, workspace: str) -> Catalogue | None:
         """Return the index as it is, if it has been made."""
@@ -170,35 +210,56 @@ class Finder:
                 labels = {"workspace": workspace, "state": state}
                 yield "trunkline_agents", "Agents in the catalogue, by how they are.", labels, float(count)
 
-    async def _caught_up(self, tx: Tx, workspace: str) -> Catalogue:
+    async def _catch_up(self, workspace: str) -> None:
         known = self._catalogues.get(workspace)
-        revision, floor = await store.revision(tx, workspace)
-        if known is None or known.revision < floor or known.wasted > max(_WASTE, known.skill_count):
-            return await self._load(tx, workspace, revision)
-        if known.revision < revision:
-            changed = sorted(await store.renamed_after(tx, workspace, known.revision))
-            for start in range(0, len(changed), _SLICE):
-                names = changed[start : start + _SLICE]
-                rows = await store.by_name(tx, workspace, names)
-                for name in names:
-                    if name in rows:
-                        known.put(described(rows[name]))
-                    else:
-                        known.remove(name)
-                await asyncio.sleep(0)
-            known.revision = revision
-        return known
+        async with self._db.read() as tx:
+            revision, floor = await store.revision(tx, workspace)
+            if known is None or known.revision < floor or known.wasted > max(_WASTE, known.skill_count):
+                changed = None
+            else:
+                changed = sorted(await store.renamed_after(tx, workspace, known.revision))
+        if known is None or changed is None:
+            await self._load(workspace, revision)
+            return
+        for start in range(0, len(changed), _SLICE):
+            await self._renew(known, workspace, changed[start : start + _SLICE])
+        known.revision = revision
 
-    async def _load(self, tx: Tx, workspace: str, revision: int) -> Catalogue:
+    async def _renew(self, known: Catalogue, workspace: str, names: list[str]) -> None:
+        """Take in some agents as they are now."""
+        async with self._db.read() as tx:
+            rows = await store.searched(tx, workspace, names)
+        found = await asyncio.to_thread(_read, rows)
+        until = time.monotonic() + _AT_ONCE_S
+        for name in names:
+            if name in found:
+                known.put(found[name])
+            else:
+                known.remove(name)
+            if time.monotonic() > until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + _AT_ONCE_S
+
+    async def _load(self, workspace: str, revision: int) -> None:
+        """Make the index anew; nobody else sees it before it is whole, so a thread may do it."""
         made, after = Catalogue(), ""
-        while rows := await store.some_after(tx, workspace, after, _SLICE):
-            for row in rows:
-                made.put(described(row))
-            after = rows[-1].name
-            await asyncio.sleep(0)
+        self._making[workspace] = made
+        try:
+            while True:
+                async with self._db.read() as tx:
+                    rows = await store.searched_after(tx, workspace, after, _SLICE)
+                if not rows:
+                    break
+                await asyncio.to_thread(_put, made, rows)
+                after = rows[-1].name
+        finally:
+            del self._making[workspace]
         made.revision = revision
         self._catalogues[workspace] = made
-        return made
+
+    def _progress(self, workspace: str) -> str:
+        made = self._making.get(workspace)
+        return f"{len(made):,} agents and {made.skill_count:,} skills are read so far" if made else "It is being made"
 
     async def _shown(self, tx: Tx, workspace: str, keys: list[SkillKey]) -> list[FoundSkill]:
         rows = await store.by_name(tx, workspace, sorted({agent for agent, _skill in keys}))
@@ -227,14 +288,28 @@ class Finder:
         return replace(wanted, has_state=has_state)
 
 
-def described(row: Any) -> Described:
+def _described(row: Any) -> Described:
     """Return an agent of the catalogue as it is searched."""
-    interfaces = [one["protocol"] for one in row.interfaces]
     own = "trunkline" if row.origin == "sdk" else row.origin
     return Described(
         name=row.name, version=row.version, title=row.title, description=row.description, origin=row.origin,
-        protocols=[own, *interfaces], labels=row.labels, skills=msgspec.convert(row.skills, list[frames.Skill]),
+        protocols=_protocols(own, *(one["protocol"] for one in row.interfaces)), labels=row.labels,
+        skills=skills_of(row.skills),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _protocols(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+def _read(rows: list[Any]) -> dict[str, Described]:
+    return {row.name: _described(row) for row in rows}
+
+
+def _put(made: Catalogue, rows: list[Any]) -> None:
+    for row in rows:
+        made.put(_described(row))
 
 
 def wanted_of(

@@ -34,6 +34,7 @@ class Showing:
             instances=[_instance(one) for one in self._presence.instances(workspace, row.name, now)],
             labels=row.labels, interfaces=msgspec.convert(row.interfaces, list[frames.Interface]),
             limits=None if row.limits is None else msgspec.convert(row.limits, frames.Limits),
+            a2a=None if row.a2a is None else msgspec.convert(row.a2a, frames.Face),
             documentation_url=row.documentation_url, icon_url=row.icon_url, publishes=row.publishes,
             origin=row.origin, origin_url=row.origin_url, imported_by=row.imported_by,
             registered_at=rfc3339(row.registered_at), updated_at=rfc3339(row.updated_at),

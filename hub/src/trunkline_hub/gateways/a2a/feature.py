@@ -11,7 +11,7 @@ from trunkline_hub.core.component import Component
 from trunkline_hub.core.feature import Feature
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.a2a.api import agents_router, routers
-from trunkline_hub.gateways.a2a.events import CardRefresher, GrpcDoor, PushSender, PushWatch, RemoteHost
+from trunkline_hub.gateways.a2a.events import CardRefresher, GrpcDoor, PushSender, PushWatch, RemoteHost, RemoteTasks
 from trunkline_hub.gateways.a2a.ports import Catalogue, Workspaces
 from trunkline_hub.gateways.a2a.providers import Engines
 from trunkline_hub.gateways.a2a.service import Cards, Desk, Pushes, Remotes
@@ -36,6 +36,7 @@ class Parts:
     catalogue: Catalogue
     gate: Gate
     tasks: Tasks
+    calls: HubCalls
     blobs: Blobs
     workspaces: Workspaces
     keep_s: float
@@ -45,19 +46,21 @@ class Parts:
 def build(parts: Parts) -> Feature:
     settings = parts.settings
     cards = Cards(settings, parts.db, parts.clock, parts.catalogue)
-    desk = Desk(settings, cards, parts.tasks, HubCalls(parts.bus), parts.blobs)
+    desk = Desk(settings, cards, parts.tasks, parts.calls, parts.blobs)
     pushes = Pushes(parts.bus, parts.db, parts.audit, parts.outbound)
     base = parts.web.public_url or f"http://{parts.web.host}:{parts.web.port}"
     engines = Engines(
         desk=desk, pushes=pushes, cards=cards, gate=parts.gate, outbound=parts.outbound, base_url=lambda: base
     )
     remotes = Remotes(settings, parts.db, parts.audit, parts.catalogue, parts.outbound, engines)
+    doer = RemoteTasks(parts.db, parts.clock, engines, parts.tasks, parts.blobs)
+    parts.tasks.doers.append(doer)
     watch = PushWatch(parts.bus, parts.workspaces, pushes, engines)
     sender = PushSender(
         parts.db, parts.clock, parts.outbound, watch.noted, attempts=settings.push_attempts, keep_s=parts.keep_s
     )
     components: list[Component] = [
-        watch, sender, RemoteHost(parts.bus, parts.db, engines, hub_id=parts.hub_id),
+        watch, sender, RemoteHost(parts.bus, parts.db, engines, doer.adopt, hub_id=parts.hub_id),
         CardRefresher(parts.db, parts.clock, remotes, refresh_s=settings.refresh_s),
     ]  # fmt: skip
     if settings.grpc_port is not None:

@@ -1,11 +1,12 @@
 """What A2A needs from elsewhere: the catalogue, the caller's identity, and the library's side of it, loaded when first used."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from trunkline.protocol.frames import Registration
+from trunkline.protocol.frames import Progress, Registration
 from trunkline.protocol.resources import Agent
-from trunkline.protocol.tasks import TaskMessage
+from trunkline.protocol.tasks import Artifact, TaskMessage, TaskState
 from trunkline_hub.bus.course import Step
 from trunkline_hub.bus.host import CallInfo
 from trunkline_hub.core.principal import Principal
@@ -89,6 +90,18 @@ class Courier(Protocol):
         """
         ...
 
+    async def turn(self, errand: "Errand", message: TaskMessage, report: Callable[[Progress], None]) -> "Turn":
+        """Say a message of a task to its agent, or go on with what an earlier try said; returns when it is our turn.
+
+        Raises:
+            A2AAgentBrokenError, OutboundErrors
+        """
+        ...
+
+    async def call_off(self, errand: "Errand", remote_id: str) -> None:
+        """Tell the agent that its task is no longer wanted; it need not answer."""
+        ...
+
     async def ask(self, errand: "Errand", message: TaskMessage, call: CallInfo) -> Any:
         """Send a message and return what came of it, however long that takes.
 
@@ -96,6 +109,15 @@ class Courier(Protocol):
             A2AAgentBrokenError, CallFailedError, CallTimeoutError, OutboundErrors
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """How a remote task stands, once it has ended or waits for its caller."""
+
+    state: TaskState
+    said: TaskMessage | None = None
+    artifacts: list[Artifact] = field(default_factory=list)
 
 
 class Errand(Protocol):
@@ -118,6 +140,10 @@ class Errand(Protocol):
 
     async def begun(self) -> str | None:
         """Return the remote task that an earlier try of this call started."""
+        ...
+
+    async def waiting(self) -> str | None:
+        """Return the remote task that an earlier turn ended with a question of."""
         ...
 
     async def note(self, remote_id: str) -> None:

@@ -1,7 +1,7 @@
 """Tasks of agents that know plain calls only: a hub calls, and writes the course."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from trunkline.payloads import Codec
 from trunkline.processing import Identity
 from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
-from trunkline.protocol.errors import AgentOfflineError, TrunklineError, UnavailableError
+from trunkline.protocol.errors import AgentOfflineError, MessageTooLargeError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Progress, Reader
 from trunkline.protocol.tasks import TaskEvent, TaskJob
 from trunkline.tasks import Tasks
@@ -25,7 +25,7 @@ from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.db import Database
 from trunkline_hub.tasks import model
 from trunkline_hub.tasks.events.book import Workspaces
-from trunkline_hub.tasks.ports import QueueLane
+from trunkline_hub.tasks.ports import Doer, QueueLane
 
 _AT_ONCE = 64
 _TIMEOUT_S = 3600.0
@@ -38,14 +38,14 @@ class TaskRunner(Workforce):
     name: ClassVar[str] = "task-runner"
 
     def __init__(
-        self, bus: HubBus, db: Database, clock: Clock, calls: HubCalls, queues: QueueLane, workspaces: Workspaces, *,
-        hub_id: str,
+        self, bus: HubBus, db: Database, clock: Clock, by: tuple[HubCalls, Sequence[Doer]], queues: QueueLane,
+        workspaces: Workspaces, *, hub_id: str,
     ) -> None:  # fmt: skip
         super().__init__()
         self._bus = bus
         self._db = db
         self._clock = clock
-        self._calls = calls
+        self._calls, self._doers = by
         self._queues = queues
         self._workspaces = workspaces
         self._hub_id = hub_id
@@ -101,21 +101,35 @@ class TaskRunner(Workforce):
         write = partial(self._write, workspace, job, run)
         await write(TaskEvent(kind="status", at=self._now(), state="working"), "working")
         try:
-            answer = await self._ask(workspace, job, self._reporter(write))
+            steps = await self._steps(workspace, job, self._reporter(write))
         except UnavailableError:
             raise
         except TrunklineError as error:
             await write(model.failure(error.to_problem(), self._now()), "failed")
             return
-        artifact = model.result_of(answer, job.task_id)
-        await write(TaskEvent(kind="artifact", at=self._now(), artifact=artifact), "result")
-        await write(TaskEvent(kind="status", at=self._now(), state="completed"), "completed")
+        try:
+            for index, step in enumerate(steps):
+                await write(step, f"end.{index}")
+        except MessageTooLargeError as error:
+            await write(model.failure(error.to_problem(), self._now()), "failed")
+
+    async def _steps(self, workspace: str, job: TaskJob, report: Callable[[Progress], None]) -> list[TaskEvent]:
+        """Have the work done; returns the steps by which this run ends."""
+        for doer in self._doers:
+            if await doer.takes(workspace, job.seed.agent):
+                return await doer.do(workspace, job, report)
+        artifact = model.result_of(await self._ask(workspace, job, report), job.task_id)
+        return [
+            TaskEvent(kind="artifact", at=self._now(), artifact=artifact),
+            TaskEvent(kind="status", at=self._now(), state="completed"),
+        ]
 
     async def _ask(self, workspace: str, job: TaskJob, on_progress: Callable[[Progress], None]) -> Any:
         seed = job.seed
         request = ce.new_envelope(
             type=f"call.{seed.skill}", source=f"/{workspace}/{seed.caller}", id=f"{job.task_id}.{job.turn}",
-            data=msgspec.json.encode(None if seed.input is msgspec.UNSET else seed.input), correlationid=seed.context_id, traceparent=seed.traceparent,
+            data=msgspec.json.encode(model.call_input(seed)), correlationid=seed.context_id,
+            traceparent=seed.traceparent,
         )  # fmt: skip
         try:
             reply = await self._calls.call(

@@ -29,6 +29,12 @@ class AgentOfflineError(UnavailableError):
     remedy = "Start the agent, or enqueue the work so that it waits."
 
 
+class CatalogueLoadingError(UnavailableError):
+    code = "catalogue.loading"
+    title = "The hub is still reading the catalogue, so a search would miss some of it"
+    remedy = "Try again in a few seconds, or ask another hub; `GET /agents/{name}` and calls work meanwhile."
+
+
 class SkillUnknownError(NotFoundError):
     code = "skill.unknown"
     title = "No registered agent has this skill"
@@ -61,8 +67,8 @@ class CallTimeoutError(CallError):
 
 class SkillUnboundError(CallError):
     code, status = "skill.unbound", 501
-    title = "The skill was imported, and nothing executes it yet"
-    remedy = "Serve it with an agent or a gateway; `trunkline agents show` says where it came from."
+    title = "The skill is listed from an OpenAPI document; Trunkline does not call such operations yet"
+    remedy = "Call the service itself, or serve a skill of this name with an agent; `trunkline agents show` says where it came from."
 
 
 class CallCancelledError(CallError):

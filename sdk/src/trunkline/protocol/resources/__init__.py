@@ -33,7 +33,7 @@ from trunkline.protocol.resources.agents import (
 )
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.blobs import StoredBlob
-from trunkline.protocol.resources.crews import Crew, CrewMember
+from trunkline.protocol.resources.crews import Crew, CrewMember, Weight, WeightRequest, Weights
 from trunkline.protocol.resources.dead_letters import (
     BulkDiscardRequest,
     BulkRedriveRequest,
@@ -372,5 +372,8 @@ __all__ = [
     "Verification",
     "VersionRule",
     "Waiting",
+    "Weight",
+    "WeightRequest",
+    "Weights",
     "Whoami",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.protocol.frames import Interface, Limits, Registration, Skill
+from trunkline.protocol.frames import Face, Interface, Limits, Registration, Skill
 
 
 class AgentInstance(msgspec.Struct, kw_only=True):
@@ -42,6 +42,7 @@ class Agent(msgspec.Struct, kw_only=True):
     labels: dict[str, str] = {}
     interfaces: list[Interface] = []
     limits: Limits | None = None
+    a2a: Face | None = None
     documentation_url: str = ""
     icon_url: str = ""
     publishes: list[str] = []
@@ -141,11 +142,13 @@ class SkillMatch(msgspec.Struct, kw_only=True):
 
 
 class OpenApiImport(msgspec.Struct, kw_only=True):
-    """An OpenAPI document to make an agent of."""
+    """An OpenAPI document to make an agent of: as an object, as text, or by its address alone."""
 
-    document: dict[str, Any]
+    document: dict[str, Any] | None = None
+    text: str = ""
+    """The document in JSON or YAML."""
     url: str = ""
-    """Where the document came from; shown."""
+    """Where the document came from; with neither `document` nor `text`, the hub gets it there."""
     labels: dict[str, str] = {}
 
 

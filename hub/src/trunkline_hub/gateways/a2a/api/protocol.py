@@ -49,10 +49,10 @@ async def may_run(connection: ASGIConnection[Any, Any, Any, Any], _handler: Base
 
 
 @post(_below(""), opt=_OURS, status_code=200)
-async def rpc(request: AnyRequest, engines: Engines, a2a: A2ASettings, web_settings: WebSettings) -> ASGIApp:
+async def rpc(request: AnyRequest, engines: Engines, web_settings: WebSettings) -> ASGIApp:
     """Answer a JSON-RPC request."""
     engine = await _engine(request, engines)
-    place = _place(request, a2a, web_settings)
+    place = _place(request, web_settings)
     response: ASGIApp = await engine.http.rpc(request.scope, request.receive, await request.body(), place)
     return response
 
@@ -62,32 +62,30 @@ async def rpc(request: AnyRequest, engines: Engines, a2a: A2ASettings, web_setti
       *_below("/tasks/{task_id:str}/pushNotificationConfigs/{config_id:str}"), *_below("/v1/card"),
       *_below("/v1/tasks/{task_id:str}"), *_below("/v1/tasks/{task_id:str}/pushNotificationConfigs"),
       *_below("/v1/tasks/{task_id:str}/pushNotificationConfigs/{config_id:str}")], opt=_OURS)  # fmt: skip
-async def rest_get(request: AnyRequest, engines: Engines, a2a: A2ASettings, web_settings: WebSettings) -> ASGIApp:
+async def rest_get(request: AnyRequest, engines: Engines, web_settings: WebSettings) -> ASGIApp:
     """Answer an HTTP+JSON request that reads, or streams."""
-    return await _rest(request, engines, _place(request, a2a, web_settings))
+    return await _rest(request, engines, _place(request, web_settings))
 
 
 @post([*_below("/message:send"), *_below("/message:stream"), *_below("/tasks/{task_id:str}"),
        *_below("/tasks/{task_id:str}/pushNotificationConfigs"), *_below("/v1/message:send"),
        *_below("/v1/message:stream"), *_below("/v1/tasks/{task_id:str}"),
        *_below("/v1/tasks/{task_id:str}/pushNotificationConfigs")], opt=_OURS, status_code=200)  # fmt: skip
-async def rest_post(request: AnyRequest, engines: Engines, a2a: A2ASettings, web_settings: WebSettings) -> ASGIApp:
+async def rest_post(request: AnyRequest, engines: Engines, web_settings: WebSettings) -> ASGIApp:
     """Answer an HTTP+JSON request that sends, cancels, subscribes or configures."""
-    return await _rest(request, engines, _place(request, a2a, web_settings))
+    return await _rest(request, engines, _place(request, web_settings))
 
 
 @delete(_below("/tasks/{task_id:str}/pushNotificationConfigs/{config_id:str}"), opt=_OURS, status_code=200)
-async def rest_delete(request: AnyRequest, engines: Engines, a2a: A2ASettings, web_settings: WebSettings) -> ASGIApp:
+async def rest_delete(request: AnyRequest, engines: Engines, web_settings: WebSettings) -> ASGIApp:
     """Take a push notification away."""
-    return await _rest(request, engines, _place(request, a2a, web_settings))
+    return await _rest(request, engines, _place(request, web_settings))
 
 
 @get(_below("/tasks/{task_id:str}/files/{blob_id:str}"), opt=_OURS)
-async def file(
-    task_id: str, blob_id: str, request: AnyRequest, desk: Desk, a2a: A2ASettings, web_settings: WebSettings
-) -> Stream:
+async def file(task_id: str, blob_id: str, request: AnyRequest, desk: Desk, web_settings: WebSettings) -> Stream:
     """Send what a part of a task of the caller's refers to."""
-    info, content = await desk.file(_place(request, a2a, web_settings), task_id, blob_id)
+    info, content = await desk.file(_place(request, web_settings), task_id, blob_id)
     headers = {**UNTRUSTED, "Content-Type": info.content_type, "Content-Length": str(info.size)}
     return Stream(content, headers=headers)
 
@@ -98,7 +96,7 @@ async def card(
 ) -> Response[bytes]:
     """Show an agent's card, signed."""
     engine = await engines.get()
-    return await _card(request, cards, engine, _place(request, a2a, web_settings), a2a)
+    return await _card(request, cards, engine, _place(request, web_settings), a2a)
 
 
 @get(CARD_PATH, opt=requires(USE))
@@ -152,12 +150,12 @@ async def _engine(request: AnyRequest, engines: Engines) -> Any:
     return engine
 
 
-def _place(request: AnyRequest, a2a: A2ASettings, web: WebSettings) -> Place:
+def _place(request: AnyRequest, web: WebSettings) -> Place:
     given = request.headers.getall("a2a-extensions", []) + request.headers.getall("x-a2a-extensions", [])
     extensions = frozenset(uri for value in given for one in value.split(",") if (uri := one.strip()))
     return Place(
         by=request.user, workspace=request.path_params["workspace"], agent=request.path_params.get("agent", ""),
-        base_url=_base(request, web), extensions=extensions, active=extensions & frozenset(a2a.required_extensions),
+        base_url=_base(request, web), extensions=extensions,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Imported A2A agents on the bus: every hub answers for them; one reads their cards anew."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from trunkline.protocol import subjects
+from trunkline.protocol.errors import TaskNeededError
 from trunkline.protocol.resources import A2AAgentDeclaration
 from trunkline.tasks import Tasks
 from trunkline_hub.bus import HubBus
@@ -44,10 +45,32 @@ class RemoteCall:
         async with self.db.read() as tx:
             return await store.remote_task(tx, self.workspace, self.call_id)
 
+    async def waiting(self) -> str | None:
+        """Return the remote task that an earlier turn ended with a question of: calls are named after their task."""
+        task_id, _dot, turn = self.call_id.rpartition(".")
+        if not task_id or not turn.isdecimal() or int(turn) <= 1:
+            return None
+        async with self.db.read() as tx:
+            return await store.remote_task(tx, self.workspace, f"{task_id}.{int(turn) - 1}")
+
     async def note(self, remote_id: str) -> None:
         """Remember the remote task, so that whoever tries again goes on with it."""
         async with self.db.write() as tx:
             await store.keep_remote_task(tx, self.workspace, self.call_id, self.agent, remote_id)
+
+
+def errand_of(db: Database, row: Any, skill: str, call_id: str) -> RemoteCall:
+    """Return a call of an imported agent's skill."""
+    declared = msgspec.convert(row.declaration, A2AAgentDeclaration)
+    return RemoteCall(
+        db=db, workspace=row.workspace_id, agent=row.name, call_id=call_id,
+        skill=remote.skills_of(row.name, row.approved).get(skill, skill), card=row.approved, headers=declared.headers,
+        url=declared.url,
+    )  # fmt: skip
+
+
+Adopt = Callable[[RemoteCall, Any, CallInfo, str], Awaitable[str]]
+"""(errand, payload, call, remote task) → the task of ours that the call becomes, because the agent asks back."""
 
 
 class RemoteHost(SkillHost):
@@ -55,8 +78,9 @@ class RemoteHost(SkillHost):
 
     name: ClassVar[str] = "a2a-host"
 
-    def __init__(self, bus: HubBus, db: Database, engines: Engines, *, hub_id: str) -> None:
+    def __init__(self, bus: HubBus, db: Database, engines: Engines, adopt: Adopt, *, hub_id: str) -> None:
         super().__init__(bus, hub_id=hub_id)
+        self._adopt = adopt
         self._the_bus = bus
         self._db = db
         self._engines = engines
@@ -93,14 +117,17 @@ class RemoteHost(SkillHost):
 
     def _as_hosted(self, row: Any) -> Hosted:
         skills = remote.skills_of(row.name, row.approved)
-        declared = msgspec.convert(row.declaration, A2AAgentDeclaration)
 
         async def answer(skill: str, payload: Any, call: CallInfo) -> Any:
-            errand = RemoteCall(
-                db=self._db, workspace=row.workspace_id, agent=row.name, call_id=call.request.id, skill=skills[skill],
-                card=row.approved, headers=declared.headers, url=declared.url,
-            )  # fmt: skip
-            return await self._ask(errand, payload, call)
+            errand = errand_of(self._db, row, skill, call.request.id)
+            try:
+                return await self._ask(errand, payload, call)
+            except TaskNeededError as error:
+                remote_id = await errand.begun()
+                if remote_id is None:
+                    raise
+                task_id = await self._adopt(errand, payload, call, remote_id)
+                raise TaskNeededError(f"{error.detail}; answer the task {task_id}") from None
 
         version = str(row.approved.get("version") or "0.0.0")
         return Hosted(

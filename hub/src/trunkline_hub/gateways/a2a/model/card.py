@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from trunkline.protocol.frames import Skill
 from trunkline_hub.gateways.a2a.model.choice import DEFAULT_MODES
 from trunkline_hub.gateways.a2a.model.place import Features, Place, Served
@@ -43,7 +45,9 @@ def _interfaces(place: Place, features: Features) -> list[dict[str, str]]:
 
 
 def _capabilities(features: Features, shown: Served | None) -> dict[str, Any]:
-    extensions: list[dict[str, Any]] = [{"uri": uri, "required": True} for uri in features.required_extensions]
+    extensions: list[dict[str, Any]] = [
+        {key: value for key, value in msgspec.structs.asdict(one).items() if value} for one in features.extensions
+    ]
     if shown is not None:
         extensions.append({"uri": SCHEMAS, "description": "Schemas of the skills.", "params": _schemas(shown.skills)})
     return {

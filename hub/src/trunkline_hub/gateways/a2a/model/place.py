@@ -1,10 +1,11 @@
 """Who is asked, by whom, and what was said."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from trunkline.protocol.frames import Skill
+from trunkline.protocol.frames import Extension, Face, Skill
 from trunkline.protocol.tasks import TaskMessage
 from trunkline_hub.core.principal import Principal
 
@@ -20,8 +21,6 @@ class Place:
     """The hub as this client reaches it."""
     extensions: frozenset[str] = frozenset()
     """Those that the client says it supports."""
-    active: frozenset[str] = frozenset()
-    """Those of them that the agent supports too."""
 
     @property
     def url(self) -> str:
@@ -43,6 +42,14 @@ class Served:
     version: str
     skills: tuple[Skill, ...]
     changed_at: datetime
+    face: Face = field(default_factory=Face)
+    required: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of the hub itself: the extensions that the agents of some skills require."""
+
+    @property
+    def required_extensions(self) -> frozenset[str]:
+        """Those that clients of all its skills must name."""
+        return frozenset(one.uri for one in self.face.extensions if one.required)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +59,7 @@ class Features:
     streaming: bool
     push: bool
     extended_card: bool
-    required_extensions: tuple[str, ...]
+    extensions: tuple[Extension, ...]
     grpc: str
     """`host:port`, or nothing."""
 

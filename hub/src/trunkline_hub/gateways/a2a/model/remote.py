@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,11 +14,12 @@ from trunkline.protocol.resources import A2AChange
 from trunkline.protocol.subjects import NAME_PATTERN
 from trunkline.protocol.tasks import Part, TaskMessage
 
-BINDINGS = ("JSONRPC", "HTTP+JSON")
-"""Those that go through the guarded door out."""
+BINDINGS = ("JSONRPC", "HTTP+JSON", "GRPC")
+GRPC = "GRPC"
 _NAME = re.compile(NAME_PATTERN)
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 _MOST_SKILLS = 1000
+_TLS_PORT = 443
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,127}")
 _MESSAGE_KEYS = frozenset({"id", "role", "parts"})
 
@@ -57,13 +59,15 @@ def check_card(card: Any) -> dict[str, Any]:
 
 
 def interface_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the first interface of a card that the hub can speak to.
+    """Return the first interface of a card that the hub can speak to: cards name first what they prefer.
 
     Raises:
         A2ACardError
     """
     for one in card.get("supportedInterfaces") or []:
-        if isinstance(one, dict) and one.get("protocolBinding") in BINDINGS and one.get("url"):
+        if not isinstance(one, dict) or one.get("protocolBinding") not in BINDINGS or not one.get("url"):
+            continue
+        if one["protocolBinding"] != GRPC or grpc_target(str(one["url"])) is not None:
             return one
     raise A2ACardError(f"It offers none of {', '.join(BINDINGS)}")
 
@@ -139,6 +143,46 @@ def message_of(payload: Any, skill: str, call_id: str) -> TaskMessage:
             return msgspec.structs.replace(given, role="user", metadata={**given.metadata, "skill": skill})
     part = Part(text=payload) if isinstance(payload, str) else Part(data=payload, media_type="application/json")
     return TaskMessage(id=call_id, role="user", parts=[part], metadata={"skill": skill})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpcTarget:
+    """Where a gRPC interface is."""
+
+    host: str
+    port: int
+    is_tls: bool
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def grpc_target(url: str) -> GrpcTarget | None:
+    """Return where a card's gRPC address leads: `https://…`, `grpcs://…`, or `host:port`, which is TLS at port 443."""
+    has_scheme = "://" in url
+    try:
+        parts = urlsplit(url if has_scheme else f"//{url}")
+        port = parts.port or {"https": 443, "grpcs": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return None
+    if not parts.hostname or port is None or (has_scheme and parts.scheme not in {"https", "http", "grpc", "grpcs"}):
+        return None
+    is_tls = parts.scheme in {"https", "grpcs"} or (not has_scheme and port == _TLS_PORT)
+    return GrpcTarget(host=parts.hostname, port=port, is_tls=is_tls)
+
+
+def may_have_headers(url: str, interface: Mapping[str, Any]) -> bool:
+    """Whether an interface is given the headers that were told for an agent's address.
+
+    Over HTTP it lies at the same origin. gRPC has a port of its own: there the
+    host is the same, and what went encrypted stays so.
+    """
+    if interface.get("protocolBinding") != GRPC:
+        return is_same_origin(url, str(interface["url"]))
+    target, origin = grpc_target(str(interface["url"])), urlsplit(url)
+    return target is not None and target.host == origin.hostname and (target.is_tls or origin.scheme != "https")
 
 
 def is_same_origin(one: str, other: str) -> bool:

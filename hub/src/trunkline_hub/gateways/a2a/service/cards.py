@@ -1,12 +1,15 @@
 """Agents as cards: written from the catalogue, signed, and kept as long as nothing changes."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trunkline.protocol.errors import AgentUnknownError
+from trunkline.protocol.frames import Extension, Face
 from trunkline_hub import __version__
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.db import Database
@@ -62,13 +65,32 @@ class Cards:
         self._known[workspace, agent] = (now + _FRESH_S, served)
         return served
 
-    def features(self) -> Features:
-        """Return what this hub offers to A2A clients."""
-        wanted = self._settings
+    async def features(self, place: Place) -> Features:
+        """Return what is offered to the clients of an agent: no more than both it and this hub offer.
+
+        Raises:
+            AgentUnknownError
+        """
+        return self._features(await self.served(place.workspace, place.agent))
+
+    def _features(self, served: Served) -> Features:
+        wanted, face = self._settings, served.face
+        own = [one for one in face.extensions if one.uri not in wanted.required_extensions]
         return Features(
-            streaming=wanted.streaming, push=wanted.push_notifications, extended_card=wanted.extended_cards,
-            required_extensions=tuple(wanted.required_extensions), grpc=wanted.grpc_public or self.grpc_address,
+            streaming=wanted.streaming and face.streaming, push=wanted.push_notifications and face.push_notifications,
+            extended_card=wanted.extended_cards and face.extended_card,
+            extensions=(*(Extension(uri=uri, required=True) for uri in wanted.required_extensions), *own),
+            grpc=wanted.grpc_public or self.grpc_address,
         )  # fmt: skip
+
+    async def active(self, place: Place) -> frozenset[str]:
+        """Return which of the extensions that a client names are spoken at a place."""
+        if not place.extensions:
+            return place.extensions
+        with contextlib.suppress(AgentUnknownError):
+            known = (await self.features(place)).extensions
+            return place.extensions & {one.uri for one in known}
+        return frozenset()
 
     async def card(self, place: Place, signer: Signer, *, extended: bool = False, legacy: bool = False) -> Card:
         """Return the card of the agent at a place, signed; `legacy` for clients of A2A 0.3.
@@ -77,7 +99,7 @@ class Cards:
             AgentUnknownError
         """
         served = await self.served(place.workspace, place.agent)
-        plain = card_of(place, served, self.features(), extended=extended)
+        plain = card_of(place, served, self._features(served), extended=extended)
         mark = hashlib.sha256(json.dumps([plain, legacy], sort_keys=True).encode()).hexdigest()
         body = self._signed.get(mark)
         if body is None:
@@ -110,18 +132,21 @@ class Cards:
             found = await self._catalogue.get(tx, workspace, agent)
         return Served(
             name=found.name, description=found.description, version=found.version, skills=tuple(found.skills),
-            changed_at=datetime.fromisoformat(found.updated_at),
+            changed_at=datetime.fromisoformat(found.updated_at), face=found.a2a or Face(),
         )  # fmt: skip
 
     async def _all(self, workspace: str) -> Served:
         skills, changed = {}, []
+        required: dict[str, frozenset[str]] = {}
         async with self._db.read() as tx:
             agents = await self._catalogue.every(tx, workspace)
         for agent in agents[:_MOST_AGENTS]:
             skills.update({skill.name: skill for skill in agent.skills})
+            wanted = frozenset(one.uri for one in agent.a2a.extensions if one.required) if agent.a2a else frozenset()
+            required.update({skill.name: wanted | required.get(skill.name, frozenset()) for skill in agent.skills})
             changed.append(datetime.fromisoformat(agent.updated_at))
         return Served(
             name=f"Trunkline, workspace {workspace}", version=__version__, skills=tuple(skills.values()),
             description="All agents of this workspace. Name the skill as `skill` in the message's metadata.",
-            changed_at=max(changed, default=self._clock.now()),
+            changed_at=max(changed, default=self._clock.now()), required=required,
         )  # fmt: skip

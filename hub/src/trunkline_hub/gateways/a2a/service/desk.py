@@ -1,6 +1,5 @@
 """What A2A clients ask of agents on the bus: messages become calls and tasks."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from trunkline.protocol.errors import (
     TaskUnknownError,
 )
 from trunkline.protocol.frames import Skill
+from trunkline.protocol.ids import new_id
 from trunkline.protocol.resources import TaskReply, TaskRequest
 from trunkline.protocol.tasks import Part, TaskMessage
 from trunkline.protocol.trace import current_traceparent
@@ -27,14 +27,13 @@ from trunkline_hub.bus.blobs import BlobInfo
 from trunkline_hub.bus.course import Step
 from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 from trunkline_hub.gateways.a2a import model
-from trunkline_hub.gateways.a2a.model import Place, Said
+from trunkline_hub.gateways.a2a.model import Place, Said, Served
+from trunkline_hub.gateways.a2a.service import files
 from trunkline_hub.gateways.a2a.service.cards import Cards
 from trunkline_hub.gateways.a2a.settings import A2ASettings
 from trunkline_hub.tasks import Tasks
 from trunkline_hub.tasks.model import Record
 
-INLINE_BYTES = 128 * 1024
-"""Bytes in a message beyond this go to the object store."""
 _OUTPUT = Codec(Any)
 
 
@@ -56,17 +55,20 @@ class Desk:
             TaskUnknownError, TaskFinishedError, TaskBusyError, TaskContextError
             AgentUnknownError, AgentOfflineError, CallTimeoutError, CallFailedError, BusUnavailableError
         """
-        self._check_extensions(place)
+        served = await self._cards.served(place.workspace, place.agent)
+        self._check_extensions(place, served.required_extensions)
         if said.task_id:
             return await self._reply(place, said)
-        skill, behind = await self._choose(place, said)
+        skill, behind = self._choose(served, said)
+        self._check_extensions(place, served.required.get(skill.name, frozenset()))
         model.check_modes(skill, said.message.parts)
         if not skill.task and (said.wait or behind is not None):
+            call_id = new_id()
             try:
-                return await self._call(place, skill, said)
+                return await self._call(place, skill, said, call_id)
             except TaskNeededError:
                 if behind is None:
-                    raise
+                    return await self._begun(place, call_id)
                 skill = behind
         return await self._begin(place, skill, said)
 
@@ -120,24 +122,23 @@ class Desk:
         info = await self._blobs.info(place.workspace, blob_id)
         return info, self._blobs.read(place.workspace, info, 0, info.size)
 
-    def _check_extensions(self, place: Place) -> None:
-        missing = sorted(set(self._settings.required_extensions) - place.extensions)
+    def _check_extensions(self, place: Place, required: frozenset[str]) -> None:
+        missing = sorted((required | set(self._settings.required_extensions)) - place.extensions)
         if missing:
             raise A2AExtensionError(f"The client does not name {', '.join(missing)}")
 
-    async def _choose(self, place: Place, said: Said) -> tuple[Skill, Skill | None]:
-        served = await self._cards.served(place.workspace, place.agent)
+    def _choose(self, served: Served, said: Said) -> tuple[Skill, Skill | None]:
         if not served.skills:
             raise SkillUnknownError(f"The agent {served.name!r} has no skills")
         skill = model.choose(served.skills, said.skill)
         return skill, model.falls_back(served.skills, skill)
 
-    async def _call(self, place: Place, skill: Skill, said: Said) -> TaskMessage:
+    async def _call(self, place: Place, skill: Skill, said: Said, call_id: str) -> TaskMessage:
         payload = model.input_for(skill, said.message)
         check_input(skill, payload)
         request = ce.new_envelope(
             type=f"call.{skill.name}", source=f"/{place.workspace}/{place.by.name}", subject=said.message.id,
-            data=msgspec.json.encode(payload), traceparent=current_traceparent.get(),
+            data=msgspec.json.encode(payload), traceparent=current_traceparent.get(), id=call_id,
         )  # fmt: skip
         try:
             reply = await self._calls.call(
@@ -147,6 +148,17 @@ class Desk:
         except NobodyThereError:
             raise AgentOfflineError(f"No instance of {place.agent!r} is connected") from None
         return model.reply_of(_OUTPUT.read(reply)) if reply.dataref is None else await self._fetched(place, reply)
+
+    async def _begun(self, place: Place, call_id: str) -> Record:
+        """Return the task that a call became: an agent elsewhere asks back (`events/remotes.py`).
+
+        Raises:
+            TaskNeededError: it became none.
+        """
+        try:
+            return await self._tasks.record(place.by, place.workspace, call_id)
+        except TaskUnknownError:
+            raise TaskNeededError from None
 
     async def _fetched(self, place: Place, reply: ce.Envelope) -> TaskMessage:
         """Return a large answer as bytes in a message: there is no task whose file it could be."""
@@ -172,20 +184,7 @@ class Desk:
         return await self._tasks.reply(place.by, place.workspace, record.id, wanted, context_id=said.context_id or None)
 
     async def _stored(self, place: Place, parts: list[Part]) -> list[Part]:
-        """Return the parts with large ones put into the object store."""
-        return list(await asyncio.gather(*(self._store(place, part) for part in parts)))
-
-    async def _store(self, place: Place, part: Part) -> Part:
-        if part.raw is None or len(part.raw) <= INLINE_BYTES:
-            return part
-        stored = await self._blobs.put(
-            place.workspace, _once(part.raw), content_type=part.media_type, announced=len(part.raw)
-        )
-        return msgspec.structs.replace(part, raw=None, dataref=stored.url)
-
-
-async def _once(raw: bytes) -> AsyncIterator[bytes]:
-    yield raw
+        return await files.stored(self._blobs, place.workspace, parts)
 
 
 def _parts(record: Record) -> list[Part]:

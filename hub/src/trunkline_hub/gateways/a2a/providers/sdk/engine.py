@@ -29,7 +29,7 @@ class Engine:
         self._gate = gate
         self._base_url = base_url
         self._handler = Handler(desk, pushes, cards, self.signer, lambda: self.closing)
-        self.http = HttpBindings(self._handler)
+        self.http = HttpBindings(self._handler, cards)
 
     async def serve_grpc(self, host: str, port: int) -> tuple[Any, int]:
         """Serve gRPC; returns (server, port)."""

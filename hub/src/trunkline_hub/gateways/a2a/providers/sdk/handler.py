@@ -11,7 +11,7 @@ from a2a.types import a2a_pb2 as pb
 from a2a.utils import errors as a2a
 from google.protobuf.json_format import ParseDict
 
-from trunkline_hub.gateways.a2a.model import Place
+from trunkline_hub.gateways.a2a.model import Features, Place
 from trunkline_hub.gateways.a2a.model.push import Target
 from trunkline_hub.gateways.a2a.ports import Signer
 from trunkline_hub.gateways.a2a.providers.sdk import words
@@ -54,7 +54,7 @@ class Handler(RequestHandler):
         self, params: pb.SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[words.Event]:
         place = await _place(context)
-        self._needs_streaming()
+        await self._needs_streaming(place)
         kept = _history(params.configuration)
         with translated():
             found = await self._say(place, params)
@@ -68,7 +68,7 @@ class Handler(RequestHandler):
         self, params: pb.SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[words.Event]:
         place = await _place(context)
-        self._needs_streaming()
+        await self._needs_streaming(place)
         with translated():
             record = await self._desk.task(place, params.id)
             if record.finished:
@@ -113,7 +113,7 @@ class Handler(RequestHandler):
         self, params: pb.TaskPushNotificationConfig, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
         place = await _place(context)
-        self._needs_push()
+        await self._needs_push(place)
         with translated():
             record = await self._desk.task(place, params.task_id)
             return _config(record.id, await self._pushes.put(place, record, _target(params)))
@@ -123,7 +123,7 @@ class Handler(RequestHandler):
         self, params: pb.GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
         place = await _place(context)
-        self._needs_push()
+        await self._needs_push(place)
         with translated():
             record = await self._desk.task(place, params.task_id)
             return _config(record.id, await self._pushes.get(place, record, params.id))
@@ -133,7 +133,7 @@ class Handler(RequestHandler):
         self, params: pb.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
     ) -> pb.ListTaskPushNotificationConfigsResponse:
         place = await _place(context)
-        self._needs_push()
+        await self._needs_push(place)
         with translated():
             record = await self._desk.task(place, params.task_id)
             held = await self._pushes.every(place, record)
@@ -144,7 +144,7 @@ class Handler(RequestHandler):
         self, params: pb.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> None:
         place = await _place(context)
-        self._needs_push()
+        await self._needs_push(place)
         with translated():
             record = await self._desk.task(place, params.task_id)
             await self._pushes.drop(place, record, params.id)
@@ -154,8 +154,8 @@ class Handler(RequestHandler):
     ) -> pb.AgentCard:
         del params  # says nothing but the tenant, which the context has
         place = await _place(context)
-        if not self._cards.features().extended_card:
-            raise a2a.UnsupportedOperationError("This hub offers no extended agent cards")
+        if not (await self._features(place)).extended_card:
+            raise a2a.UnsupportedOperationError("No extended agent card is offered here")
         with translated():
             card = await self._cards.card(place, self._signer, extended=True)
         found: pb.AgentCard = ParseDict(card.body, pb.AgentCard(), ignore_unknown_fields=True)
@@ -165,7 +165,7 @@ class Handler(RequestHandler):
         wanted = params.configuration.task_push_notification_config
         asked = params.configuration.HasField("task_push_notification_config")
         if asked:
-            self._needs_push()
+            await self._needs_push(place)
         if params.message.role != pb.ROLE_USER:
             raise a2a.InvalidParamsError("A client's message has the role ROLE_USER")
         found = await self._desk.say(place, words.said(params))
@@ -189,13 +189,17 @@ class Handler(RequestHandler):
             return words.task(found, _files(place, found), history=history)
         return words.message(found, "")
 
-    def _needs_streaming(self) -> None:
-        if not self._cards.features().streaming:
-            raise a2a.UnsupportedOperationError("This hub offers no streams")
+    async def _features(self, place: Place) -> Features:
+        with translated():
+            return await self._cards.features(place)
 
-    def _needs_push(self) -> None:
-        if not self._cards.features().push:
-            raise a2a.PushNotificationNotSupportedError("This hub offers no push notifications")
+    async def _needs_streaming(self, place: Place) -> None:
+        if not (await self._features(place)).streaming:
+            raise a2a.UnsupportedOperationError("No streams are offered here")
+
+    async def _needs_push(self, place: Place) -> None:
+        if not (await self._features(place)).push:
+            raise a2a.PushNotificationNotSupportedError("No push notifications are offered here")
 
 
 async def _place(context: ServerCallContext) -> Place:

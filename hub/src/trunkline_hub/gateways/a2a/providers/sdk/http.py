@@ -20,6 +20,7 @@ from trunkline.protocol.errors import RouteUnknownError
 from trunkline_hub.gateways.a2a.model import Place
 from trunkline_hub.gateways.a2a.providers.sdk.handler import DOOR, Handler
 from trunkline_hub.gateways.a2a.providers.sdk.versions import HEADER, checked
+from trunkline_hub.gateways.a2a.service import Cards
 
 Endpoint = Callable[[Request], Awaitable[Any]]
 _PLACE = "trunkline_place"
@@ -48,7 +49,8 @@ class _Contexts(ServerCallContextBuilder):
 class HttpBindings:
     """Answers requests that the guard let through."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, cards: Cards) -> None:
+        self._cards = cards
         contexts = _Contexts()
         self._rpc = JsonRpcDispatcher(handler, context_builder=contexts, enable_v0_3_compat=True)
         rest = RestDispatcher(handler, context_builder=contexts)
@@ -75,7 +77,7 @@ class HttpBindings:
             error = ContentTypeNotSupportedError("JSON-RPC requests are application/json")
             return JSONResponse(build_error_response(None, error), status_code=_UNSUPPORTED)
         response = await self._rpc.handle_requests(request)
-        return _with_extensions(response, place)
+        return await self._with_extensions(response, place)
 
     async def rest(
         self, scope: MutableMapping[str, Any], receive: Any, body: bytes, place: Place, path: str
@@ -93,7 +95,13 @@ class HttpBindings:
         request = _request(scope, receive, body, place, values)
         if body and not _is_json(request):
             return error_response(ContentTypeNotSupportedError("Bodies are application/a2a+json"), _UNSUPPORTED)
-        return _with_extensions(await endpoint(request), place)
+        return await self._with_extensions(await endpoint(request), place)
+
+    async def _with_extensions(self, response: Response, place: Place) -> Response:
+        active = await self._cards.active(place)
+        if active:
+            response.headers[HTTP_EXTENSION_HEADER] = ", ".join(sorted(active))
+        return response
 
 
 def error_response(error: A2AError, status: int) -> Response:
@@ -139,9 +147,3 @@ def _matched(path: str) -> tuple[str, dict[str, str]]:
 def _is_json(request: Request) -> bool:
     kind = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     return kind in _JSON or kind.endswith("+json")
-
-
-def _with_extensions(response: Response, place: Place) -> Response:
-    if place.active:
-        response.headers[HTTP_EXTENSION_HEADER] = ", ".join(sorted(place.active))
-    return response

@@ -9,12 +9,12 @@ from a2a.types import a2a_pb2 as pb
 from a2a.utils.proto_utils import to_stream_response
 from google.protobuf.json_format import MessageToDict, MessageToJson, ParseDict
 
-from trunkline.protocol.tasks import Artifact, Part, TaskMessage
+from trunkline.protocol.tasks import Artifact, Part, TaskMessage, TaskState
 from trunkline_hub.bus.course import Step
 from trunkline_hub.gateways.a2a.model import Said
 from trunkline_hub.tasks.model import Record
 
-STATES = {
+STATES: dict[TaskState, Any] = {
     "submitted": pb.TASK_STATE_SUBMITTED,
     "working": pb.TASK_STATE_WORKING,
     "input-required": pb.TASK_STATE_INPUT_REQUIRED,
@@ -24,7 +24,7 @@ STATES = {
     "canceled": pb.TASK_STATE_CANCELED,
     "rejected": pb.TASK_STATE_REJECTED,
 }
-STATE_NAMES = {number: name for name, number in STATES.items()}
+STATE_NAMES: dict[Any, TaskState] = {number: name for name, number in STATES.items()}
 _EXACT = 2**53
 _SKILL_KEYS = ("skill", "skillId")
 Event = pb.Task | pb.Message | pb.TaskStatusUpdateEvent | pb.TaskArtifactUpdateEvent
@@ -66,6 +66,22 @@ def part_of(part: pb.Part) -> Part:
     elif kind is not None:
         content[kind] = getattr(part, kind)
     return Part(filename=part.filename, media_type=part.media_type, metadata=plain(part.metadata), **content)
+
+
+def spoken(given: pb.Message) -> TaskMessage:
+    """Return what an agent elsewhere said."""
+    return TaskMessage(
+        id=given.message_id, role="agent", parts=[part_of(part) for part in given.parts],
+        metadata=plain(given.metadata), extensions=list(given.extensions),
+    )  # fmt: skip
+
+
+def artifact_of(given: pb.Artifact) -> Artifact:
+    """Return what an agent elsewhere made."""
+    return Artifact(
+        id=given.artifact_id, name=given.name, description=given.description, metadata=plain(given.metadata),
+        parts=[part_of(part) for part in given.parts], extensions=list(given.extensions),
+    )  # fmt: skip
 
 
 def task(record: Record, files_url: str, *, history: int | None = None, artifacts: bool = True) -> pb.Task:
