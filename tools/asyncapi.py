@@ -29,6 +29,7 @@ _WORDS = {
     "lane": "`queue` or `group`; in receipts also `call`.",
     "class": "Priority class of the queue; `normal` where there is none.",
     "partition": "Number of the partition; `0` where there are none.",
+    "page": "Number of the stream that plain queues share; from 1.",
     "called": "Id of the call's envelope, or of the task.",
     "connection": "Random hexadecimal digits of the caller's.",
     "n": "Number of the call.",
@@ -75,8 +76,10 @@ def _stored() -> dict[str, Channel]:
     w, p, lane, reader = _("workspace"), _("principal"), _("lane"), _("reader")
     ack = "inbox"
 
-    def work(limited: bool) -> str:
-        return queueing.address(w, _("queue"), (limited, _("class"), _("partition")), p)
+    page = subjects.page_stream(w, 1).removesuffix("1") + _("page")
+
+    def work(root: str) -> str:
+        return queueing.address(w, _("queue"), (root, _("class"), _("partition")), p)
 
     def told(root: str) -> str:
         made: str = getattr(subjects, root)(w, p, lane, reader)
@@ -88,11 +91,13 @@ def _stored() -> dict[str, Channel]:
         "redriven": Channel(address=subjects.redrive_event(subjects.event(w, p, _("type")), _("group")), way="receive",
                             about="An event again, for one group.", messages=("event", "binaryEvent"),
                             stream=subjects.events_stream(w)),
-        "tasks": Channel(address=work(limited=False), way="both", about="Work in a queue.",
+        "tasks": Channel(address=work("tasks"), way="both", about="Work in a queue.",
                          messages=("event", "binaryEvent"), stream=subjects.tasks_stream(w), answers=ack),
-        "limitedTasks": Channel(address=work(limited=True), way="both", about="Work in a queue with limits of its own.",
+        "limitedTasks": Channel(address=work("limited"), way="both", about="Work in a queue with limits of its own.",
                                 messages=("event", "binaryEvent"), stream=subjects.limited_stream(w, _("queue")),
                                 answers=ack),
+        "pagedTasks": Channel(address=work(f"paged.{_('page')}"), way="both", answers=ack, stream=page,
+                              about="Work in a queue on a page other than 0.", messages=("event", "binaryEvent")),
         "attempts": Channel(address=told("attempts"), way="send", about="What went wrong in one attempt.",
                             messages=("attempt",), stream=subjects.attempts_stream(w), answers=ack),
         "dead": Channel(address=told("dead"), way="send", about="A message that nobody could process.",

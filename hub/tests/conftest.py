@@ -70,7 +70,7 @@ async def shared_broker(tmp_path_factory):
     await broker.stop()
 
 
-async def _session_hub(tmp_path_factory, name, url):
+async def _session_hub(tmp_path_factory, name, url, page_size=100_000):
     broker = _broker(tmp_path_factory.mktemp(f"broker-{name}"))
     await broker.start()
     await with_second_workspace(url, SystemClock())
@@ -83,6 +83,7 @@ async def _session_hub(tmp_path_factory, name, url):
         schemas={"observe_s": 0.3},
         outbound={"allow": ["127.0.0.1"], "max_bytes": 2**20, "read_s": 3.0},
         mcp={"tools_listed": 40, "call_timeout_s": 3.0},
+        queues={"page_size": page_size},
     )
     try:
         await hub.start()
@@ -102,6 +103,15 @@ async def sqlite_hub(tmp_path_factory):
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres_hub(tmp_path_factory, postgres):
     async for hub in _session_hub(tmp_path_factory, "postgres", await postgres.fresh()):
+        yield hub
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def paged_hub(tmp_path_factory):
+    """A hub where each queue of one consumer fills a page, and none is on the first."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('paged') / 'hub.db'}"
+    async for hub in _session_hub(tmp_path_factory, "paged", url, page_size=1):
+        assert (await hub.admin("PUT", "queues/first", json={})).json["page"] == 0
         yield hub
 
 

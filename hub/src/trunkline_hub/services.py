@@ -45,6 +45,7 @@ from trunkline_hub.gateways import a2a, mcp
 from trunkline_hub.gateways.mcp.events import SdkDialer
 from trunkline_hub.index import store as index_store
 from trunkline_hub.outbound import Outbound
+from trunkline_hub.queues.events import PageOpener
 from trunkline_hub.settings import Settings
 from trunkline_hub.tasks.events import TaskWatch
 
@@ -121,11 +122,13 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     presence = Presence(grace_until=clock.now() + timedelta(seconds=settings.bus.heartbeat_s * _PRESENCE_GRACE))
     trends = Trends(bus, access.workspaces, sample_s=settings.queues.sample_s, history=settings.queues.history)
     work = queues.Queues(bus, db, trail, dead, states, past, agents.Crews(presence, clock), trends)
+    work.page_size = settings.queues.page_size
     access.layouts = dead.layouts = work.layouts
     control = queue_control.QueueControl(bus, db, trail, work_orders, past, states, work, dead)
     cron = schedules.Schedules(db, clock, trail, work, log)
     cursors = [control.desired_consumers, log.desired_consumers]
-    reconciler = Reconciler(bus, access.workspaces, cursors, work.limited_queues, retentions.plan)
+    reconciler = Reconciler(bus, access.workspaces, cursors, work.streams, retentions.plan)
+    work.make_room = PageOpener(db, reconciler, size=settings.queues.page_size).make_room
     grants = security.Grants()
     news = HubNews(bus)
     calls = HubCalls(bus)

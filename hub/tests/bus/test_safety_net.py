@@ -79,24 +79,27 @@ async def test_an_event_that_a_group_never_settles_becomes_a_dead_letter_and_sta
         assert [event.seq for event in (await client.events.query(type=f"{name}.e")).items] == [ack.seq]
 
 
-async def test_an_orphan_whose_advisory_was_lost_is_found_by_the_scan(own_hub, name):
-    hub = await own_hub()
+@pytest.mark.parametrize("page", [0, 1])
+async def test_an_orphan_whose_advisory_was_lost_is_found_by_the_scan(own_hub, name, page):
+    hub, stream = await own_hub(queues={"page_size": 1}), subjects.page_stream("default", page)
+    if page:
+        await declared(hub, f"{name}-first")
     consumer = await declared(hub, name)
     bus = hub.component("bus").bus
     js = bus.client.jsm()
     async with hub.connected() as client:
         await client.enqueue(name, 0)
         await js.delete_consumer("ADVISORIES", "backstop")
-        await take_and_drop(bus, consumer, 3)
-        async with asking(bus, consumer):
-            await eventually(lambda: given_up(js, consumer))
+        await take_and_drop(bus, consumer, 3, stream=stream)
+        async with asking(bus, consumer, stream=stream):
+            await eventually(lambda: given_up(js, consumer, stream))
         await client.enqueue(name, 1)
         await js.purge_stream("ADVISORIES")
-        assert (await js.stream_info(TASKS)).state.messages == 2
+        assert (await js.stream_info(stream)).state.messages == 2
         assert await hub.component("orphan-scan").scan("default") == 1
         (letter,) = await dead_letters(hub, name)
         assert letter["reason"] == "deliveries_exhausted"
-        assert (await js.stream_info(TASKS)).state.messages == 1, "the one that still waits is left alone"
+        assert (await js.stream_info(stream)).state.messages == 1, "the one that still waits is left alone"
         assert await hub.component("orphan-scan").scan("default") == 0
 
 
@@ -135,9 +138,9 @@ async def test_the_scan_leaves_alone_what_is_at_work_waits_or_is_to_be_tried_aga
         assert (await client.dead_letters.list(reader=name)).items == []
 
 
-async def given_up(js, consumer: str) -> bool:
+async def given_up(js, consumer: str, stream: str = TASKS) -> bool:
     """Whether the broker has stopped delivering the first message."""
-    info = await js.consumer_info(TASKS, consumer)
+    info = await js.consumer_info(stream, consumer)
     return bool(info.num_ack_pending == 0 and (await js.stream_info("ADVISORIES")).state.messages)
 
 

@@ -75,11 +75,12 @@ async def test_the_queues_own_expiry_holds_unless_the_message_says_otherwise(hub
 
 
 async def test_the_hub_finds_what_expires_while_nobody_works(own_hub, clock, name):
-    hub = await own_hub(clock=clock, queues={"expiry_sweep_s": 3600})
+    hub = await own_hub(clock=clock, queues={"expiry_sweep_s": 3600, "page_size": 1})
     sweep = hub.component("expiry-sweep")
     async with hub.connected() as client:
         for queue in (
             tl.Queue(name),
+            tl.Queue(f"{name}-p"),
             tl.Queue(f"{name}-l", max_messages=50),
             tl.Queue(f"{name}-o", concurrency_per_key=1),
         ):
@@ -88,9 +89,9 @@ async def test_the_hub_finds_what_expires_while_nobody_works(own_hub, clock, nam
             await client.enqueue(queue.name, "stays")
         assert await sweep.sweep("default") == 0
         clock.forward(70)
-        assert await sweep.sweep("default") == 15
+        assert await sweep.sweep("default") == 20
         assert await sweep.sweep("default") == 0
-        for queue in (name, f"{name}-l", f"{name}-o"):
+        for queue in (name, f"{name}-p", f"{name}-l", f"{name}-o"):
             letters = await dead_letters(hub, queue, count=5)
             assert {letter["reason"] for letter in letters} == {"expired"}
             assert (await client.queues.get(queue)).depth == 1

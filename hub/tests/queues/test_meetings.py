@@ -197,7 +197,7 @@ async def test_a_dead_letter_is_redriven_to_where_its_queue_lies_now(hub, name):
         await client.queues.declare(tl.Queue(name, max_messages=5, concurrency_per_key=1, partitions=3))
         redriven = await client.dead_letters.redrive(letter["id"])
         spot = queueing.spot(redriven.subject)
-        assert (spot.limited, spot.partition) == (True, str(queueing.partition("k", 3)))
+        assert (spot.root, spot.partition) == ("limited", str(queueing.partition("k", 3)))
         async with hub.serving(agent):
             assert await asyncio.wait_for(runs.get(), 20) == 5
 

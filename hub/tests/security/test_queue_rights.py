@@ -66,7 +66,7 @@ async def test_a_neighbour_may_not_come_in_by_the_queues_name(sqlite_hub, name):
 async def test_senders_send_to_any_class_under_their_own_name_only(sqlite_hub, name):
     token = await sqlite_hub.token("queues:enqueue", principal=f"me-{name}")
     async with intruding(sqlite_hub, token) as me:
-        for root in ("tasks", "limited"):
+        for root in ("tasks", "limited", "paged.3"):
             assert await me.may_publish(f"tl.default.{root}.{name}.high.3.me-{name}")
             assert not await me.may_publish(f"tl.default.{root}.{name}.high.3.admin")
             assert not await me.may_publish(f"tl.other.{root}.{name}.high.3.me-{name}")

@@ -30,7 +30,7 @@ ARGUMENTS = {
     "workspace": "default", "principal": "a.b", "event_type": "order.created", "group": "g*", "queue": "q>", "lane": "queue",
     "reader": "größe", "caller": "alice", "skill": "_", "agent": "my agent", "instance": "i1", "called": "019a", "writer": "w",
     "task_id": "t", "connection": "0c9f", "number": 7, "topic": "indexes", "pattern": "order.*",
-    "original": "tl.default.events.a.order.created", "place": (True, "high", 3),
+    "original": "tl.default.events.a.order.created", "place": ("limited", "high", 3),
 }  # fmt: skip
 
 
@@ -97,6 +97,8 @@ def made() -> dict[str, str]:
                 given = ARGUMENTS | ({"lane": "events"} if name == "gate_filter" else {})
                 subject = function(**{one: given[one] for one in wanted})
                 found[f"{module.__name__}.{name}"] = f"{subject}>" if subject.endswith(".") else subject
+    paged = queueing.address("default", "q>", ("paged.2", "high", 3), "a.b")
+    found["trunkline.protocol.queueing.address on a page"] = paged
     return {name: subject for name, subject in found.items() if subject.startswith(f"{subjects.ROOT}.")}
 
 
@@ -141,7 +143,7 @@ def test_streams_are_as_the_document_says():
             name = channel["x-stream"].replace("{workspace}", "default")
             told.setdefault(name, []).append(channel["address"].split("."))
     real = {config.name: config.subjects for config in streams.workspace_streams("default", BusSettings())}
-    assert set(told) == {*real, "TASKS_default~{queue}"}
+    assert set(told) == {*real, "TASKS_default~{queue}", "TASKS_default~~{page}"}
     for name, patterns in real.items():
         for address in told[name]:
             assert any(overlaps(pattern.split("."), address) for pattern in patterns), (name, address)

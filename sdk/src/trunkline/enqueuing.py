@@ -107,12 +107,12 @@ class Targets:
             self._is_listening = True
             await bus.subscribe(subjects.changed(self._workspace, "queue"), self._on_changed)
         wanted = await self._api.declaration(queue)
-        layout = queueing.layout(wanted)
+        layout = queueing.layout(wanted, wanted.page)
         target = self._known[queue] = Target(
             queue=queue,
             layout=layout,
             stream=queueing.stream(self._workspace, queue, layout),
-            subject=queueing.address(self._workspace, queue, (layout.limited, NORMAL, 0), principal),
+            subject=queueing.address(self._workspace, queue, (layout.root, NORMAL, 0), principal),
             expires_after_s=wanted.expires_after_s or 0.0,
             fresh_until=time.monotonic() + FRESH_S,
         )

@@ -1622,7 +1622,7 @@ export interface paths {
         };
         /**
          * GetDeclaration
-         * @description Show a queue's settings; senders ask it to know where the queue's messages go.
+         * @description Show a queue's settings and its page; senders ask it to know where the queue's messages go.
          */
         get: operations["queues.get_declaration"];
         put?: never;
@@ -3775,6 +3775,7 @@ export interface components {
             name: string;
             oldest_age_s: number | null;
             out_per_s: number;
+            page: number;
             partitions: number;
             redelivered: number;
             retry: components["schemas"]["RetryPolicy"];
@@ -3830,6 +3831,23 @@ export interface components {
         QueuePage: {
             items: components["schemas"]["Queue"][];
             next?: string | null;
+        };
+        /** QueueSettings */
+        QueueSettings: {
+            ack_wait_s?: number | null;
+            classes?: {
+                [key: string]: number;
+            } | null;
+            concurrency_per_key?: number | null;
+            dedupe_window_s?: number | null;
+            expires_after_s?: number | null;
+            max_bytes?: number | null;
+            max_in_flight?: number | null;
+            max_messages?: number | null;
+            /** @default 0 */
+            page?: number;
+            partitions?: number | null;
+            retry?: components["schemas"]["RetryPolicy"] | null;
         };
         /** QueueStatus */
         QueueStatus: {
@@ -8158,7 +8176,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QueueDeclaration"];
+                    "application/json": components["schemas"]["QueueSettings"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

@@ -15,6 +15,7 @@ export function queue(more: Partial<Queue> = {}): Queue {
     max_messages: 0,
     max_bytes: 0,
     expires_after_s: 0,
+    page: 0,
     depth: 1200,
     in_flight: 3,
     redelivered: 0,

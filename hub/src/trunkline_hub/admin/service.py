@@ -17,7 +17,7 @@ from trunkline_hub import __version__
 from trunkline_hub.admin.settings import AdminSettings
 from trunkline_hub.agents import Agents
 from trunkline_hub.bus import HubBus
-from trunkline_hub.bus.state import ReaderState, reader_states, stream_state
+from trunkline_hub.bus.state import ReaderState, reader_states, stream_state, tasks_seen
 from trunkline_hub.core.clock import Clock, rfc3339
 from trunkline_hub.core.component import Component
 from trunkline_hub.db import Database
@@ -121,7 +121,7 @@ class Overviews(Component):
     async def _sample(self, workspace: str) -> None:
         entry = self._entry(workspace)
         events = (await stream_state(self._bus, subjects.events_stream(workspace))).last_seq
-        tasks = (await stream_state(self._bus, subjects.tasks_stream(workspace))).last_seq
+        tasks = await tasks_seen(self._bus, workspace)
         async with self._db.read() as tx:
             counts = {(count.lane, count.reader): count for count in await self._dead_letters.counts(tx, workspace)}
             failed = await self._dead_letters.failed_attempts(tx, workspace)

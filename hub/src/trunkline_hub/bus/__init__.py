@@ -5,6 +5,6 @@ package and the SDK speak NATS.
 """
 
 from trunkline_hub.bus.connection import HubBus
-from trunkline_hub.bus.reconciler import ConsumerSpec, LimitedQueue, Only, Reconciler
+from trunkline_hub.bus.reconciler import ConsumerSpec, Only, QueueStream, Reconciler
 
-__all__ = ["ConsumerSpec", "HubBus", "LimitedQueue", "Only", "Reconciler"]
+__all__ = ["ConsumerSpec", "HubBus", "Only", "QueueStream", "Reconciler"]

@@ -110,7 +110,9 @@ class OrphanScan(Component):
 
 def _place(subject: str) -> tuple[str, str, str]:
     """Return (queue, class, partition) of a subject or filter, encoded as they are."""
-    queue, priority, number = (*subject.split(".")[3:6], "", "", "")[:3]
+    words = subject.split(".")
+    at = 4 if words[2:3] == ["paged"] else 3
+    queue, priority, number = (*words[at : at + 3], "", "", "")[:3]
     return queue, priority, number
 
 

@@ -1,10 +1,11 @@
 """How much lies in one queue, and how long it has lain there."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from trunkline.protocol import queueing
 from trunkline.protocol.queueing import Layout
+from trunkline.protocol.resources import QueueLaneState
 from trunkline_hub.bus import facts
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.facts import ConsumerFacts
@@ -38,6 +39,19 @@ async def queue_consumers(bus: HubBus, workspace: str, queues: Mapping[str, Layo
         queue: [one for place in of_queue if (one := found.get(place)) is not None]
         for queue, of_queue in wanted.items()
     }
+
+
+def lane_states(queue: str, layout: Layout, ones: Iterable[ConsumerFacts]) -> list[QueueLaneState]:
+    """Return what each class or partition of a queue holds."""
+    by_name = {one.name: one for one in ones}
+    return [
+        QueueLaneState(
+            priority=lane.priority, partition=lane.partition,
+            depth=one.num_pending if one else 0, in_flight=one.num_ack_pending if one else 0,
+        )
+        for lane in queueing.lanes(queue, layout)
+        for one in [by_name.get(lane.consumer)]
+    ]  # fmt: skip
 
 
 async def oldest(bus: HubBus, workspace: str, queues: Sequence[tuple[str, Layout]]) -> list[Stored | None]:

@@ -5,7 +5,7 @@ puts a message into a queue on the hub's side, and all that operates queues,
 goes by what is said here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -83,15 +83,18 @@ def address(spot: Spot, layout: Layout, words: Said, *, otherwise: str) -> tuple
 
 def new_spot(workspace: str, queue: str, sender: str) -> Spot:
     """Return the spot of a message that comes from outside of any queue."""
-    return Spot(workspace=workspace, limited=False, queue=queue, priority=NORMAL, partition="0", principal=sender)
+    return Spot(workspace=workspace, root="tasks", queue=queue, priority=NORMAL, partition="0", principal=sender)
 
 
 def stream_under(workspace: str, lane: subjects.Lane, reader: str, subject: str) -> str:
     """Return the stream that held what this queue's workers or this group's followers got as `subject`."""
     if lane == "group":
         return subjects.events_stream(workspace)
-    limited = subject.startswith(f"{subjects.ROOT}.{workspace}.limited.")
-    return queueing.stream(workspace, reader, Layout(limited=limited))
+    try:
+        spot = queueing.spot(subject)
+    except ValueError:
+        return subjects.tasks_stream(workspace)
+    return replace(spot, workspace=workspace, queue=reader).stream
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import nats.errors
 import structlog
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
 from nats.js.manager import JetStreamManager
 
 from trunkline.protocol.errors import BusUnavailableError
@@ -18,7 +18,6 @@ from trunkline.protocol.subjects import (
     Lane,
     consumer,
     events_stream,
-    limited_stream,
     reader_of_consumer,
     reader_stream,
 )
@@ -26,6 +25,7 @@ from trunkline_hub.bus import facts, pauses, streams
 from trunkline_hub.bus.connection import HubBus
 from trunkline_hub.bus.facts import NS, ConsumerFacts, ConsumerShape
 from trunkline_hub.bus.keep import LogPlan, converge_keeps, ensure_log
+from trunkline_hub.bus.settings import BusSettings
 from trunkline_hub.bus.state import queue_streams
 from trunkline_hub.core.component import Component
 
@@ -36,6 +36,7 @@ _DUTY = 10
 _OURS = "trunkline-reader"
 _SPARE_DELIVERIES = 2
 """The broker gives up this many deliveries after the worker should have."""
+_AT_ONCE = 16
 _LINGER_S = 120.0
 """A stream that no queue wants any more is kept for senders that do not know yet."""
 
@@ -53,13 +54,13 @@ class ConsumerSpec:
     max_in_flight: int
     part: str = ""
     """Name of the consumer, where a queue has several."""
-    limited: bool = False
-    """Whether the queue has a stream of its own."""
+    held_in: str = ""
+    """Name of the stream, where it is not the workspace's common one."""
     paused: bool = False
 
     @property
     def stream(self) -> str:
-        return limited_stream(self.workspace, self.reader) if self.limited else reader_stream(self.workspace, self.lane)
+        return self.held_in or reader_stream(self.workspace, self.lane)
 
     @property
     def name(self) -> str:
@@ -67,13 +68,21 @@ class ConsumerSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitedQueue:
-    """A queue that should have a stream of its own; 0 means no limit of that kind."""
+class QueueStream:
+    """A stream that should exist beside the common one: a further page of plain queues, or one queue with limits."""
 
     workspace: str
-    queue: str
-    max_messages: int
-    max_bytes: int
+    page: int = 0
+    queue: str = ""
+    """The one queue; of its limits, 0 means none of that kind."""
+    max_messages: int = 0
+    max_bytes: int = 0
+
+    def config(self, settings: BusSettings) -> StreamConfig:
+        """Return it as configuration."""
+        if self.page:
+            return streams.page_stream(self.workspace, self.page, settings)
+        return streams.limited_stream(self.workspace, self.queue, self.max_messages, self.max_bytes, settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +95,7 @@ class Only:
 
 
 Desired = Callable[[Only | None], Awaitable[list[ConsumerSpec]]]
-Limited = Callable[[Only | None], Awaitable[list[LimitedQueue]]]
+QueueStreams = Callable[[Only | None], Awaitable[list[QueueStream]]]
 Workspaces = Callable[[], Awaitable[list[str]]]
 LogPlans = Callable[[str], Awaitable[LogPlan]]
 
@@ -97,14 +106,19 @@ class Reconciler(Component):
     name: ClassVar[str] = "reconciler"
 
     def __init__(
-        self, bus: HubBus, workspaces: Workspaces, desired: Sequence[Desired], limited: Limited, log_plan: LogPlans
+        self,
+        bus: HubBus,
+        workspaces: Workspaces,
+        desired: Sequence[Desired],
+        queue_streams: QueueStreams,
+        log_plan: LogPlans,
     ) -> None:
         super().__init__()
         self._log_plan = log_plan
         self._bus = bus
         self._workspaces = workspaces
         self._desired = desired
-        self._limited = limited
+        self._queue_streams = queue_streams
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._last_error: str | None = None
@@ -134,17 +148,17 @@ class Reconciler(Component):
         async with self._turn:
             js = self._bus.js()
             await streams.ensure_stream(js, streams.advisory_stream(self._bus.settings))
-            limited = await self._limited(None)
+            own = await self._queue_streams(None)
             wanted = await self._wanted(None)
             for workspace in await self._workspaces():
-                await self._converge_streams(js, workspace, [one for one in limited if one.workspace == workspace])
+                await self._converge_streams(js, workspace, [one for one in own if one.workspace == workspace])
                 await self._converge_consumers(js, workspace, [spec for spec in wanted if spec.workspace == workspace])
 
     async def refit(self, only: Only) -> None:
         """Make what some readers need now, without looking at all the others; any number of these at a time."""
         js = self._bus.js()
-        for one in await self._limited(only):
-            await self._ensure_limited(js, one)
+        for one in await self._queue_streams(only):
+            await self.ensure_stream(one)
         fits = True
         for spec in await self._wanted(only):
             fits &= await self._ensure(js, spec, await facts.consumer(self._bus, spec.stream, spec.name))
@@ -154,16 +168,16 @@ class Reconciler(Component):
     async def _wanted(self, only: Only | None) -> list[ConsumerSpec]:
         return [spec for source in self._desired for spec in await source(only)]
 
-    async def _converge_streams(self, js: JetStreamManager, workspace: str, limited: list[LimitedQueue]) -> None:
+    async def _converge_streams(self, js: JetStreamManager, workspace: str, own: list[QueueStream]) -> None:
         plan = await self._log_plan(workspace)
         for config in streams.workspace_streams(workspace, self._bus.settings):
             is_log = config.name == events_stream(workspace)
             if await (ensure_log(js, config, plan) if is_log else streams.ensure_stream(js, config)):
                 _log.info("stream_ready", stream=config.name)
         await converge_keeps(self._bus, workspace, plan)
-        for one in limited:
-            await self._ensure_limited(js, one)
-        wanted = {limited_stream(one.workspace, one.queue) for one in limited}
+        for one in own:
+            await self.ensure_stream(one)
+        wanted = {one.config(self._bus.settings).name for one in own}
         _common, *present = await queue_streams(self._bus, workspace)
         for stream in present:
             if stream in wanted:
@@ -171,13 +185,19 @@ class Reconciler(Component):
             else:
                 await self._retire(js, stream)
 
-    async def _ensure_limited(self, js: JetStreamManager, one: LimitedQueue) -> None:
-        config = streams.limited_stream(one.workspace, one.queue, one.max_messages, one.max_bytes, self._bus.settings)
+    async def ensure_stream(self, one: QueueStream) -> bool:
+        """Make or fit a stream of queues; whether the broker took it."""
+        config = one.config(self._bus.settings)
         try:
-            if await streams.ensure_stream(js, config):
+            if await streams.ensure_stream(self._bus.js(), config):
                 _log.info("stream_ready", stream=config.name)
-        except BadRequestError as error:  # too little room for it must not keep the others from being made
+        except (
+            BadRequestError,
+            ServerError,
+        ) as error:  # too little room for it must not keep the others from being made
             _log.error("stream_refused", stream=config.name, error=error.description)  # noqa: TRY400
+            return False
+        return True
 
     async def _retire(self, js: JetStreamManager, stream: str) -> None:
         """Delete a stream that is empty and has been unwanted for a while."""
@@ -198,8 +218,9 @@ class Reconciler(Component):
             for name, one in present.items():
                 if name not in specs and _OURS in (one.config.metadata or {}):
                     await self._remove(js, workspace, stream, name)
-            for name, spec in specs.items():
-                await self._ensure(js, spec, present.get(name))
+            found = [(spec, present.get(name)) for name, spec in specs.items()]
+            for at in range(0, len(found), _AT_ONCE):
+                await asyncio.gather(*(self._ensure(js, spec, one) for spec, one in found[at : at + _AT_ONCE]))
 
     async def _remove(self, js: JetStreamManager, workspace: str, stream: str, name: str) -> None:
         """Delete a consumer, unless it has come to be wanted since the comparison began."""

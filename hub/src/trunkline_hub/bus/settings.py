@@ -31,7 +31,9 @@ class BusSettings(BaseModel):
     )
     events_max_age_s: int = Field(default=30 * 86400, ge=120, description="Age at which events leave the log, seconds.")
     tasks_max_bytes: int = Field(
-        default=4 * 2**30, ge=2**20, description="Size of a workspace's queues together; when full, publishers wait."
+        default=4 * 2**30,
+        ge=2**20,
+        description="Size of each stream that a workspace's queues share; when full, publishers wait.",
     )
     dead_max_bytes: int = Field(default=2 * 2**30, ge=2**20, description="Size of a workspace's dead letters.")
     attempts_max_age_s: int = Field(

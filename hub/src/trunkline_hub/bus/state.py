@@ -1,5 +1,6 @@
 """What streams and consumers hold right now."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -35,9 +36,16 @@ EMPTY = ReaderState(name="", waiting=0, in_flight=0, redelivered=0, pulls_waitin
 
 
 async def queue_streams(bus: HubBus, workspace: str) -> list[str]:
-    """Return the streams that hold a workspace's queues: the common one, and those of queues with limits."""
-    limited = await facts.streams_on(bus, f"{subjects.ROOT}.{workspace}.limited.>")
-    return [subjects.tasks_stream(workspace), *limited]
+    """Return the streams that hold a workspace's queues: the common one, its further pages, those of single queues."""
+    roots = (f"{subjects.ROOT}.{workspace}.{root}.>" for root in ("paged", "limited"))
+    paged, limited = await asyncio.gather(*(facts.streams_on(bus, root) for root in roots))
+    return [subjects.tasks_stream(workspace), *paged, *limited]
+
+
+async def tasks_seen(bus: HubBus, workspace: str) -> int:
+    """Return how many messages the present streams of a workspace's queues have taken in, ever."""
+    streams = await queue_streams(bus, workspace)
+    return sum(state.last_seq for state in await asyncio.gather(*(stream_state(bus, stream) for stream in streams)))
 
 
 async def reader_states(bus: HubBus, workspace: str, lane: Lane) -> dict[str, ReaderState]:

@@ -29,7 +29,6 @@ _log = structlog.get_logger("strays")
 _SCAN_S = 30.0
 _BATCH = 200
 _TURN_LIMIT = 2000
-_TASK_TOKENS = 7
 _BROKERS_OWN = "nats-"
 REASON = "unroutable"
 
@@ -104,11 +103,9 @@ class StrayScan(Component):
 
 
 def _spot(subject: str) -> Spot | None:
-    if len(subject.split(".")) != _TASK_TOKENS:
-        return None
     try:
         return queueing.spot(subject)
-    except UnicodeDecodeError:
+    except ValueError:
         return None
 
 

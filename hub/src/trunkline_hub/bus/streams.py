@@ -110,6 +110,19 @@ def limited_stream(
     )
 
 
+def page_stream(workspace: str, page: int, settings: BusSettings) -> StreamConfig:
+    """Return the stream of a further page of plain queues."""
+    return StreamConfig(
+        name=subjects.page_stream(workspace, page),
+        description="Work in queues that the common stream has no room for. Full means back-pressure, never loss.",
+        subjects=[f"{subjects.ROOT}.{workspace}.paged.{page}.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        discard=DiscardPolicy.NEW,
+        max_bytes=settings.tasks_max_bytes,
+        **_common(settings),
+    )
+
+
 def advisory_stream(settings: BusSettings) -> StreamConfig:
     """Return the stream that keeps the broker's word of messages given up."""
     return StreamConfig(

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from trunkline.protocol.resources import Queue, QueueDeclaration
+from trunkline.protocol.resources import Queue, QueueDeclaration, QueueSettings
 from trunkline_hub.bus import ConsumerSpec, Only
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
@@ -11,7 +11,7 @@ from trunkline_hub.db import Tx
 class KnownQueues(Protocol):
     """The queues as declared."""
 
-    async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueDeclaration: ...
+    async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueSettings: ...
 
     async def get(self, tx: Tx, workspace: str, name: str) -> Queue: ...
 

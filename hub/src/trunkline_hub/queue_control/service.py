@@ -188,7 +188,7 @@ class QueueControl:
         model.check_reason(reason)
         async with self._db.read() as tx:
             settings = await self._queues.declaration(tx, workspace, name)
-            place = place_of(workspace, name, queueing.layout(settings))
+            place = place_of(workspace, name, queueing.layout(settings, settings.page))
             if await self._is_held(tx, workspace, name):
                 raise QueueBusyError
         message = await self._find(place, seq)
@@ -321,7 +321,8 @@ class QueueControl:
         Raises:
             QueueUnknownError
         """
-        return place_of(workspace, name, queueing.layout(await self._queues.declaration(tx, workspace, name)))
+        settings = await self._queues.declaration(tx, workspace, name)
+        return place_of(workspace, name, queueing.layout(settings, settings.page))
 
     async def is_paused(self, workspace: str, name: str) -> bool:
         """Whether a hold on the queue is to last."""

@@ -9,7 +9,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from trunkline.protocol.binary import unquote
 from trunkline.protocol.errors import FieldError, RequestInvalidError
 from trunkline.protocol.frames import HEADER_DEDUPE_KEY, Ack
-from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage
+from trunkline.protocol.resources import EnqueueRequest, Queue, QueueDeclaration, QueuePage, QueueSettings
 from trunkline_hub.bus import Reconciler
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
@@ -65,8 +65,8 @@ async def get_queue(workspace: str, name: str, tx: Tx, queues: Queues) -> Queue:
 
 
 @get("/queues/{name:str}/declaration", opt=requires("queues:submit"))
-async def get_declaration(workspace: str, name: str, tx: Tx, queues: Queues) -> QueueDeclaration:
-    """Show a queue's settings; senders ask it to know where the queue's messages go."""
+async def get_declaration(workspace: str, name: str, tx: Tx, queues: Queues) -> QueueSettings:
+    """Show a queue's settings and its page; senders ask it to know where the queue's messages go."""
     return await queues.declaration(tx, workspace, name)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from trunkline.protocol.errors import EnvelopeInvalidError, FieldError, QueueCla
 from trunkline.protocol.expiry import expirytime
 from trunkline.protocol.frames import HEADER_DEDUPE_KEY, RetryPolicy
 from trunkline.protocol.queueing import Layout, QueueOptions
-from trunkline.protocol.resources import EnqueueRequest, QueueDeclaration
+from trunkline.protocol.resources import EnqueueRequest, QueueDeclaration, QueueSettings
 from trunkline.protocol.subjects import can_name_reader
 
 DEFAULT_ACK_WAIT_S = 30.0
@@ -23,6 +24,8 @@ MAX_IN_FLIGHT = 1_000_000
 MAX_MESSAGES = 10**12
 MAX_BYTES = 2**50
 MAX_WINDOW_S = 90 * 86400.0
+MAX_PAGE = 100_000
+"""Consumers on a page, where nothing less was set."""
 MAX_EXPIRY_S = 10 * 366 * 86400.0
 MAX_DEDUPE_KEY_CHARS = 1024
 _MAX_NAME_CHARS = 255
@@ -44,11 +47,19 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     max_messages: int = 0
     max_bytes: int = 0
     expires_after_s: float = 0.0
+    page: int = 0
+    """Where the queue lies; not a setting, it is chosen when the queue is declared."""
 
     @property
     def layout(self) -> Layout:
         """How the queue lies on the bus."""
-        return queueing.layout(QueueOptions(**self.options()))
+        return queueing.layout(QueueOptions(**self.options()), self.page)
+
+    @property
+    def consumers(self) -> int:
+        """How many consumers it has in its page."""
+        layout = self.layout
+        return 0 if layout.limited else len(layout.classes) * layout.partitions
 
     def options(self) -> dict[str, Any]:
         """Return what is not a column of its own."""
@@ -57,10 +68,46 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
     def declaration(self) -> QueueDeclaration:
         """Return the settings as they are declared."""
-        return QueueDeclaration(**msgspec.structs.asdict(self))
+        own = msgspec.structs.asdict(self)
+        del own["page"]
+        return QueueDeclaration(**own)
+
+    def known(self) -> QueueSettings:
+        """Return the settings, and where the queue lies, as its senders know them."""
+        return QueueSettings(**msgspec.structs.asdict(self))
 
 
-OPTIONS = tuple(name for name in Settled.__struct_fields__ if name not in {"retry", "ack_wait_s", "max_in_flight"})
+_COLUMNS = {"retry", "ack_wait_s", "max_in_flight", "page"}
+OPTIONS = tuple(name for name in Settled.__struct_fields__ if name not in _COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """The streams that a workspace's plain queues share, and how full each is."""
+
+    used: Mapping[int, int]
+    """Consumers by page, of pages that have any."""
+    last: int
+    """The newest. Any other that all queues have left is given up, never to be used again."""
+    size: int
+
+    def with_room(self, consumers: int) -> int | None:
+        """Return the lowest page with room for so many; an empty one has room for any."""
+        roomy = (page for page in self._open() if not self.used.get(page) or self.used[page] + consumers <= self.size)
+        return min(roomy, default=None)
+
+    def choose(self, consumers: int) -> int:
+        """Return the lowest page with room, or else the emptiest."""
+        found = self.with_room(consumers)
+        return min(self._open(), key=lambda page: (self.used.get(page, 0), page)) if found is None else found
+
+    def after(self, page: int, consumers: int) -> "Pages":
+        """Return the pages as they are when a queue was put on one of them."""
+        return replace(self, used={**self.used, page: self.used.get(page, 0) + consumers})
+
+    def _open(self) -> set[int]:
+        return {0, self.last, *self.used}
+
 
 _RANGES: Mapping[str, tuple[float, float]] = {
     "ack_wait_s": (1, MAX_ACK_WAIT_S),

@@ -1,9 +1,13 @@
 """What queues need to know from elsewhere."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from trunkline.protocol.resources import QueueStatus
 from trunkline_hub.db import Tx
+
+MakeRoom = Callable[[str, int], Awaitable[None]]
+"""Sees to it that a workspace has a page with room for so many consumers."""
 
 
 class DeadCounts(Protocol):

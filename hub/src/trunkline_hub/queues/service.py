@@ -20,15 +20,15 @@ from trunkline.protocol.resources import (
     EnqueueRequest,
     Queue,
     QueueDeclaration,
-    QueueLaneState,
     QueuePage,
+    QueueSettings,
     QueueStatus,
 )
 from trunkline.protocol.trace import current_traceparent
 from trunkline.wire import header_lines
 from trunkline_hub.audit import Audit
-from trunkline_hub.bus import ConsumerSpec, HubBus, LimitedQueue, Only, Reconciler, schedule
-from trunkline_hub.bus.depths import oldest, queue_consumers, stored_messages
+from trunkline_hub.bus import ConsumerSpec, HubBus, Only, QueueStream, Reconciler, schedule
+from trunkline_hub.bus.depths import lane_states, oldest, queue_consumers, stored_messages
 from trunkline_hub.bus.facts import ConsumerFacts
 from trunkline_hub.bus.place import Said, address, new_spot, said
 from trunkline_hub.bus.signals import tell_changed
@@ -40,8 +40,8 @@ from trunkline_hub.core.page import cut, decode_cursor
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.queues import model, store
-from trunkline_hub.queues.model import Settled
-from trunkline_hub.queues.ports import DeadCounts, Statuses, Workers
+from trunkline_hub.queues.model import MAX_PAGE, Settled
+from trunkline_hub.queues.ports import DeadCounts, MakeRoom, Statuses, Workers
 from trunkline_hub.revisions import Revisions
 
 _NOW = EnqueueRequest()
@@ -67,6 +67,8 @@ class Queues:
         self._revisions = revisions
         self._workers = workers
         self.trends = trends
+        self.page_size = MAX_PAGE
+        self.make_room: MakeRoom = _made_elsewhere
         self._recent: dict[tuple[str, str], tuple[Settled, float]] = {}
         self._looking = asyncio.Lock()
 
@@ -100,12 +102,12 @@ class Queues:
         """
         present = await store.get(tx, workspace, name)
         before = store.settled(present) if present else None
-        settled = model.settle(name, wanted, before)
+        settled = await self._settle(tx, workspace, name, wanted, before)
         if settled == before:
             tx.audited = True  # nothing changed, so there is nothing to record
             return settled
         await store.put(tx, workspace, name, settled)
-        detail = msgspec.to_builtins(settled)
+        detail = msgspec.to_builtins(settled.declaration())
         action: Literal["declared", "rolled_back"] = "declared" if back_to is None else "rolled_back"
         await self._revisions.record(tx, by, workspace, ("queue", name), detail, action=action, note=back_to or "")
         await self._audit.record(tx, workspace, by.name, "queue.declared", f"queue/{name}", **detail)
@@ -113,8 +115,23 @@ class Queues:
             await tx.emit(workspace, "trunkline.queue.declared", {"queue": name, **detail}, subject=name)
         else:
             await tx.emit(workspace, "trunkline.queue.changed", {"queue": name, **detail}, subject=name)
-            tx.after_commit(partial(self._tell, workspace, name))
+        tx.after_commit(partial(self._tell, workspace, name))  # of a new one too: it may have been elsewhere before
         return settled
+
+    async def _settle(
+        self, tx: Tx, workspace: str, name: str, wanted: QueueDeclaration, before: Settled | None
+    ) -> Settled:
+        """Fill in what is left out, and the page: a queue stays on the one that it has."""
+        settled = model.settle(name, wanted, before)
+        if settled.layout.limited:
+            return msgspec.structs.replace(settled, page=0)
+        if before is not None and not before.layout.limited:
+            return settled
+        pages = await store.pages(tx, workspace, self.page_size)
+        page = pages.choose(settled.consumers)
+        if pages.after(page, settled.consumers).with_room(settled.consumers) is None:
+            tx.after_commit(partial(self.make_room, workspace, settled.consumers))
+        return msgspec.structs.replace(settled, page=page)
 
     async def restore(
         self, tx: Tx, by: Principal, workspace: str, name: str, wanted: QueueDeclaration, note: str
@@ -154,13 +171,13 @@ class Queues:
         found = await self._look(tx, workspace, [await self._row(tx, workspace, name)])
         return found[0]
 
-    async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueDeclaration:
-        """Return a queue's settings alone; needs no broker.
+    async def declaration(self, tx: Tx, workspace: str, name: str) -> QueueSettings:
+        """Return a queue's settings and its page alone; needs no broker.
 
         Raises:
             QueueUnknownError
         """
-        return store.settled(await self._row(tx, workspace, name)).declaration()
+        return store.settled(await self._row(tx, workspace, name)).known()
 
     async def page(self, tx: Tx, workspace: str, *, text: str | None, cursor: str | None, limit: int) -> QueuePage:
         """Return the queues by name, each with what is in it now; with `text` only those whose name holds it."""
@@ -280,17 +297,22 @@ class Queues:
         """Return the consumers that should exist."""
         return [spec for row in await self._rows(only) for spec in _specs(row)]
 
-    async def limited_queues(self, only: Only | None = None) -> list[LimitedQueue]:
-        """Return the queues that should have a stream of their own."""
-        found = [(row, store.settled(row)) for row in await self._rows(only) if row.options]
-        return [
-            LimitedQueue(
-                workspace=row.workspace_id, queue=row.name,
-                max_messages=settled.max_messages, max_bytes=settled.max_bytes,
+    async def streams(self, only: Only | None = None) -> list[QueueStream]:
+        """Return the streams that should exist beside the common ones; of some queues, those that are theirs alone."""
+        rows = await self._rows(only)
+        found = [(row, store.settled(row)) for row in rows if row.options]
+        limited = [
+            QueueStream(
+                workspace=row.workspace_id, queue=row.name, max_messages=one.max_messages, max_bytes=one.max_bytes
             )
-            for row, settled in found
-            if settled.layout.limited
-        ]  # fmt: skip
+            for row, one in found
+            if one.layout.limited
+        ]
+        if only is not None:  # a page is made before there is a queue on it
+            return limited
+        async with self._db.read() as tx:
+            pages = {(row.workspace_id, row.page) for row in rows if row.page} | set(await store.newest_pages(tx))
+        return limited + [QueueStream(workspace=workspace, page=page) for workspace, page in sorted(pages)]
 
     async def layouts(self, workspace: str, names: Sequence[str] | None = None) -> dict[str, Layout]:
         """Return how the queues of a workspace, or some of them, lie on the bus."""
@@ -333,7 +355,7 @@ class Queues:
             name=row.name, **own, depth=state.waiting, in_flight=state.in_flight, redelivered=state.redelivered,
             workers_waiting=state.pulls_waiting, workers=workers, consumers=len(ones), oldest_age_s=age_s,
             in_per_s=trend.in_per_s, out_per_s=trend.out_per_s, trend=trend.depths, trend_s=self.trends.sample_s,
-            lanes=[] if layout.is_plain else _lanes(row.name, layout, ones), dead=dead,
+            lanes=[] if layout.is_plain else lane_states(row.name, layout, ones), dead=dead,
             created_at=rfc3339(row.created_at), status=status,
         )  # fmt: skip
 
@@ -428,6 +450,10 @@ class Queues:
         return row
 
 
+async def _made_elsewhere(_workspace: str, _consumers: int) -> None:
+    """Page 0 takes all."""
+
+
 def as_declared(wanted: frames.ReaderDeclaration) -> QueueDeclaration:
     """Return what an agent's registration declares of a queue."""
     options = msgspec.structs.asdict(wanted.options) if wanted.options else {}
@@ -451,21 +477,10 @@ def _specs(row: Any) -> list[ConsumerSpec]:
             workspace=row.workspace_id, lane="queue", reader=row.name,
             filters=(queueing.lane_filter(row.workspace_id, row.name, layout, lane),),
             max_attempts=most_attempts(settled.retry), ack_wait_s=settled.ack_wait_s,
-            max_in_flight=layout.per_key or shares[lane.priority], part=lane.consumer, limited=layout.limited,
+            max_in_flight=layout.per_key or shares[lane.priority], part=lane.consumer,
+            held_in=queueing.stream(row.workspace_id, row.name, layout),
         )
         for lane in queueing.lanes(row.name, layout)
-    ]  # fmt: skip
-
-
-def _lanes(name: str, layout: Layout, ones: list[ConsumerFacts]) -> list[QueueLaneState]:
-    by_name = {one.name: one for one in ones}
-    return [
-        QueueLaneState(
-            priority=lane.priority, partition=lane.partition,
-            depth=one.num_pending if one else 0, in_flight=one.num_ack_pending if one else 0,
-        )
-        for lane in queueing.lanes(name, layout)
-        for one in [by_name.get(lane.consumer)]
     ]  # fmt: skip
 
 

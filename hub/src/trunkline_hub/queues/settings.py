@@ -11,6 +11,10 @@ class QueuesSettings(BaseModel):
     stray_scan_s: float = Field(
         default=30.0, gt=0, description="Interval of the search for messages that no consumer holds, seconds."
     )
+    page_size: int = Field(
+        default=100, ge=1, le=100_000,
+        description="Consumers that a stream of plain queues takes before a further stream is made; a plain queue has one.",
+    )  # fmt: skip
     expiry_sweep_s: float = Field(
         default=10.0, gt=0, description="Interval of the search for waiting messages that expired, seconds."
     )

@@ -1,4 +1,4 @@
-"""The tables of queues and of the de-duplication keys they remember."""
+"""The tables of queues, of their pages, and of the de-duplication keys they remember."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, String, 
 from sqlalchemy.exc import IntegrityError
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
-from trunkline_hub.queues.model import Settled
+from trunkline_hub.queues.model import Pages, Settled
 
 queues = Table(
     "queues",
@@ -20,8 +20,20 @@ queues = Table(
     Column("ack_wait_s", Float, nullable=False),
     Column("max_in_flight", Integer, nullable=False),
     Column("options", JSON, nullable=False, server_default=text("'{}'")),
+    Column("page", Integer, nullable=False, server_default=text("0")),
+    Column("consumers", Integer, nullable=False, server_default=text("1")),
     Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "workspace_id", "page", "consumers"),
 )
+
+queue_pages = Table(
+    "queue_pages",
+    metadata,
+    Column("workspace_id", String(63), primary_key=True),
+    Column("page", Integer, primary_key=True),
+    Column("opened_at", UtcDateTime, nullable=False),
+)
+"""Each page there ever was, but for page 0."""
 
 dedupe_keys = Table(
     "queue_dedupe_keys",
@@ -42,8 +54,12 @@ class KeyTakenError(Exception):
     """Another request remembered the same key first."""
 
 
+class PageTakenError(Exception):
+    """Another request opened the same page first."""
+
+
 def settled(row: Any) -> Settled:
-    own = {"retry": row.retry, "ack_wait_s": row.ack_wait_s, "max_in_flight": row.max_in_flight}
+    own = {"retry": row.retry, "ack_wait_s": row.ack_wait_s, "max_in_flight": row.max_in_flight, "page": row.page}
     return msgspec.convert(row.options | own, Settled)
 
 
@@ -54,7 +70,8 @@ async def get(tx: Tx, workspace: str, name: str) -> Any:
 async def put(tx: Tx, workspace: str, name: str, wanted: Settled) -> None:
     values = {
         "retry": msgspec.to_builtins(wanted.retry), "ack_wait_s": wanted.ack_wait_s,
-        "max_in_flight": wanted.max_in_flight, "options": wanted.options(),
+        "max_in_flight": wanted.max_in_flight, "options": wanted.options(), "page": wanted.page,
+        "consumers": wanted.consumers,
     }  # fmt: skip
     updated = await tx.execute(queues.update().where(_mine(workspace, name)).values(**values))
     if updated.rowcount == 0:
@@ -90,6 +107,34 @@ async def some(tx: Tx, workspace: str | None = None, names: Sequence[str] | None
     if names is not None:
         query = query.where(queues.c.name.in_(names))
     return list((await tx.execute(query.order_by(queues.c.workspace_id, queues.c.name))).all())
+
+
+async def pages(tx: Tx, workspace: str, size: int) -> Pages:
+    """Return how full the pages of a workspace are; each has room for `size` consumers."""
+    held = select(queues.c.page, func.sum(queues.c.consumers)).where(queues.c.workspace_id == workspace)
+    used = {int(page): int(count) for page, count in await tx.execute(held.group_by(queues.c.page)) if count}
+    newest = select(func.max(queue_pages.c.page)).where(queue_pages.c.workspace_id == workspace)
+    return Pages(used=used, last=(await tx.execute(newest)).scalar() or 0, size=size)
+
+
+async def newest_pages(tx: Tx) -> list[tuple[str, int]]:
+    """Return the newest page of each workspace that has more than page 0."""
+    query = select(queue_pages.c.workspace_id, func.max(queue_pages.c.page)).group_by(queue_pages.c.workspace_id)
+    return [(str(workspace), int(page)) for workspace, page in await tx.execute(query)]
+
+
+async def open_page(tx: Tx, workspace: str, page: int) -> None:
+    """Have queues be put on a page from now on.
+
+    Raises:
+        PageTakenError: somebody else did in this moment; `tx` must be given up.
+    """
+    try:
+        await tx.execute(
+            queue_pages.insert(), {"workspace_id": workspace, "page": page, "opened_at": tx.clock.now()}
+        )  # fmt: skip
+    except IntegrityError:
+        raise PageTakenError from None
 
 
 async def dedupe_row(tx: Tx, workspace: str, queue: str, key_hash: str) -> Any:

@@ -197,7 +197,8 @@ def _base_rights(principal: Principal) -> Rights:
     if allows(scopes, "events:publish"):
         publish.append(subjects.event_filter(workspace, ">", name))
     if allows(scopes, "queues:enqueue"):
-        publish += [f"{subjects.ROOT}.{workspace}.{root}.*.*.*.{subjects.token(name)}" for root in ("tasks", "limited")]
+        roots = ("tasks", "limited", "paged.*")
+        publish += [f"{subjects.ROOT}.{workspace}.{root}.*.*.*.{subjects.token(name)}" for root in roots]
     if allows(scopes, "queues:submit"):
         subscribe.append(f"{subjects.ROOT}.{workspace}.changed.queue.*")
     if allows(scopes, "agents:call"):

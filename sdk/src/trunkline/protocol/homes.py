@@ -31,15 +31,12 @@ def home(workspace: str, lane: Lane, reader: str, subject: str) -> str | None:
 
 
 def _is_of_queue(workspace: str, queue: str, subject: str) -> bool:
-    """Whether it is a subject of the queue: of whichever class and partition, with limits of its own or without.
+    """Whether it is a subject of the queue: of whichever class and partition, in whichever stream.
 
     Where the queue lies now, the hub looks up when it stores the message.
     """
-    roots = tuple(f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}." for root in ("tasks", "limited"))
-    if not subject.startswith(roots):
-        return False
     try:
-        queueing.spot(subject)
+        spot = queueing.spot(subject)
     except ValueError:  # too few words, or too many, or a name that is none
         return False
-    return True
+    return subject.startswith(f"{subjects.ROOT}.{workspace}.{spot.root}.{subjects.token(queue)}.")

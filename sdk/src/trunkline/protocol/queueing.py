@@ -5,11 +5,16 @@ partition gets a consumer of its own, so that classes are pulled by weight and
 a partition hands out one message at a time. `normal`, without partitions,
 always is the consumer `q_<queue>`: adding a class disturbs nothing at work.
 
+The broker looks at every consumer of a stream whenever a message leaves it, so
+one stream holds so many queues and no more: a *page*. The first, page 0, is the
+workspace's common stream. The hub says on which page a queue is.
+
 The partition of a key is CRC-32 (ISO 3309, as in zlib and Ethernet) of its
 UTF-8 bytes, modulo the number of partitions: every language has it. A message
 without a key takes its id instead, which spreads them.
 """
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +33,7 @@ MAX_PARTITIONS = 256
 MAX_LANES = 256
 """Classes times partitions: each is a consumer, and a line in every worker's rights."""
 MAX_WEIGHT = 100
+_PAGE = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class QueueOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -64,7 +70,7 @@ class QueueLane(msgspec.Struct, kw_only=True, frozen=True):
 
 @dataclass(kw_only=True, frozen=True)
 class Layout:
-    """How a queue lies on the bus."""
+    """How and where a queue lies on the bus."""
 
     classes: Mapping[str, int] = field(default_factory=lambda: {NORMAL: 1})
     per_key: int = 0
@@ -72,6 +78,15 @@ class Layout:
     partitions: int = 1
     limited: bool = False
     """Whether it has a stream of its own."""
+    page: int = 0
+    """Which of the shared streams it is in, where it has none of its own."""
+
+    @property
+    def root(self) -> str:
+        """The words of its subjects that say which stream they belong to."""
+        if self.limited:
+            return "limited"
+        return f"paged.{self.page}" if self.page else "tasks"
 
     @property
     def is_plain(self) -> bool:
@@ -82,13 +97,15 @@ class Layout:
 PLAIN = Layout()
 
 
-def layout(options: QueueOptions) -> Layout:
-    """Return the layout that settled options ask for."""
+def layout(options: QueueOptions, page: int = 0) -> Layout:
+    """Return the layout that settled options ask for, on the page that the hub chose."""
+    limited = bool(options.max_messages or options.max_bytes)
     return Layout(
         classes={NORMAL: 1} | (options.classes or {}),
         per_key=options.concurrency_per_key or 0,
         partitions=(options.partitions or DEFAULT_PARTITIONS) if options.concurrency_per_key else 1,
-        limited=bool(options.max_messages or options.max_bytes),
+        limited=limited,
+        page=0 if limited else page,
     )
 
 
@@ -99,20 +116,21 @@ def partition(key: str, count: int) -> int:
 
 def stream(workspace: str, queue: str, shape: Layout) -> str:
     """Return the stream that holds the queue's messages."""
-    return subjects.limited_stream(workspace, queue) if shape.limited else subjects.tasks_stream(workspace)
+    if shape.limited:
+        return subjects.limited_stream(workspace, queue)
+    return subjects.page_stream(workspace, shape.page)
 
 
 @lru_cache(maxsize=4096)
-def address(workspace: str, queue: str, place: tuple[bool, str, int], principal: str) -> str:
-    """Return the subject for a message; `place` is (limited, class, partition)."""
-    limited, priority, number = place
-    root = "limited" if limited else "tasks"
+def address(workspace: str, queue: str, place: tuple[str, str, int], principal: str) -> str:
+    """Return the subject for a message; `place` is (root, class, partition)."""
+    root, priority, number = place
     return f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}.{priority}.{number}.{subjects.token(principal)}"
 
 
-def place(shape: Layout, priority: str, key: str) -> tuple[bool, str, int]:
-    """Return where a message belongs: (limited, class, partition)."""
-    return shape.limited, priority, partition(key, shape.partitions) if shape.per_key else 0
+def place(shape: Layout, priority: str, key: str) -> tuple[str, str, int]:
+    """Return where a message belongs: (root, class, partition)."""
+    return shape.root, priority, partition(key, shape.partitions) if shape.per_key else 0
 
 
 def lanes(queue: str, shape: Layout) -> list[QueueLane]:
@@ -133,15 +151,13 @@ def lanes(queue: str, shape: Layout) -> list[QueueLane]:
 
 def queue_filter(workspace: str, queue: str, shape: Layout) -> str:
     """Return the subjects of all that a queue holds."""
-    root = "limited" if shape.limited else "tasks"
-    return f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}.>"
+    return f"{subjects.ROOT}.{workspace}.{shape.root}.{subjects.token(queue)}.>"
 
 
 def lane_filter(workspace: str, queue: str, shape: Layout, lane: QueueLane) -> str:
     """Return the subjects that a lane's consumer holds."""
-    root = "limited" if shape.limited else "tasks"
     number = "*" if lane.partition is None else str(lane.partition)
-    return f"{subjects.ROOT}.{workspace}.{root}.{subjects.token(queue)}.{lane.priority}.{number}.*"
+    return f"{subjects.ROOT}.{workspace}.{shape.root}.{subjects.token(queue)}.{lane.priority}.{number}.*"
 
 
 @dataclass(kw_only=True, frozen=True, slots=True)
@@ -149,25 +165,41 @@ class Spot:
     """What a task's subject says about it."""
 
     workspace: str
-    limited: bool
+    root: str
     queue: str
     priority: str
     partition: str
     principal: str
 
+    @property
+    def stream(self) -> str:
+        """The stream that its subject belongs to."""
+        if self.root == "limited":
+            return subjects.limited_stream(self.workspace, self.queue)
+        return subjects.page_stream(self.workspace, int(self.root.partition(".")[2] or 0))
+
 
 def spot(subject: str) -> Spot:
-    """Read a task's subject: `tl.<ws>.tasks|limited.<queue>.<class>.<partition>.<principal>`."""
-    _root, workspace, root, queue, priority, number, principal = subject.split(".")
+    """Read a task's subject: `tl.<ws>.tasks|limited|paged.<page>.<queue>.<class>.<partition>.<principal>`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    _root, workspace, root, *rest = subject.split(".")
+    if root == "paged" and rest and _PAGE.fullmatch(rest[0]):
+        root = f"paged.{rest.pop(0)}"
+    elif root not in {"tasks", "limited"}:
+        raise ValueError(subject)
+    queue, priority, number, principal = rest
     return Spot(
-        workspace=workspace, limited=root == "limited", queue=subjects.untoken(queue), priority=priority,
+        workspace=workspace, root=root, queue=subjects.untoken(queue), priority=priority,
         partition=number, principal=subjects.untoken(principal),
     )  # fmt: skip
 
 
 def is_covered(found: Spot, shape: Layout) -> bool:
     """Whether one of the queue's consumers holds what lies at this spot."""
-    if found.limited != shape.limited or found.priority not in shape.classes:
+    if found.root != shape.root or found.priority not in shape.classes:
         return False
     if not shape.per_key:
         return True

@@ -9,6 +9,7 @@ subjects it stands for "any instance".
     tl.<ws>.redrive.<group>.<principal>.<type…>            (hub only)
     tl.<ws>.tasks.<queue>.<class>.<partition>.<principal>
     tl.<ws>.limited.<queue>.<class>.<partition>.<principal>  (queues with limits of their own)
+    tl.<ws>.paged.<page>.<queue>.<class>.<partition>.<principal>  (queues that the common stream has no room for)
     tl.<ws>.changed.<lane>.<reader>                        (hub only)
     tl.<ws>.call.<caller>.<skill>.<agent>.<instance>
     tl.<ws>.reply.<skill>.<caller>.<connection>.<n>
@@ -64,6 +65,7 @@ _SENDER_AT = {
     "events": 3,
     "gate": 3,
     "limited": 6,
+    "paged": 7,
     "receipts": 3,
     "redrive": 4,
     "tasks": 6,
@@ -270,6 +272,11 @@ def tasks_stream(workspace: str) -> str:
 def limited_stream(workspace: str, queue: str) -> str:
     """Return the stream of a queue with limits of its own."""
     return f"{tasks_stream(workspace)}~{token(queue)}"
+
+
+def page_stream(workspace: str, page: int) -> str:
+    """Return the stream of a page of plain queues; page 0 is the common one."""
+    return f"{tasks_stream(workspace)}~~{page}" if page else tasks_stream(workspace)
 
 
 def workspace_of_stream(stream: str) -> str:

@@ -19,9 +19,9 @@ class QueuesApi(QueueControlApi):
         """Return one queue with its depth, or raise QueueUnknownError."""
         return await self._api.get(f"/queues/{segment(name)}", resources.Queue)
 
-    async def declaration(self, name: str) -> resources.QueueDeclaration:
-        """Return a queue's settings alone, or raise QueueUnknownError."""
-        return await self._api.get(f"/queues/{segment(name)}/declaration", resources.QueueDeclaration)
+    async def declaration(self, name: str) -> resources.QueueSettings:
+        """Return a queue's settings and its page alone, or raise QueueUnknownError."""
+        return await self._api.get(f"/queues/{segment(name)}/declaration", resources.QueueSettings)
 
     async def declare(
         self, queue: str | Queue, declaration: resources.QueueDeclaration | None = None

@@ -109,7 +109,14 @@ from trunkline.protocol.resources.queue_control import (
     QueueWork,
     Reason,
 )
-from trunkline.protocol.resources.queues import EnqueueRequest, Queue, QueueDeclaration, QueueLaneState, QueuePage
+from trunkline.protocol.resources.queues import (
+    EnqueueRequest,
+    Queue,
+    QueueDeclaration,
+    QueueLaneState,
+    QueuePage,
+    QueueSettings,
+)
 from trunkline.protocol.resources.replays import (
     FileFormat,
     LogReading,
@@ -293,6 +300,7 @@ __all__ = [
     "QueueDeclaration",
     "QueueLaneState",
     "QueuePage",
+    "QueueSettings",
     "QueueState",
     "QueueStatus",
     "QueueWork",

@@ -16,6 +16,13 @@ class QueueDeclaration(QueueOptions, kw_only=True):
     ack_wait_s: float | None = None
 
 
+class QueueSettings(QueueDeclaration, kw_only=True):
+    """Settings of a queue as they are, and where it lies."""
+
+    page: int = 0
+    """Which of the streams that plain queues share it is in; the hub chooses. Senders need it."""
+
+
 class QueueLaneState(msgspec.Struct, kw_only=True):
     """One consumer of a queue: what one class or partition holds now."""
 
@@ -41,6 +48,8 @@ class Queue(msgspec.Struct, kw_only=True):
     max_messages: int
     max_bytes: int
     expires_after_s: float
+    page: int
+    """Which of the streams that plain queues share it is in."""
     depth: int
     """Messages waiting for a worker."""
     in_flight: int
