@@ -288,6 +288,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/agents/{name}/weights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Weights
+         * @description Show what operators said of an agent's instances and versions.
+         */
+        get: operations["crews.weights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/w/{workspace}/agents/{name}/weights/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Weigh
+         * @description Say what a running instance or a version takes, whatever it says itself; callers hear of it at once.
+         */
+        put: operations["crews.weigh"];
+        post?: never;
+        /**
+         * Unweigh
+         * @description Leave a weight to the agent again.
+         */
+        delete: operations["crews.unweigh"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/audit": {
         parameters: {
             query?: never;
@@ -2690,6 +2734,7 @@ export interface components {
         };
         /** Agent */
         Agent: {
+            a2a?: components["schemas"]["Face"] | null;
             description: string;
             /** @default  */
             documentation_url?: string;
@@ -3222,6 +3267,27 @@ export interface components {
             leads_nowhere: boolean;
             verdicts: components["schemas"]["RouteVerdict"][];
         };
+        /** Extension */
+        Extension: {
+            /** @default  */
+            description?: string;
+            params?: {
+                [key: string]: unknown;
+            };
+            /** @default false */
+            required?: boolean;
+            uri: string;
+        };
+        /** Face */
+        Face: {
+            /** @default true */
+            extended_card?: boolean;
+            extensions?: components["schemas"]["Extension"][];
+            /** @default true */
+            push_notifications?: boolean;
+            /** @default true */
+            streaming?: boolean;
+        };
         /** Facet */
         Facet: {
             /** @enum {null|string} */
@@ -3650,12 +3716,14 @@ export interface components {
         };
         /** OpenApiImport */
         OpenApiImport: {
-            document: {
+            document?: {
                 [key: string]: unknown;
-            };
+            } | null;
             labels?: {
                 [key: string]: string;
             };
+            /** @default  */
+            text?: string;
             /** @default  */
             url?: string;
         };
@@ -3962,6 +4030,7 @@ export interface components {
         };
         /** Registration */
         Registration: {
+            a2a?: components["schemas"]["Face"] | null;
             /** @default  */
             description?: string;
             /** @default  */
@@ -4623,6 +4692,21 @@ export interface components {
             /** @enum {string} */
             state: "waiting" | "in_flight";
         };
+        /** Weight */
+        Weight: {
+            set_at: string;
+            set_by: string;
+            target: string;
+            weight: number;
+        };
+        /** WeightRequest */
+        WeightRequest: {
+            weight: number;
+        };
+        /** Weights */
+        Weights: {
+            items: components["schemas"]["Weight"][];
+        };
         /** Whoami */
         Whoami: {
             principal: string;
@@ -5257,6 +5341,106 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Reader"][];
                 };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "crews.weights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Weights"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "crews.weigh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WeightRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Weights"];
+                };
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "crews.unweigh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {
