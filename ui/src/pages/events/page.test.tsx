@@ -1,4 +1,4 @@
-import { act, screen, waitFor, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 
 import { stream } from "~/test/event-source";
@@ -142,6 +142,7 @@ test("a message's id leads to its trace", async () => {
   hubWith();
   const user = visit("/events");
   await user.type(await screen.findByLabelText("Id of the message to trace"), " m-1 {Enter}");
-  expect(window.location.pathname).toBe("/trace/m-1");
-  await act(() => Promise.resolve());
+  await waitFor(() => {
+    expect(window.location.pathname).toBe("/trace/m-1");
+  });
 });

@@ -38,8 +38,9 @@ test("a circle, and whoever calls itself, are drawn", () => {
 
 test("a line that passes below everything else is inside", () => {
   const plan = layout(["a", "b", "c"].map(node), [edge("a", "b"), edge("b", "c"), edge("a", "c")]);
-  const lowest = Math.max(...[...plan.ways.values()].flat().map(({ y }) => y));
-  expect(plan.ways.size).toBe(1);
+  const passing = [...plan.ways.values()].flat();
+  const lowest = Math.max(...passing.map(({ y }) => y));
+  expect(passing).toHaveLength(1);
   expect(plan.height).toBeGreaterThan(lowest);
 });
 

@@ -38,7 +38,9 @@ test("who works with whom is drawn, and told in a table, each leading to its pag
   expect(failing).toHaveTextContent("60 %");
   expect(screen.getByText(/7 more agents without traffic/)).toHaveTextContent("3 handled without a line here");
   await user.click(within(drawn).getByRole("link", { name: "agent shop, healthy" }));
-  expect(window.location.pathname).toBe("/agents/shop");
+  await waitFor(() => {
+    expect(window.location.pathname).toBe("/agents/shop");
+  });
 });
 
 test("it is narrowed by name and kind, and looks back as far as asked", async () => {

@@ -52,7 +52,7 @@ test("what the explorer shows is played again to a group, at a rate", async () =
   const user = visit("/events?type=order.*&subject=order-1&correlation=c-1");
   await user.click(await screen.findByRole("button", { name: "Replay these" }));
   expect(await screen.findByRole("textbox", { name: "Subject" })).toHaveValue("order-1");
-  expect(screen.getByRole("button", { name: "Start" })).toBeDisabled();
+  expect(await screen.findByRole("button", { name: "Start" })).toBeDisabled();
   await user.click(screen.getByRole("combobox", { name: "Group" }));
   await user.click(await screen.findByRole("option", { name: "ledger" }));
   await user.click(screen.getByRole("radio", { name: "At most" }));
