@@ -87,6 +87,7 @@ def test_sign_in_live_overview_redrive_and_recovery(tmp_path: Path) -> None:
         expect(stranger.get_by_test_id("signin-page")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_queue_is_paused_purged_and_resumed(tmp_path: Path) -> None:
     """Paused work reaches no worker; a purge takes what was counted, once its name is typed; resumed, work is done."""
     _require_browser()

@@ -47,7 +47,7 @@ def _adds_up(tmp_path: Path, timeout_s: float, *words: str) -> dict:
 
 
 def test_a_short_storm_on_one_node(tmp_path: Path) -> None:
-    report = _adds_up(tmp_path, 110, "--minutes", "0.2", "--rounds", "5", "--messages", "2000", "--seed", "1")
+    report = _adds_up(tmp_path, 300, "--minutes", "0.2", "--rounds", "5", "--messages", "2000", "--seed", "1")
     assert report["nodes"] == 1
     assert report["redelivered"] > 0
 

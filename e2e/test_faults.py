@@ -22,6 +22,7 @@ UNDER_LOAD = 400
 DEMO_S = 90
 
 
+@pytest.mark.slow
 def test_a_killed_hub_leaves_the_broker_and_the_agents_work_running(tmp_path: Path) -> None:
     """The hub comes back by itself; meanwhile the broker keeps its pid and the workers go on."""
     with running(tmp_path / "home") as system:
@@ -41,6 +42,7 @@ def test_a_killed_hub_leaves_the_broker_and_the_agents_work_running(tmp_path: Pa
         _adds_up(system, summary)
 
 
+@pytest.mark.slow
 def test_a_killed_broker_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
     """The broker is started again on the same data; publishers and workers pick up where they were."""
     with running(tmp_path / "home") as system:

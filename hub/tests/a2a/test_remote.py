@@ -168,6 +168,7 @@ async def test_tasks_of_it_are_tasks_here_and_a_cancel_reaches_it(near, far, nam
         assert (await client.tasks.get(task.id)).status.state == "canceled"
 
 
+@pytest.mark.slow
 async def test_a_hub_that_dies_over_a_remote_task_is_followed_by_another_that_goes_on(own_hub, far):
     first = await own_hub(outbound=ALLOW, hub_id="hub-a")
     done, asked = asyncio.Event(), asyncio.Event()

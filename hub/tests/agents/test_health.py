@@ -178,6 +178,7 @@ async def test_a_restarted_hub_evicts_nobody(own_hub, name):
         assert "offline" not in [c["state"] for c in changes]
 
 
+@pytest.mark.slow
 async def test_who_died_while_no_hub_looked_is_offline_in_the_end(own_hub, name, process):
     first = await own_hub()
     running = process(first)

@@ -240,6 +240,7 @@ async def test_work_waits_for_a_hub_that_is_away_instead_of_failing(sqlite_hub, 
             assert await soon(got) == (BIG, 1)
 
 
+@pytest.mark.slow
 async def test_neither_client_nor_hub_ever_holds_a_payload_whole(own_hub, name, got):
     """Both live in this process: what it grows by is what either of them holds."""
     size = 200 * MB

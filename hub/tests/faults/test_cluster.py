@@ -78,6 +78,7 @@ async def test_a_node_that_goes_and_comes_back_loses_nothing(cluster, fault):
         await all_there(bus, acked)
 
 
+@pytest.mark.slow
 async def test_all_nodes_killed_at_once_lose_nothing(cluster):
     """Their disks are there, so everything acknowledged is."""
     async with on_the_bus(cluster) as bus:

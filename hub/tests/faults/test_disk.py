@@ -38,6 +38,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("stream", [EVENTS, TASKS])
+@pytest.mark.slow
 async def test_a_full_disk_refuses_and_loses_nothing_that_was_acknowledged(small_disk, stream):
     place, grow = small_disk
     broker = Broker(place / "broker", sync="always")

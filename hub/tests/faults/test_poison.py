@@ -40,6 +40,7 @@ def handled(out: Path) -> list[int]:
 
 
 @pytest.mark.parametrize(("processes", "concurrency"), [(2, 4), (2, 1)])
+@pytest.mark.slow
 async def test_poison_dies_and_everything_beside_it_is_handled(sqlite_hub, name, tmp_path, processes, concurrency):
     """Two poisons close together, in the middle of work that is prefetched with them."""
     poison = {20, 23}

@@ -46,6 +46,7 @@ async def test_hubs_that_come_and_go_in_the_middle_of_batches_miss_and_double_no
     assert len(await places(hub, type=f"{name}.e")) == stored
 
 
+@pytest.mark.slow
 async def test_a_rebuild_shows_its_progress_and_queries_go_on(hub, name):
     await publish(hub, name, 1200)
     await caught_up(hub)

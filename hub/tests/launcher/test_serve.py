@@ -210,6 +210,7 @@ async def test_two_on_one_machine_do_not_collide(serve, tmp_path):
         assert caught.value.code == "access.token_invalid"
 
 
+@pytest.mark.slow
 async def test_a_killed_hub_comes_back_and_work_goes_on_without_it(serve):
     """kill -9 of the hub: the broker keeps its process, agents keep working, calls and events flow."""
     done: asyncio.Queue = asyncio.Queue()
@@ -252,6 +253,7 @@ async def test_a_killed_hub_comes_back_and_work_goes_on_without_it(serve):
     await asyncio.wait_for(running, 20)
 
 
+@pytest.mark.slow
 async def test_a_killed_broker_comes_back_with_everything_that_was_acknowledged(serve):
     async with tl.Client(serve.url, serve.token) as client:
         acked: list[str] = []

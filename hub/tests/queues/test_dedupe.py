@@ -62,6 +62,7 @@ async def test_a_queue_that_remembers_nothing_says_so(hub, name):
             assert refused.value.errors[0].pointer == "header:Tl-Dedupe-Key"
 
 
+@pytest.mark.slow
 async def test_many_at_once_through_two_hubs_store_one(broker, own_hub, postgres, tmp_path, request, name):
     for kind in ("sqlite", "postgres"):
         url = f"sqlite:///{tmp_path / f'{kind}.db'}" if kind == "sqlite" else await postgres.fresh()

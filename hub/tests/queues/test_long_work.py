@@ -106,6 +106,7 @@ async def test_a_handler_that_blocks_the_event_loop_is_run_once(sqlite_hub, name
         await asyncio.gather(*readers)
 
 
+@pytest.mark.slow
 async def test_a_verdict_spoken_while_the_broker_was_away_reaches_it(broker, own_hub, name):
     """Long work ends just while the broker restarts: it is not done again."""
     hub = await own_hub()

@@ -52,6 +52,7 @@ def limited(queue: str) -> str:
     return subjects.limited_stream("default", queue)
 
 
+@pytest.mark.slow
 async def test_events_routed_into_an_ordered_queue_keep_the_order_of_their_keys_and_get_its_expiry(hub, name):
     runs: asyncio.Queue = asyncio.Queue()
     agent = tl.Agent(name)
@@ -80,6 +81,7 @@ async def test_events_routed_into_an_ordered_queue_keep_the_order_of_their_keys_
         assert of_key == sorted(of_key) and len(of_key) == 8, key
 
 
+@pytest.mark.slow
 async def test_a_delayed_message_finds_the_stream_and_class_that_its_queue_has_by_then(hub, name):
     runs: asyncio.Queue = asyncio.Queue()
     agent = tl.Agent(name)

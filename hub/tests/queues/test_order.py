@@ -106,6 +106,7 @@ async def test_what_dies_lets_its_key_go_on(sqlite_hub, name):
     assert letter["reason"] == "attempts_exhausted"
 
 
+@pytest.mark.slow
 async def test_order_holds_when_a_worker_is_killed_and_others_join(sqlite_hub, name):
     """Two workers in processes of their own; one kills itself at work (-9), a third joins: no key goes out of order."""
     lines: list = []

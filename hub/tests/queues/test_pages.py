@@ -150,6 +150,7 @@ async def test_a_page_is_filled_up_again_and_given_up_when_all_have_left_it(each
             await eventually(lambda: sorted(done) == ["three", "two"])
 
 
+@pytest.mark.slow
 async def test_everything_is_where_it_was_after_a_crash_of_broker_and_hub(own_hub, broker, monkeypatch):
     monkeypatch.setattr(reconciler, "_LINGER_S", 0.0)
     options = {"queues": {"page_size": SIZE}}

@@ -1,5 +1,6 @@
 """Whatever brings work to a queue finds the queue's page; several hubs and an older installation go by the same pages."""
 
+import pytest
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,7 @@ async def test_a_sender_that_knew_a_deleted_queue_finds_its_successor_elsewhere(
         assert depth == sum((await streams_of(hub, name)).values()) >= 1, "and what went astray meanwhile came home"
 
 
+@pytest.mark.slow
 async def test_several_hubs_that_add_queues_at_once_lose_none_and_open_few_pages(own_hub, url):
     hubs = [await own_hub(url=url, hub_id=f"hub-{n}", queues={"page_size": SIZE}) for n in range(2)]
     names = [f"q{n}" for n in range(24)]
@@ -155,6 +157,7 @@ async def test_several_hubs_that_add_queues_at_once_lose_none_and_open_few_pages
         assert max(Counter(later).values()) <= SIZE, "once it is calm, pages hold what they should"
 
 
+@pytest.mark.slow
 async def test_queues_from_before_pages_stay_where_they_are_and_work_on(own_hub, url):
     hub = await own_hub(url=url)
     async with hub.connected() as client:

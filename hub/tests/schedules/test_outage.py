@@ -23,6 +23,7 @@ def taking(name: str, done: asyncio.Queue) -> tl.Agent:
     return agent
 
 
+@pytest.mark.slow
 async def test_delays_survive_a_killed_broker_and_a_killed_hub(own_hub, broker, name):
     """What was due while everything is down comes once, late, when both are back; what is due later comes, too."""
     hub = await own_hub()

@@ -9,6 +9,7 @@ from support.hub import eventually
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+@pytest.mark.slow
 async def test_each_time_makes_one_message_whichever_hub_is_killed(own_hub, broker, postgres, tmp_path, name, engine):
     """Two hubs on one database; the one that fires is stopped without giving its lease back, then the broker is killed."""
     url = await postgres.fresh() if engine == "postgres" else f"sqlite:///{tmp_path / 'two.db'}"

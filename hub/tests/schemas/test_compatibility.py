@@ -133,6 +133,7 @@ def test_lenient_reading_opens_objects_but_not_the_alternatives_of_one_of():
     ids=["product", "negated product", "doubling references", "600 alternatives", "huge pattern", "loop"],
 )  # fmt: skip
 @pytest.mark.timeout(20)
+@pytest.mark.slow
 def test_schemas_made_to_be_hard_are_answered_soon(schema):
     other = copy.deepcopy(schema) | {"maxProperties": 3}
     for lenient in (False, True):
@@ -290,7 +291,7 @@ def grounded(document) -> bool:
     return True
 
 
-RANDOM = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+RANDOM = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @RANDOM

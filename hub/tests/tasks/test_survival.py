@@ -47,6 +47,7 @@ async def offered(client, agent):
         return bool((await client.agents.get(agent)).instances)
 
 
+@pytest.mark.slow
 async def test_whoever_goes_on_goes_on_from_the_checkpoint(sqlite_hub, name):
     async with sqlite_hub.client() as client, baker(sqlite_hub, name) as start:
         await eventually(lambda: offered(client, name))

@@ -265,6 +265,7 @@ async def test_a_task_outlives_the_process_that_worked_on_it(sqlite_hub, typescr
             await client.tasks.cancel(task.id)
 
 
+@pytest.mark.slow
 async def test_it_is_back_at_work_when_the_broker_is(own_hub, broker, typescript, name):
     hub, prefix = await own_hub(), f"{name}."
     token = await hub.token(*SCOPES, principal=f"owner-{name}")

@@ -86,11 +86,11 @@ class Balancer:
         crew = self._crews.get(order.skill) or self._begin(order.skill)
         now = asyncio.get_running_loop().time()
         wish = order.wish
-        asks_first = not crew.is_known and (wish.needs_names or (self.is_near and crew.fresh_until < now))
-        if crew.fresh_until < now:
+        is_due = crew.fresh_until < now
+        if is_due:
             self._ask(crew, now)
-        if asks_first:
-            await self._find(crew, order)
+        if not crew.is_known and (wish.needs_names or (self.is_near and (is_due or crew.finding.locked()))):
+            await self._find(crew, order, is_due=is_due)
         breaker = crew.breaker(order.caller)
         if not breaker.admits(now):
             crew.refused += 1
@@ -161,13 +161,18 @@ class Balancer:
         if self.directory is not None:
             self.directory.ask(crew.skill)
 
-    async def _find(self, crew: SkillCrew, order: Order) -> None:
-        """Wait for the hub's word where the broker could choose wrongly; a key alone is no reason to fail."""
+    async def _find(self, crew: SkillCrew, order: Order, *, is_due: bool) -> None:
+        """Wait for the hub's word where the broker could choose wrongly; a key alone is no reason to fail.
+
+        Calls that come meanwhile wait behind it, so that none overtakes another.
+        """
         if self.directory is None:
             return
         try:
             async with asyncio.timeout(min(order.timeout_s, _FIND_S)):
-                await self.directory.find(crew.skill)
+                async with crew.finding:
+                    if not crew.is_known and (is_due or order.wish.needs_names):
+                        await self.directory.find(crew.skill)
         except (TimeoutError, UnavailableError):
             if order.wish.version is not None:
                 raise HubUnreachableError(f"No hub tells which instances offer {crew.skill!r}") from None

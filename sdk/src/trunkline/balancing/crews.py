@@ -1,5 +1,6 @@
 """Who offers one skill, and the choice among them."""
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,6 +85,8 @@ class SkillCrew:
         self.leaving: list[Station] = []
         """No longer offered, but calls are under way there."""
         self.fresh_until = 0.0
+        self.finding = asyncio.Lock()
+        """Held while the hub is asked who is there, before the first call."""
         self.budget = RetryBudget()
         self.calls = self.unbalanced = self.retries = self.hedges = self.failovers = self.refused = self.cancelled = 0
         self.p95_s = 0.0
