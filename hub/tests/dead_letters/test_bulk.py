@@ -15,6 +15,7 @@ from trunkline.protocol.errors import (
 )
 from trunkline.protocol.resources import EditedPayload, LetterFilter, QueueDeclaration
 from trunkline.wire import header_lines
+from trunkline_hub.dead_letters import model
 
 from support.hub import eventually
 from support.letters import dead_letters, history, publish_raw
@@ -254,8 +255,11 @@ async def test_events_are_redriven_in_bulk_to_the_one_group(hub, name):
 
 
 @pytest.mark.parametrize("when", [pytest.param("sent and not marked", marks=pytest.mark.slow), "marked and not told"])
-async def test_another_hub_finishes_a_redrive_whose_hub_died(own_hub, clock, name, when, request, tmp_path):
+async def test_another_hub_finishes_a_redrive_whose_hub_died(
+    own_hub, clock, name, when, request, tmp_path, monkeypatch
+):
     """Each message is handled once: what was sent already is known to the broker by its id."""
+    monkeypatch.setattr(model, "_BATCH", 500)  # so that 600 letters are two of them
     first = await own_hub(clock=clock, hub_id="first")
     patient = Patient(name)
     async with first.serving(patient.agent), first.connected() as client:
@@ -278,9 +282,9 @@ async def test_another_hub_finishes_a_redrive_whose_hub_died(own_hub, clock, nam
         else:
             batches = works._batches
 
-            async def die_after_the_first(run):
-                async for rows in batches(run):
-                    yield rows
+            async def die_after_the_first(run, look_up):
+                async for batch in batches(run, look_up):
+                    yield batch
                     await die()
 
             works._batches = die_after_the_first

@@ -1,7 +1,8 @@
 """What is handled in the background: letters and attempts enter the index, bulk jobs do their work, retention ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,7 @@ from trunkline.protocol.frames import Attempt
 from trunkline.protocol.ids import new_id
 from trunkline.protocol.queueing import Layout
 from trunkline.protocol.resources import LetterFilter, RedriveRequest
+from trunkline.tasks import Tasks
 from trunkline_hub.bus import HubBus, direct
 from trunkline_hub.bus.log import Stored, read_one
 from trunkline_hub.bus.observer import Observer, Streams
@@ -30,10 +32,13 @@ from trunkline_hub.jobs import JobRun
 _log = structlog.get_logger("dead_letters")
 _MAX_BIGINT = 2**63 - 1
 _RUN = 500
+_STALE_S = 1.0
+"""What was read this long before it is worked on is read again."""
 _FAILURES = 20
 """Failed letters that a job's result names."""
 
 Workspaces = Callable[[], Awaitable[list[str]]]
+LookUp = Callable[[str, list[Any]], Awaitable[dict[int, Stored]]]
 
 
 class _Index(Observer):
@@ -131,51 +136,70 @@ class LetterWorks:
     async def redrive(self, run: JobRun) -> dict[str, Any]:
         """Redrive letters; one that cannot be sent does not keep the others."""
         failures: list[dict[str, str]] = run.checkpoint.get("failures", [])
-        async for rows in self._batches(run):
-            found = await self._stored(run.workspace, rows)
-            parcels, refused = await self._pack(run, rows, found)
-            async with self._db.read() as tx:
-                began = tx.clock.now()
-            sent, unsent, trouble = await self._send(parcels)
-            async with self._db.write() as tx:
-                done = await store.mark_redriven(
-                    tx, run.workspace, sent, run.by, redriven_to=run.params["queue"], job_id=run.id,
-                    redrive_began_at=began,
-                )  # fmt: skip
-            if trouble is not None:  # the engine is away: what is marked is done, the rest is taken up again
-                run.done += done
-                raise trouble
-            refused |= unsent
-            failures = (failures + [{"id": name, "error": why} for name, why in refused.items()])[:_FAILURES]
-            checkpoint = {"seq": rows[-1].seq, "failures": failures}
-            await run.step(checkpoint, done=done, failed=len(refused), error=next(iter(refused.values()), None))
+        async with aclosing(self._batches(run, self._stored)) as batches:
+            async for rows, found in batches:
+                parcels, refused = await self._pack(run, rows, found)
+                async with self._db.read() as tx:
+                    began = tx.clock.now()
+                sent, unsent, trouble = await self._send(parcels)
+                async with self._db.write() as tx:
+                    done = await store.mark_redriven(
+                        tx, run.workspace, sent, run.by, redriven_to=run.params["queue"], job_id=run.id,
+                        redrive_began_at=began,
+                    )  # fmt: skip
+                if trouble is not None:  # the engine is away: what is marked is done, the rest is taken up again
+                    run.done += done
+                    raise trouble
+                refused |= unsent
+                failures = (failures + [{"id": name, "error": why} for name, why in refused.items()])[:_FAILURES]
+                checkpoint = {"seq": rows[-1].seq, "failures": failures}
+                await run.step(checkpoint, done=done, failed=len(refused), error=next(iter(refused.values()), None))
         return {"redriven": run.done, "failed": run.failed, "failures": failures}
 
     async def discard(self, run: JobRun) -> dict[str, Any]:
         """Discard letters."""
-        async for rows in self._batches(run):
-            async with self._db.write() as tx:
-                done = await store.mark_discarded(
-                    tx, run.workspace, [row.id for row in rows], run.by, run.params["reason"], run.id
-                )
-            await run.step({"seq": rows[-1].seq}, done=done)
+        async with aclosing(self._batches(run, _nothing)) as batches:
+            async for rows, _found in batches:
+                async with self._db.write() as tx:
+                    done = await store.mark_discarded(
+                        tx, run.workspace, [row.id for row in rows], run.by, run.params["reason"], run.id
+                    )
+                await run.step({"seq": rows[-1].seq}, done=done)
         return {"discarded": run.done}
 
-    async def _batches(self, run: JobRun) -> Any:
-        """Yield the rows that wait and match, in batches; each must be settled before the next is asked for."""
+    async def _batches(self, run: JobRun, look_up: LookUp) -> AsyncGenerator[tuple[list[Any], dict[int, Stored]], None]:
+        """Yield the rows that wait and match, in batches, with what `look_up` finds for them.
+
+        The next batch is read while one is being settled, and read again where
+        that took so long that others may have settled some of it.
+        """
         where = model.conditions(msgspec.convert(run.params["filter"], LetterFilter)) | {"state": "waiting"}
         async with self._db.read() as tx:
             run.done = await store.done_by_job(tx, run.id)  # what a hub did that died before it could say so
         await run.expect(run.params["count"])
-        while True:
+
+        async def read(after: int) -> tuple[list[Any], dict[int, Stored]]:
             async with self._db.read() as tx:
                 rows = await store.run(
-                    tx, run.workspace, where, after=run.checkpoint.get("seq", 0), up_to=run.params["up_to"],
+                    tx, run.workspace, where, after=after, up_to=run.params["up_to"],
                     limit=model.batch_size(run.rate_per_s),
                 )  # fmt: skip
-            if not rows:
-                return
-            yield rows
+            return rows, await look_up(run.workspace, rows) if rows else {}
+
+        tasks = Tasks()
+        loop = asyncio.get_running_loop()
+        after = run.checkpoint.get("seq", 0)
+        rows, found = await read(after)
+        try:
+            while rows:
+                after, began = rows[-1].seq, loop.time()
+                ahead = tasks.spawn(read(after), name="letters-ahead", awaited=True)
+                yield rows, found
+                rows, found = await ahead
+                if loop.time() - began > _STALE_S:
+                    rows, found = await read(after)
+        finally:
+            await tasks.close()
 
     async def _stored(self, workspace: str, rows: list[Any]) -> dict[int, Stored]:
         readers = {(row.lane, row.reader) for row in rows}
@@ -243,6 +267,10 @@ class LetterWorks:
             else:
                 raise outcome
         return sent, refused, trouble
+
+
+async def _nothing(_workspace: str, _rows: list[Any]) -> dict[int, Stored]:
+    return {}
 
 
 class LetterRetention(Component):

@@ -32,7 +32,7 @@ EXPIRED = "expired"
 _CE_EXPIRY = "ce-expirytime"
 _MAX_DIGITS = 18
 MAX_INTEGER = 2**31 - 1
-_BATCH = 500
+_BATCH = 1000
 _SLICE_S = 0.25
 """With a pace, letters leave in slices of about this many seconds."""
 
