@@ -8,7 +8,7 @@ import trunkline as tl
 from trunkline.protocol import frames
 from trunkline.protocol.errors import AgentOwnedError, RequestInvalidError
 from trunkline.protocol.resources import SkillMatch
-from trunkline_hub.agents.model.versions import VersionRange
+from trunkline.protocol.versions import VersionRange
 
 from support.hub import eventually
 

@@ -15,6 +15,9 @@ _MAX_CHARS = 200
 Version = tuple[int, int, int, tuple[int, tuple[tuple[int, int, str], ...]]]
 
 
+_LEAST: Version = (0, 0, 0, _FIRST)
+
+
 @dataclass(frozen=True)
 class _Span:
     """From `low` on, below `high`."""
@@ -76,7 +79,7 @@ def _spans(text: str) -> list[_Span]:
     spans = []
     rest = text.replace(",", " ").strip()
     if rest in {"", "*", "x", "X"}:
-        return [_Span((0, 0, 0, _FIRST), None)]
+        return [_Span(_LEAST, None)]
     position = 0
     while position < len(rest):
         match = _TERM.match(rest, position)
@@ -89,27 +92,26 @@ def _spans(text: str) -> list[_Span]:
     return spans
 
 
-def _span(match: re.Match[str]) -> _Span:  # noqa: PLR0911 -- one for each operator
+def _span(match: re.Match[str]) -> _Span:
     operator = match[1] or "="
     given = [int(part) for part in match.group(2, 3, 4) if part is not None and part.isdigit()]
-    low = _at(given, _identifiers(match[5][1:]) if match[5] else None)
     if not given:
-        return _Span((0, 0, 0, _FIRST), None)
-    if operator == "^":
-        return _Span(low, _above(given, next((i for i, part in enumerate(given) if part), len(given) - 1)))
-    if operator in {"~", "~>"}:
-        return _Span(low, _above(given, min(1, len(given) - 1)))
-    if operator == ">=":
-        return _Span(low, None)
-    if operator == "<":
-        return _Span((0, 0, 0, _FIRST), low if match[5] else (*low[:3], _FIRST))
+        return _Span(_LEAST, None)
+    low = _at(given, _identifiers(match[5][1:]) if match[5] else None)
+    if operator in {"^", "~", "~>"}:
+        kept = (
+            next((i for i, part in enumerate(given) if part), len(given) - 1)
+            if operator == "^"
+            else min(1, len(given) - 1)
+        )
+        return _Span(low, _above(given, kept))
     whole = len(given) == 3  # noqa: PLR2004 -- major, minor, patch
     after = _next(low) if whole else _above(given, len(given) - 1)
-    if operator == ">":
-        return _Span(after, None)
-    if operator == "<=":
-        return _Span((0, 0, 0, _FIRST), after)
-    return _Span(low, after)
+    spans = {
+        ">=": _Span(low, None), "<": _Span(_LEAST, low if match[5] else (*low[:3], _FIRST)), ">": _Span(after, None),
+        "<=": _Span(_LEAST, after),
+    }  # fmt: skip
+    return spans.get(operator, _Span(low, after))
 
 
 def _at(given: list[int], pre: tuple[tuple[int, int, str], ...] | None) -> Version:

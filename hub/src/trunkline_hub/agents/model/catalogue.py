@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from trunkline.protocol.versions import VersionRange
 from trunkline_hub.agents.model.described import Described, DescribedSkill
 from trunkline_hub.agents.model.outline import outline_of
 from trunkline_hub.agents.model.proof import canonical, holds
 from trunkline_hub.agents.model.shapes import Budget, Shapes
-from trunkline_hub.agents.model.versions import VersionRange
 from trunkline_hub.agents.model.words import WordIndex, number_of
 from trunkline_hub.schemas.model.reading import as_read, as_written
 

@@ -18,6 +18,7 @@ import msgspec
 from trunkline.protocol import frames
 from trunkline.protocol.errors import AgentUnknownError, CatalogueLoadingError, FieldError, RequestInvalidError
 from trunkline.protocol.resources import AgentChange, AgentHistory, AgentPage, FoundSkill, SkillMatch, SkillPage
+from trunkline.protocol.versions import VersionRange
 from trunkline.tasks import Tasks
 from trunkline_hub.agents import store
 from trunkline_hub.agents.model.catalogue import Catalogue, SkillKey, Wanted
@@ -26,7 +27,6 @@ from trunkline_hub.agents.model.presence import STATES, Presence
 from trunkline_hub.agents.model.registration import ORIGINS
 from trunkline_hub.agents.model.roster import Member
 from trunkline_hub.agents.model.shapes import CHECKS, COMPARISONS, Budget
-from trunkline_hub.agents.model.versions import VersionRange
 from trunkline_hub.agents.service.showing import Showing, change
 from trunkline_hub.core.page import MAX_LIMIT, decode_cursor, decode_number, encode_cursor
 from trunkline_hub.db import Database, Tx
