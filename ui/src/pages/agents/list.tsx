@@ -1,6 +1,5 @@
 import { Button, Select, Skeleton } from "@mantine/core";
 import { Bot, SearchX } from "lucide-react";
-import { useSearchParams } from "react-router";
 
 import { useAgentSearch } from "~/api/agents";
 import { problemOf } from "~/api/problem";
@@ -9,6 +8,7 @@ import {
   Chip, DataTable, EmptyState, ErrorState, Figure, FilterInput, ListFoot, LoadMore, Panel, Quiet, RowLink, StateBadge,
 } from "~/design";
 import type { Column } from "~/design";
+import { useAddress } from "~/shell/address";
 
 import css from "./page.module.css";
 
@@ -23,21 +23,10 @@ interface AgentListProps {
 }
 
 export function AgentList({ search, selected, onOpen }: AgentListProps) {
-  const [params, setParams] = useSearchParams();
+  const { params, set, clear } = useAddress();
   const wanted = { text: params.get("text"), state: params.get("state"), origin: params.get("origin") };
   const agents = useAgentSearch(wanted);
   const rows = agents.data?.pages.flatMap((page) => page.items);
-  const set = (field: string, value: string | null) => {
-    setParams(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value === null || value === "") next.delete(field);
-        else next.set(field, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
   const choice = (field: "state" | "origin", label: string, data: string[]) => (
     <Select
       aria-label={label}
@@ -82,7 +71,7 @@ export function AgentList({ search, selected, onOpen }: AgentListProps) {
             onOpen={({ name }) => {
               onOpen(name);
             }}
-            empty={<NoAgents narrowed={search !== ""} onClear={() => { setParams({}, { replace: true }); }} />}
+            empty={<NoAgents narrowed={search !== ""} onClear={() => { clear(); }} />}
           />
         )}
         <ListFoot>

@@ -1,8 +1,8 @@
 import { useMemo } from "react";
-import { useSearchParams } from "react-router";
 
 import type { LetterSearch, LetterState } from "~/api/dead-letters";
 import type { Lane } from "~/api/resources";
+import { useAddress } from "~/shell/address";
 
 /** A reader in one word: names of queues and of groups may be the same. */
 export function readerKey(lane: Lane, name: string): string {
@@ -44,7 +44,7 @@ export interface FilterState {
 
 /** The list's filter, kept in the address so that it can be passed on. */
 export function useFilter(): FilterState {
-  const [params, setParams] = useSearchParams();
+  const { params, set, clear } = useAddress();
   const text = params.toString();
   const wanted = useMemo(() => searchOf(new URLSearchParams(text)), [text]);
   return {
@@ -53,20 +53,8 @@ export function useFilter(): FilterState {
     died: params.get("died"),
     narrowed: Object.entries(wanted).some(([name, value]) => name !== "state" && value !== null),
     search: text === "" ? "" : `?${text}`,
-    set: (name, value) => {
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (value === null || value === "") next.delete(name);
-          else next.set(name, value);
-          return next;
-        },
-        { replace: true },
-      );
-    },
-    clear: () => {
-      setParams({}, { replace: true });
-    },
+    set,
+    clear,
   };
 }
 

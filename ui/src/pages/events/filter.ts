@@ -1,8 +1,8 @@
 import { useMemo } from "react";
-import { useSearchParams } from "react-router";
 
 import type { EventFilter } from "~/api/events";
 import type { StoredEvent } from "~/api/resources";
+import { useAddress } from "~/shell/address";
 
 const MINUTE_MS = 60_000;
 
@@ -30,7 +30,7 @@ export interface FilterState {
 
 /** The explorer's filter, kept in the address so that it can be passed on. */
 export function useFilter(): FilterState {
-  const [params, setParams] = useSearchParams();
+  const { params, set, clear } = useAddress();
   const text = params.toString();
   const span = params.get("span");
   const filter = useMemo((): EventFilter => {
@@ -52,20 +52,8 @@ export function useFilter(): FilterState {
     narrowed: Object.values(filter).some((value) => value !== null),
     live: params.get("tail") !== "off",
     search: text === "" ? "" : `?${text}`,
-    set: (name, value) => {
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (value === null || value === "") next.delete(name);
-          else next.set(name, value);
-          return next;
-        },
-        { replace: true },
-      );
-    },
-    clear: () => {
-      setParams({}, { replace: true });
-    },
+    set,
+    clear,
   };
 }
 

@@ -1,11 +1,11 @@
 import { Button, SegmentedControl, Select, Skeleton } from "@mantine/core";
 import { Network, SearchX } from "lucide-react";
-import { useSearchParams } from "react-router";
 
 import { useTrafficMap } from "~/api/agents";
 import { problemOf } from "~/api/problem";
 import type { TrafficMap } from "~/api/resources";
 import { EmptyState, ErrorState, FilterInput, PageHeader, Panel, Quiet, Sentence, format } from "~/design";
+import { useAddress } from "~/shell/address";
 
 import { Drawing } from "./drawing";
 import css from "./page.module.css";
@@ -26,21 +26,10 @@ const KINDS = [
 
 /** Who works with whom, now. */
 export function MapPage() {
-  const [params, setParams] = useSearchParams();
+  const { params, set, clear } = useAddress();
   const chosen = params.get("window");
   const window_s = WINDOWS.find(({ value }) => value === chosen)?.value ?? "300";
   const map = useTrafficMap(Number(window_s));
-  const set = (name: string, value: string | null) => {
-    setParams(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value === null || value === "") next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
   return (
     <div className={css.page}>
       <PageHeader title="Map" hint="Who calls, publishes to and works for whom, as their workers tell it.">
@@ -84,7 +73,7 @@ export function MapPage() {
           text={params.get("text") ?? ""}
           kind={params.get("kind")}
           onClear={() => {
-            setParams({}, { replace: true });
+            clear();
           }}
         />
       )}

@@ -1,7 +1,7 @@
-import { useSearchParams } from "react-router";
 
 import { TASK_STATES } from "~/api/tasks";
 import type { TaskSearch } from "~/api/tasks";
+import { useAddress } from "~/shell/address";
 
 export type TaskField = keyof TaskSearch;
 
@@ -16,7 +16,7 @@ export interface TaskFilter {
 
 /** The list's filter, kept in the address so that it can be passed on. */
 export function useTaskFilter(): TaskFilter {
-  const [params, setParams] = useSearchParams();
+  const { params, set, clear } = useAddress();
   const wanted: TaskSearch = {
     state: TASK_STATES.find((state) => state === params.get("state")) ?? null,
     agent: params.get("agent"),
@@ -28,19 +28,7 @@ export function useTaskFilter(): TaskFilter {
     wanted,
     narrowed: Object.values(wanted).some((value) => value !== null),
     search: params.size === 0 ? "" : `?${params.toString()}`,
-    set: (field, value) => {
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (value === null || value === "") next.delete(field);
-          else next.set(field, value);
-          return next;
-        },
-        { replace: true },
-      );
-    },
-    clear: () => {
-      setParams({}, { replace: true });
-    },
+    set,
+    clear,
   };
 }
