@@ -72,7 +72,7 @@ def _memory_mb(launcher: int) -> tuple[float, float, float]:
     """Return the resident memory of hub, broker and launcher."""
     children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
     names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    hub = next(pid for pid, name in names.items() if b"trunkline_hub.main" in name)
+    hub = next(pid for pid, name in names.items() if b"-m\0trunkline_hub\0" in name)
     broker = next(pid for pid, name in names.items() if b"nats-server" in name)
     return _rss_mb(hub), _rss_mb(broker), _rss_mb(str(launcher))
 

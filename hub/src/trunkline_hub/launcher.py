@@ -61,7 +61,7 @@ class Launcher:
             self._place.check_port(self.options.host, self.options.port)
             files = prepare_broker(self._place, sync=self.options.sync)
             broker = self._add("broker", files.command(), {})
-            hub = self._add("hub", [sys.executable, "-m", "trunkline_hub.main"], self._environment(files))
+            hub = self._add("hub", [sys.executable, "-m", "trunkline_hub"], self._environment(files))
             disk = DiskWatch(broker, self._place.logs / "broker.log", self._say)
             watching = self._tasks.spawn(disk.run(), name="disk-watch")
             try:

@@ -1,7 +1,9 @@
 """One hub process: settings, application, run until signalled."""
 
 import asyncio
+import gc
 import sys
+from socket import socket
 from types import FrameType
 
 import structlog
@@ -47,6 +49,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._application = application
 
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start; what is there then stays, so garbage is looked for in what comes later (see `__main__`)."""
+        await super().startup(sockets)
+        gc.freeze()
+        gc.enable()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         closing: asyncio.Event | None = self._application.state.get("closing")
         if closing is not None:
@@ -55,7 +63,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Entry point of `python -m trunkline_hub.main`."""
+    """Entry point of `python -m trunkline_hub`."""
     try:
         settings = load()
         configure_logs(settings.telemetry)
@@ -65,7 +73,3 @@ def main() -> int:
         sys.stderr.write(f"{error.title}: {error.detail}\n{error.remedy}\n")
         return EXIT_SETUP
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

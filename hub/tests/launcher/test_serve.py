@@ -68,7 +68,7 @@ class Serve:
                     command = " ".join(child.cmdline())
                     if "nats-server" in command:
                         found["broker"] = child
-                    elif "trunkline_hub.main" in command:
+                    elif "-m trunkline_hub" in command:
                         found["hub"] = child
         self.seen |= set(found.values())
         return found

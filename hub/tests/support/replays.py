@@ -43,7 +43,7 @@ class Process:
 
     async def start(self):
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "trunkline_hub.main", env=self.environment,
+            sys.executable, "-m", "trunkline_hub", env=self.environment,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -166,7 +166,7 @@ def _hub(stage: ThreeNodes, folder: Path) -> Child:
         stage.cluster.secrets, stage.cluster.urls, host="127.0.0.1", port=stage.port, database=database
     )
     return Child(
-        "hub", [sys.executable, "-m", "trunkline_hub.main"], {**environment, "TRUNKLINE_BUS__REPLICAS": str(stage.nodes)},
+        "hub", [sys.executable, "-m", "trunkline_hub"], {**environment, "TRUNKLINE_BUS__REPLICAS": str(stage.nodes)},
         log=folder / "hub.log", say=lambda _words: None, backoff_max_s=_BACKOFF_MAX_S,
     )  # fmt: skip
 
