@@ -4,8 +4,10 @@ Everything asynchronous runs in one event loop, so that a hub can serve a whole
 session. Tests use names of their own and do not tidy up behind them.
 """
 
+import gc
 import inspect
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest_asyncio
 import structlog
 from trunkline.protocol.ids import new_token
 from trunkline_hub.core.clock import SystemClock
+from trunkline_hub.db import Database
+from trunkline_hub.db.migrate import upgrade
 
 from support.broker import Broker
 from support.cluster import Cluster
@@ -41,6 +45,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if inspect.iscoroutinefunction(getattr(item, "function", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def pytest_collection_finish():
+    """Look for garbage in what tests make, as a hub does once it is up: not in modules and collected tests."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -130,13 +140,26 @@ async def broker(tmp_path):
     await broker.stop()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def empty_database(tmp_path_factory):
+    """A SQLite file with all tables and nothing in them, to be copied: migrating takes longer than most tests."""
+    file = tmp_path_factory.mktemp("empty") / "hub.db"
+    db = Database(f"sqlite:///{file}", SystemClock())
+    await upgrade(db)
+    await db.close()
+    return file
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_hub(broker, tmp_path):
+async def own_hub(broker, tmp_path, empty_database):
     """Makes hubs of the test's own, on its own broker: `await own_hub(clock=..., bus={...})`."""
     hubs = []
+    file = tmp_path / "hub.db"
 
     async def make(**options):
-        url = options.pop("url", f"sqlite:///{tmp_path / 'hub.db'}")
+        url = options.pop("url", f"sqlite:///{file}")
+        if not file.exists():
+            shutil.copyfile(empty_database, file)
         hub = Hub(broker, url, **{**options, "bus": BUS | options.get("bus", {})})
         hubs.append(hub)
         await hub.start()
