@@ -6,7 +6,9 @@ python mcp_agent.py <hub url> <token>
 import asyncio
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 import trunkline as tl
 from trunkline.protocol.errors import TaskNeededError
@@ -74,6 +76,20 @@ async def multi_input(_order: dict[str, Any], ctx: tl.Context) -> str:
     ]
     answers = await ctx.task.ask(asked, dict[str, Any])
     return f"{answers['first']['name']} {answers['second']['name']}"
+
+
+@dataclass
+class Greeting:
+    """Whom `test_tool_with_task` is to greet; a user is asked for what the caller left out."""
+
+    name: Annotated[str, msgspec.Meta(extra_json_schema={"x-ask": "What is your name?"})]
+
+
+@agent.skill("test_tool_with_task", task=True)
+async def greet_at_length(whom: Greeting, ctx: tl.Context) -> str:
+    """Greet somebody, as a task."""
+    await ctx.progress(0.5, "looking for words")
+    return f"Hello, {whom.name}!"
 
 
 if __name__ == "__main__":

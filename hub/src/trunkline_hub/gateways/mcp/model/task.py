@@ -8,6 +8,7 @@ import msgspec
 
 from trunkline.protocol.errors import Problem
 from trunkline.protocol.tasks import Artifact, Part, TaskMessage
+from trunkline_hub.gateways.mcp.model.forms import ANSWER, form_of
 from trunkline_hub.tasks.model import Record
 
 EXTENSION = "io.modelcontextprotocol/tasks"
@@ -15,13 +16,7 @@ RESULT = "result"
 """Name of the artifact that is what a skill returned."""
 ANSWERS = "answers"
 """Where a message with several questions keeps those that were answered already."""
-_ANSWER = "answer"
 _POLL_MS = 1000
-_PRIMITIVE = frozenset({"string", "number", "integer", "boolean"})
-_KEPT = frozenset({
-    "type", "title", "description", "default", "enum", "enumNames", "format", "minLength", "maxLength", "minimum",
-    "maximum",
-})  # fmt: skip
 _STATUS = {
     "completed": "completed", "canceled": "cancelled", "rejected": "failed", "input-required": "input_required",
     "auth-required": "input_required",
@@ -44,7 +39,7 @@ class Question:
 
     def value(self, content: Mapping[str, Any]) -> Any:
         """Return the answer that a filled form holds."""
-        return content.get(_ANSWER) if self.wraps else dict(content)
+        return content.get(ANSWER) if self.wraps else dict(content)
 
 
 def seed(record: Record, keep_s: float) -> dict[str, Any]:
@@ -85,13 +80,13 @@ def questions(record: Record) -> list[Question]:
         return []
     several = [part for part in said.parts if part.metadata.get("question")]
     if not several:
-        form, wraps = _form(said.metadata.get("schema"), is_text=record.state == "input-required")
+        form, wraps = form_of(said.metadata.get("schema"), is_text=record.state == "input-required")
         return [Question(key=said.id, text=said.text or "The task waits for you", schema=form, wraps=wraps)]
     answered = said.metadata.get(ANSWERS, {})
     found: list[Question] = []
     for part in several:
         name = str(part.metadata["question"])
-        form, wraps = _form(part.metadata.get("schema"), is_text=True)
+        form, wraps = form_of(part.metadata.get("schema"), is_text=True)
         if name not in answered:
             found.append(Question(key=f"{said.id}.{name}", text=part.text or name, schema=form, wraps=wraps, name=name))
     return found
@@ -107,34 +102,3 @@ def output(artifacts: Sequence[Artifact]) -> Part | None:
     """Return what the skill returned, if it did."""
     found = next((one for one in artifacts if one.name == RESULT and len(one.parts) == 1), None)
     return found.parts[0] if found is not None else None
-
-
-def _form(schema: Any, *, is_text: bool) -> tuple[dict[str, Any], bool]:
-    """Return a flat form for an answer of this schema, and whether the answer is one field of it."""
-    found = _resolved(schema)
-    if not is_text and found is None:
-        return {"type": "object", "properties": {}}, False
-    if found is not None and found.get("type") == "object" and isinstance(found.get("properties"), Mapping):
-        fields = {name: _field(_resolved(one, schema)) for name, one in found["properties"].items()}
-        if all(fields.values()):
-            form: dict[str, Any] = {"type": "object", "properties": fields}
-            return form | ({"required": list(found["required"])} if found.get("required") else {}), False
-    field = _field(found) or {"type": "string"}
-    return {"type": "object", "properties": {_ANSWER: field}, "required": [_ANSWER]}, True
-
-
-def _resolved(schema: Any, root: Any = None) -> Mapping[str, Any] | None:
-    if not isinstance(schema, Mapping):
-        return None
-    target = str(schema.get("$ref", ""))
-    if not target.startswith("#/$defs/"):
-        return schema
-    definitions = (root if root is not None else schema).get("$defs", {})
-    found = definitions.get(target.removeprefix("#/$defs/")) if isinstance(definitions, Mapping) else None
-    return found if isinstance(found, Mapping) else None
-
-
-def _field(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if schema is None or schema.get("type") not in _PRIMITIVE:
-        return None
-    return {key: value for key, value in schema.items() if key in _KEPT}

@@ -23,7 +23,9 @@ from trunkline.tasks import Tasks
 from trunkline_hub import __version__
 from trunkline_hub.core.page import decode_cursor, encode_cursor
 from trunkline_hub.gateways.mcp.model import Tool
+from trunkline_hub.gateways.mcp.model.forms import missing_form
 from trunkline_hub.gateways.mcp.ports import Report
+from trunkline_hub.gateways.mcp.providers.server.asking import completed
 from trunkline_hub.gateways.mcp.providers.server.errors import as_protocol_errors, protocol_error
 from trunkline_hub.gateways.mcp.providers.server.quick import Outcome, QuickLane
 from trunkline_hub.gateways.mcp.providers.server.resources import Resources
@@ -123,6 +125,9 @@ class SkillServer:
                 tool = await self._desk.tool(mount, name)
         if tool is None or not isinstance(arguments, dict | None):
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {name}")
+        arguments, asked = await completed(ctx, params, tool, arguments)
+        if asked is not None:
+            return asked
         if tool.task and knows_tasks(ctx):
             return await self._begin(mount, tool, arguments)
         return types.CallToolResult.model_validate(await self._run(ctx, mount, tool, arguments))
@@ -142,7 +147,7 @@ class SkillServer:
             tool = await self._desk.tool(mount, name)
         except TrunklineError:
             return None
-        if tool is None:
+        if tool is None or missing_form(tool, arguments) is not None:
             return None
         try:
             return Outcome(await self._called(mount, tool, arguments, _unheard))

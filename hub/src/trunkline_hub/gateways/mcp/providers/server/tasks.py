@@ -15,15 +15,14 @@ from trunkline.protocol.errors import NotFoundError, from_problem
 from trunkline.tasks import Tasks
 from trunkline_hub.gateways.mcp.model import Tool
 from trunkline_hub.gateways.mcp.model import task as words
+from trunkline_hub.gateways.mcp.providers.server.clients import ERA, capabilities
 from trunkline_hub.gateways.mcp.providers.server.errors import as_protocol_errors
 from trunkline_hub.gateways.mcp.providers.server.resources import artifact_uri
 from trunkline_hub.gateways.mcp.providers.server.results import as_failure, as_result
 from trunkline_hub.gateways.mcp.service import Mount, Work
 from trunkline_hub.tasks.model import Record
 
-_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
-_ERA = "2026-07-28"
 _HEADER_MISMATCH = -32020
 _MISSING_CAPABILITY = -32021
 _MOST_FOLLOWED = 100
@@ -127,7 +126,7 @@ class TaskMethods:
         return shown
 
     def _checked(self, ctx: _Context, params: _TaskParams) -> Mount:
-        if ctx.protocol_version != _ERA:
+        if ctx.protocol_version != ERA:
             raise MCPError(types.METHOD_NOT_FOUND, "Method not found", ctx.method)
         check_capable(ctx)
         assert ctx.request is not None
@@ -157,17 +156,10 @@ class _Teller:
             self.ready.set()
 
 
-def capabilities(ctx: _Context) -> dict[str, Any]:
-    """Return what the client of a request of the 2026 era says it can do."""
-    meta = (ctx.params or {}).get("_meta")
-    found = meta.get(_CAPABILITIES) if isinstance(meta, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def knows_tasks(ctx: _Context) -> bool:
     """Whether a request's client takes tasks for results."""
     extensions = capabilities(ctx).get("extensions")
-    return ctx.protocol_version == _ERA and isinstance(extensions, dict) and words.EXTENSION in extensions
+    return ctx.protocol_version == ERA and isinstance(extensions, dict) and words.EXTENSION in extensions
 
 
 def check_capable(ctx: _Context) -> None:
