@@ -73,7 +73,7 @@ def test_sign_in_live_overview_redrive_and_recovery(tmp_path: Path) -> None:
 
         page.goto(system.url)
         expect(page.get_by_test_id("overview")).to_be_visible()
-        os.kill(system.pid_of("trunkline_hub.main"), signal.SIGKILL)
+        os.kill(system.pid_of("-m trunkline_hub "), signal.SIGKILL)
         expect(page.get_by_test_id("connection-state")).not_to_have_attribute("data-state", "live")
         expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live")
         _total_grows(system, page)

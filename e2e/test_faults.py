@@ -30,7 +30,7 @@ def test_a_killed_hub_leaves_the_broker_and_the_agents_work_running(tmp_path: Pa
 
         def kill(_demo: int) -> None:
             written = _rows(system, "release_notes.db", "entries")
-            os.kill(system.pid_of("trunkline_hub.main"), signal.SIGKILL)
+            os.kill(system.pid_of("-m trunkline_hub "), signal.SIGKILL)
             wait_until(
                 lambda: _rows(system, "release_notes.db", "entries") > written, 10, "work to go on without the hub"
             )
@@ -46,11 +46,11 @@ def test_a_killed_hub_leaves_the_broker_and_the_agents_work_running(tmp_path: Pa
 def test_a_killed_broker_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
     """The broker is started again on the same data; publishers and workers pick up where they were."""
     with running(tmp_path / "home") as system:
-        hub = system.pid_of("trunkline_hub.main")
+        hub = system.pid_of("-m trunkline_hub ")
 
         summary = _demo_with(system, tmp_path, lambda _demo: os.kill(system.pid_of("nats-server"), signal.SIGKILL))
 
-        assert system.pid_of("trunkline_hub.main") == hub
+        assert system.pid_of("-m trunkline_hub ") == hub
         _adds_up(system, summary)
 
 

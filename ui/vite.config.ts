@@ -23,6 +23,7 @@ export default defineConfig({
     setupFiles: ["src/test/setup.ts"],
     css: false,
     restoreMocks: true,
+    isolate: false,
     testTimeout: 20_000,
     // Mantine's tooltips open by timers of their own, outside any act().
     onConsoleLog: (log) => !log.includes("not wrapped in act"),

@@ -26,6 +26,8 @@ from support.hub import FakeClock, Hub, with_second_workspace
 
 ON_CLUSTER = os.environ.get("TRUNKLINE_TEST_BUS") == "cluster"
 """Run every test on three brokers instead of one; `faults/test_conformance.py` does."""
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+"""Its handlers would end brokers between fork and exec, now and then."""
 BUS = {"heartbeat_s": 0.3, "events_max_bytes": 2**28, "tasks_max_bytes": 2**28, "dead_max_bytes": 2**28}
 
 structlog.configure(  # a traceback in colours, with all locals, takes longer than most tests

@@ -75,15 +75,25 @@ def serving(sqlite_hub, name):
 
 async def _program(source, *arguments):
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-c", source, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable, "-X", "faulthandler", "-c", source, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+async def _ended(process, within_s):
+    """Return what it said till its end; where it does not end, say where its threads are."""
+    telling = asyncio.ensure_future(process.communicate())
+    done, _waiting = await asyncio.wait({telling}, timeout=within_s)
+    if not done:
+        process.send_signal(signal.SIGABRT)
+        pytest.fail(f"it did not end: {(await telling)[1].decode()}")
+    return telling.result()
 
 
 async def test_a_program_of_plain_threads(sqlite_hub, serving, name):
     _agent, running = serving
     async with running:
         process = await _program(PROGRAM, sqlite_hub.url, sqlite_hub.admin_token, name)
-        out, err = await asyncio.wait_for(process.communicate(), 30)
+        out, err = await _ended(process, 30)
     assert out.decode().split("\n")[0] == f"{list(range(20))} [] ['{name}']", err.decode()
     assert process.returncode == 0
 
@@ -95,7 +105,7 @@ async def test_ctrl_c_ends_the_wait_and_the_callees_work(sqlite_hub, serving, na
         assert await process.stdout.readline() == b"calling\n"
         await asyncio.sleep(0.7)  # nobody tells when it waits
         process.send_signal(signal.SIGINT)
-        out, err = await asyncio.wait_for(process.communicate(), 15)
+        out, err = await _ended(process, 15)
         assert out == b"interrupted\n", err.decode()
         await asyncio.wait_for(agent.cancelled.wait(), 10)
 
@@ -105,7 +115,7 @@ async def test_a_forked_child_connects_anew_and_leaves_its_parent_alone(sqlite_h
     _agent, running = serving
     async with running:
         process = await _program(FORKED, sqlite_hub.url, sqlite_hub.admin_token, name)
-        out, err = await asyncio.wait_for(process.communicate(), 30)
+        out, err = await _ended(process, 30)
     assert out == b"0 3\n", err.decode()
 
 

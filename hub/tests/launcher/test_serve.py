@@ -68,7 +68,7 @@ class Serve:
                     command = " ".join(child.cmdline())
                     if "nats-server" in command:
                         found["broker"] = child
-                    elif "-m trunkline_hub" in command:
+                    elif command.endswith("-m trunkline_hub"):
                         found["hub"] = child
         self.seen |= set(found.values())
         return found

@@ -26,7 +26,10 @@ SHAPES = {
     "paged": {},
     "paged, all": {"classes": {"high": 4}, "concurrency_per_key": 1, "partitions": 3},
 }
-shapes = pytest.mark.parametrize("shape", SHAPES)
+shapes = pytest.mark.parametrize(
+    ("hub", "shape"), [*(("sqlite", shape) for shape in SHAPES), ("postgres", "all")], indirect=["hub"]
+)
+"""A shape is the broker's business: the other database has the one that is all of them."""
 KEYS = ("a", "b", "c", "d")
 
 

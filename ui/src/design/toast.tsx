@@ -26,6 +26,11 @@ function dismiss(id: number): void {
   set(toasts.filter((each) => each.id !== id));
 }
 
+/** Take away what is said: it is another user's now. */
+export function dismissAll(): void {
+  set([]);
+}
+
 /** Say what was done, for a few seconds. */
 export function toast(tone: Toast["tone"], title: string, detail?: ReactNode): void {
   lastId += 1;

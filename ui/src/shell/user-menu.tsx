@@ -3,6 +3,7 @@ import { ChevronsUpDown, Keyboard, LogOut } from "lucide-react";
 
 import { useSignOut } from "~/api/session";
 import { usePlace } from "~/api/workspace";
+import { dismissAll } from "~/design/toast";
 
 import css from "./shell.module.css";
 
@@ -34,6 +35,7 @@ export function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
         <Menu.Item
           leftSection={<LogOut size={14} />}
           onClick={() => {
+            dismissAll();
             signOut.mutate();
           }}
         >

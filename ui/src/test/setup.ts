@@ -2,6 +2,8 @@ import "@testing-library/jest-dom/vitest";
 import { cleanup, configure } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
 
+import { dismissAll } from "~/design/toast";
+
 import { FakeEventSource } from "./event-source";
 
 // A busy machine takes longer than the second that is the default.
@@ -46,6 +48,7 @@ beforeEach(() => {
 
 afterEach(() => {
   cleanup();
+  dismissAll(); // files share modules, and with them what was said
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
