@@ -103,7 +103,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
             services.mcp_work,
             services.mcp_upstreams,
             services.toolsets,
-            db,
+            (db, clock),
             services.skill_host,
             services.outbound,
             services.news,

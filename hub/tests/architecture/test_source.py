@@ -41,7 +41,7 @@ FEATURE_FOLDERS = {
     "admin": {"providers", "dashboard", "__pycache__"},
     "schemas": {"model", "__pycache__"},
     "events": {"service", "__pycache__"},
-    "gateways/mcp": {"model", "service", "api", "providers", "__pycache__"},
+    "gateways/mcp": {"events", "model", "service", "api", "providers", "__pycache__"},
     "tasks": {"events", "__pycache__"},
     "agents": {"model", "service", "events", "__pycache__"},
     "gateways/a2a": {"api", "events", "model", "providers", "service", "__pycache__"},

@@ -5,6 +5,7 @@ its worker wrote into one stream. Whoever needs the latest word folds what lies
 behind the record: any hub gives the same answer.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ PATIENT = RetryPolicy(max_attempts=1000, base_s=0.5, max_s=55.0)
 MAX_RECORD_BYTES = 8 * 2**20
 """What a task may keep inline; beyond it, artifacts belong into the object store."""
 MAX_WAIT_S = 300.0
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ID_CHARS = 255
 _CONTENTS = ("text", "data", "raw", "url", "dataref")
 
@@ -343,6 +345,11 @@ def fact(record: Record) -> dict[str, Any]:
         "task": record.id, "context": seed.context_id, "agent": seed.agent, "skill": seed.skill,
         "caller": seed.caller, "state": record.state, "turn": record.turn,
     }  # fmt: skip
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a text has the form of a task's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def failure(error: Problem, at: str) -> TaskEvent:

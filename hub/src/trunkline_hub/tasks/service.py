@@ -93,6 +93,12 @@ class Tasks:
         await self.hand_over(workspace, record)
         return record
 
+    async def id_for(self, workspace: str, call_id: str) -> str:
+        """Return the id of the task that a call becomes: the call's own, so that its caller finds it, if it can be one."""
+        if not model.is_task_id(call_id) or await self.latest(workspace, call_id) is not None:
+            return new_id()
+        return call_id
+
     async def reply(
         self, by: Principal, workspace: str, task_id: str, wanted: TaskReply, *, context_id: str | None = None
     ) -> Record:

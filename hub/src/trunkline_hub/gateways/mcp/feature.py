@@ -2,10 +2,11 @@
 
 from trunkline_hub.bus.host import SkillHost
 from trunkline_hub.bus.hubs import HubNews
+from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.feature import Feature
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.mcp.api import Door, mounts, router
-from trunkline_hub.gateways.mcp.events import McpServer, SdkDialer, UpstreamRunner
+from trunkline_hub.gateways.mcp.events import McpServer, SdkDialer, UpstreamRunner, UpstreamTasks
 from trunkline_hub.gateways.mcp.service import Keys, Toolsets, Upstreams, Work
 from trunkline_hub.outbound import Outbound
 from trunkline_hub.web.settings import WebSettings
@@ -14,11 +15,13 @@ _TOPIC = "mcp"
 
 
 def build(
-    work: Work, upstreams: Upstreams, toolsets: Toolsets, db: Database, host: SkillHost, outbound: Outbound,
-    news: HubNews, web: WebSettings,
+    work: Work, upstreams: Upstreams, toolsets: Toolsets, stores: tuple[Database, Clock], host: SkillHost,
+    outbound: Outbound, news: HubNews, web: WebSettings,
 ) -> Feature:  # fmt: skip
-    desk = work.desk
-    runner = UpstreamRunner(db, upstreams, SdkDialer(outbound, desk.settings), host)
+    desk, (db, clock) = work.desk, stores
+    doer = UpstreamTasks(db, clock, work.tasks, lambda: runner)
+    runner = UpstreamRunner(db, upstreams, SdkDialer(outbound, desk.settings), host, doer.adopt)
+    work.tasks.doers.append(doer)
     server = McpServer(work, max_body_bytes=web.max_body_bytes)
 
     async def tell_hubs() -> None:

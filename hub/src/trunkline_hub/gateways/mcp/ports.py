@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from trunkline.protocol.frames import Progress
 from trunkline.protocol.resources import McpUpstreamDeclaration
 from trunkline_hub.gateways.mcp.model import Offer
+from trunkline_hub.gateways.mcp.model.asked import Answers
 
 Report = Callable[[Progress], None]
 
@@ -20,8 +21,10 @@ class Link(Protocol):
         """Stay connected until cancelled."""
         ...
 
-    async def call_tool(self, name: str, arguments: dict[str, Any], report: Report, timeout_s: float) -> Any:
-        """Call a tool and return its output as a skill's.
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], report: Report, timeout_s: float, answers: Answers | None = None
+    ) -> Any:
+        """Call a tool, maybe with answers to what it asked before, and return its output as a skill's, or `Asked`.
 
         Raises:
             McpUpstreamUnavailableError, McpUpstreamBrokenError, CallFailedError, CallTimeoutError, OutboundErrors

@@ -1,14 +1,12 @@
 """Tasks of imported agents: a task here for a task there, turn by turn, whichever hub goes on with it."""
 
 import asyncio
-import re
 from collections.abc import Callable
 
 import msgspec
 
 from trunkline.protocol.errors import CallFailedError, TrunklineError
 from trunkline.protocol.frames import Progress
-from trunkline.protocol.ids import new_id
 from trunkline.protocol.resources import TaskRequest
 from trunkline.protocol.tasks import TaskEvent, TaskJob, TaskMessage
 from trunkline_hub.blobs import Blobs
@@ -24,7 +22,6 @@ from trunkline_hub.gateways.a2a.service import files
 from trunkline_hub.tasks import Tasks
 from trunkline_hub.tasks.model import failure
 
-_TASK_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NOTED_S, _LOOK_S = 3.0, 0.2
 
 
@@ -68,9 +65,7 @@ class RemoteTasks:
 
     async def adopt(self, errand: RemoteCall, payload: object, call: CallInfo, remote_id: str) -> str:
         """Make a task of a plain call whose agent asks back; it has the call's id where that can be one."""
-        task_id = call.request.id
-        if not _TASK_ID.fullmatch(task_id) or await self._tasks.latest(call.workspace, task_id) is not None:
-            task_id = new_id()
+        task_id = await self._tasks.id_for(call.workspace, call.request.id)
         async with self._db.write() as tx:
             await store.keep_remote_task(tx, call.workspace, f"{task_id}.1", errand.agent, remote_id)
         by = ordered_by(call.caller, call.workspace)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.protocol.errors import PayloadInvalidError
 from trunkline.protocol.frames import Interface, Registration, Skill
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
@@ -76,6 +77,17 @@ def _skill(name: str, tool: OfferedTool) -> Skill:
 
 def _text(said: str) -> str:
     return said.replace("\0", "")[:_MAX_TEXT]
+
+
+def arguments_of(payload: Any) -> dict[str, Any]:
+    """Return a tool's arguments from a skill's input.
+
+    Raises:
+        PayloadInvalidError
+    """
+    if not isinstance(payload, dict | None):
+        raise PayloadInvalidError("An MCP tool takes an object of arguments")
+    return payload or {}
 
 
 def text_of(parts: Sequence[Mapping[str, Any]]) -> str:

@@ -50,7 +50,7 @@ class Work:
     def __init__(self, desk: Desk, tasks: Tasks, blobs: Blobs, *, keep_s: float) -> None:
         self.desk = desk
         self.keep_s = keep_s
-        self._tasks = tasks
+        self.tasks = tasks
         self._blobs = blobs
 
     async def start(self, mount: Mount, tool: Tool, arguments: dict[str, Any] | None) -> Record:
@@ -61,7 +61,7 @@ class Work:
         """
         payload = model.as_arguments(tool, arguments)
         wanted = TaskRequest(skill=tool.skill, agent=mount.agent or tool.agent, input=payload)
-        return await self._tasks.begin(mount.principal, mount.workspace, wanted, origin="mcp")
+        return await self.tasks.begin(mount.principal, mount.workspace, wanted, origin="mcp")
 
     async def get(self, mount: Mount, task_id: str) -> Record:
         """Return a task of the caller's, as it stands now.
@@ -69,7 +69,7 @@ class Work:
         Raises:
             TaskUnknownError: there is none in reach of this mount.
         """
-        record = await self._tasks.record(mount.principal, mount.workspace, task_id)
+        record = await self.tasks.record(mount.principal, mount.workspace, task_id)
         if mount.agent is not None and record.seed.agent != mount.agent:
             raise TaskUnknownError(f"There is no task {task_id!r}")
         return record
@@ -98,7 +98,7 @@ class Work:
             if len(values) == len(asked):
                 await self._reply(mount, task_id, said.metadata[words.ANSWERS])
             else:
-                await self._tasks.amend(mount.principal, mount.workspace, task_id, said)
+                await self.tasks.amend(mount.principal, mount.workspace, task_id, said)
         except (TaskBusyError, TaskFinishedError):  # somebody else answered, or called it off
             return
 
@@ -110,14 +110,14 @@ class Work:
         """
         await self.get(mount, task_id)
         try:
-            await self._tasks.cancel(mount.principal, mount.workspace, task_id, reason)
+            await self.tasks.cancel(mount.principal, mount.workspace, task_id, reason)
         except TaskFinishedError:
             return
 
     async def follow(self, mount: Mount, record: Record) -> AsyncIterator[Record]:
         """Yield the task whenever its state changes, until it ends."""
         known = (record.state, record.turn)
-        async for latest, step in self._tasks.follow(mount.workspace, record):
+        async for latest, step in self.tasks.follow(mount.workspace, record):
             if step is not None and (latest.state, latest.turn) != known:
                 known = (latest.state, latest.turn)
                 yield latest
@@ -125,7 +125,7 @@ class Work:
     async def artifacts(self, mount: Mount, after: str | None) -> tuple[list[tuple[Record, Artifact]], str | None]:
         """Return a page of the artifacts of the caller's own tasks, the latest first."""
         filters = {"caller": mount.principal.name} | ({"agent": mount.agent} if mount.agent else {})
-        found, onward, _total = await self._tasks.records(
+        found, onward, _total = await self.tasks.records(
             mount.principal, mount.workspace, filters, cursor=after, limit=_PAGE
         )
         return [(record, artifact) for record in found for artifact in record.artifacts], onward
@@ -152,7 +152,7 @@ class Work:
         return found
 
     async def _reply(self, mount: Mount, task_id: str, value: Any) -> None:
-        await self._tasks.reply(mount.principal, mount.workspace, task_id, TaskReply(parts=_answer(value)))
+        await self.tasks.reply(mount.principal, mount.workspace, task_id, TaskReply(parts=_answer(value)))
 
     async def _content(self, mount: Mount, part: Part) -> Content:
         if part.dataref is not None:

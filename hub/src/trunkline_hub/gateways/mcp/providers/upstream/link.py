@@ -9,7 +9,16 @@ import anyio
 import structlog
 from mcp import Client, MCPError
 from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
-from mcp_types import CallToolResult, TextContent, ToolListChangedNotification
+from mcp_types import (
+    INVALID_REQUEST,
+    CallToolResult,
+    ElicitRequest,
+    ElicitResult,
+    ErrorData,
+    InputRequiredResult,
+    TextContent,
+    ToolListChangedNotification,
+)
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -26,6 +35,7 @@ from trunkline.protocol.errors import (
 from trunkline.protocol.frames import Progress
 from trunkline.protocol.resources import McpUpstreamDeclaration
 from trunkline_hub.gateways.mcp.model import Offer, OfferedTool
+from trunkline_hub.gateways.mcp.model.asked import Answers, Asked
 from trunkline_hub.gateways.mcp.ports import Report
 from trunkline_hub.gateways.mcp.providers.upstream.transport import PROBLEM, dial
 from trunkline_hub.gateways.mcp.settings import McpSettings
@@ -131,8 +141,10 @@ class UpstreamLink:
     def refresh(self) -> None:
         self._stale.set()
 
-    async def call_tool(self, name: str, arguments: dict[str, Any], report: Report, timeout_s: float) -> Any:
-        """Call a tool and return its output as a skill's."""
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], report: Report, timeout_s: float, answers: Answers | None = None
+    ) -> Any:
+        """Call a tool and return its output as a skill's, or what it asks."""
         client = self._client
         if client is None:
             raise McpUpstreamUnavailableError(self.detail or "The upstream is being connected")
@@ -143,20 +155,24 @@ class UpstreamLink:
 
         try:
             result = await client.session.call_tool(
-                name, arguments, read_timeout_seconds=timeout_s, progress_callback=on_progress
-            )
+                name, arguments, read_timeout_seconds=timeout_s, progress_callback=on_progress,
+                input_responses=_responses(answers), request_state=answers.state if answers else None,
+                allow_input_required=True,
+            )  # fmt: skip
         except _FAULTS as fault:
             error = as_error(fault)
             if _is_gone(fault):
                 self._broken.set()
             raise error from None
-        return _output(result)
+        return _asked(result) if isinstance(result, InputRequiredResult) else _output(result)
 
     async def _connected(self) -> None:
         self._stale.clear()
         self._broken.clear()
         read_s = self._settings.call_timeout_s
-        async with dial(self._wanted, self._guard, read_s=read_s, message_handler=self._on_message) as client:
+        async with dial(
+            self._wanted, self._guard, read_s=read_s, message_handler=self._on_message, elicitation_callback=_cannot_ask
+        ) as client:  # fmt: skip
             await self._read(client)
             self._client = client
             self.state, self.detail = "connected", ""
@@ -241,6 +257,26 @@ def _output(result: CallToolResult) -> Any:
     if len(texts) == len(result.content):
         return "\n".join(texts)
     return {"content": [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content]}
+
+
+async def _cannot_ask(_context: Any, _params: Any) -> ErrorData:
+    """Servers of the 2025 era ask in the midst of a call, which nobody can be found to answer."""
+    return ErrorData(code=INVALID_REQUEST, message="Tools called as skills can ask by a result only (2026-07-28)")
+
+
+def _asked(result: InputRequiredResult) -> Asked:
+    found: dict[str, Any] = {}
+    for key, request in (result.input_requests or {}).items():
+        if not isinstance(request, ElicitRequest):
+            raise McpUpstreamBrokenError(f"It asks for {request.method}, which it was not offered")
+        found[key] = request.params.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"meta"})
+    return Asked(requests=found, state=result.request_state)
+
+
+def _responses(answers: Answers | None) -> Any:
+    if answers is None:
+        return None
+    return {key: ElicitResult.model_validate(response) for key, response in answers.responses.items()}
 
 
 def _is_gone(fault: BaseException) -> bool:
