@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from trunkline.protocol.errors import SetupError
 from trunkline_hub import app
+from trunkline_hub.core.memory import keep_what_is_there
 from trunkline_hub.settings import Settings, load
 from trunkline_hub.telemetry.logs import configure_logs
 
@@ -52,7 +53,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start; what is there then stays, so garbage is looked for in what comes later (see `__main__`)."""
         await super().startup(sockets)
-        gc.freeze()
+        keep_what_is_there()
         gc.enable()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select
+from sqlalchemy import JSON, Column, MetaData, Table, inspect, select, text
 from trunkline.protocol.errors import UnavailableError
 from trunkline_hub import app  # noqa: F401 -- brings every feature's tables
 from trunkline_hub.bus.connection import HubBus
@@ -236,3 +236,17 @@ async def test_a_commit_comes_to_its_end_though_its_component_is_cancelled(db):
     async with db.read() as tx:
         kinds = [row.type for row in (await tx.execute(select(tables.outbox))).all()]
     assert "test.committed" in kinds
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": [1, 2.5, None, True, "ü"]}, 10**30, float("inf"), "half \ud800 a pair", {}, []]
+)
+async def test_whatever_was_stored_as_json_can_be_read(clock, tmp_path, value):
+    db = Database(f"sqlite:///{tmp_path / 'hub.db'}", clock)
+    await upgrade(db)
+    async with db.write() as tx:
+        await tx.execute(text("CREATE TABLE kept (value JSON)"))
+        kept = Table("kept", MetaData(), Column("value", JSON))
+        await tx.execute(kept.insert().values(value=value))
+        assert (await tx.execute(select(kept.c.value))).scalar_one() == value
+    await db.close()

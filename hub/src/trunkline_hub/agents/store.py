@@ -8,6 +8,9 @@ from sqlalchemy import JSON, BigInteger, Column, Index, String, Table, Text, cas
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
 
+_AT_ONCE = 500
+"""Names in one statement."""
+
 agents = Table(
     "agents",
     metadata,
@@ -144,8 +147,16 @@ async def mark(tx: Tx, workspace: str) -> tuple[int, str]:
     return int(count), str(latest)
 
 
-async def names(tx: Tx, workspace: str) -> list[str]:
-    return list((await tx.execute(select(agents.c.name).where(agents.c.workspace_id == workspace))).scalars())
+async def count(tx: Tx, workspace: str, *, among: Sequence[str] | None = None) -> int:
+    """Count a workspace's agents, or those of them that are among some."""
+    query = select(func.count()).select_from(agents).where(agents.c.workspace_id == workspace)
+    if among is None:
+        return int((await tx.execute(query)).scalar_one())
+    found = 0
+    for start in range(0, len(among), _AT_ONCE):
+        some = among[start : start + _AT_ONCE]
+        found += int((await tx.execute(query.where(agents.c.name.in_(some)))).scalar_one())
+    return found
 
 
 async def roster(tx: Tx, workspace: str) -> list[Any]:

@@ -1,6 +1,7 @@
 """Engines and transactions."""
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -171,12 +172,21 @@ def _with_driver(url: str) -> str:
 def _engine(url: str, *, is_sqlite: bool, schema: str | None) -> AsyncEngine:
     options = {} if is_sqlite or schema is None else {"schema_translate_map": {None: schema}}
     engine = create_async_engine(
-        url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_pre_ping=not is_sqlite, execution_options=options
-    )
+        url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_pre_ping=not is_sqlite, execution_options=options,
+        json_deserializer=_read_json,
+    )  # fmt: skip
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _read_json(text: str) -> Any:
+    """Read what the standard library wrote, quickly; all that it writes (NaN, halves of surrogates) can be read."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
+        return json.loads(text)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -22,6 +22,8 @@ from trunkline_hub.web.transactions import provider
 
 _UNPACKED = ["/events/tail", "/overview/live", "/events/export", "/replays/[^/]+/file", "/blobs", "^/mcp/", "^/a2a/"]
 """Streams: packing would hold them back."""
+_PACKED = 5
+"""Takes a quarter of the time of the highest level, for a sixth more bytes."""
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -52,7 +54,7 @@ def build_application(
         lifespan=[lifespan],
         state=State({"authenticate": authenticate, "workspaces": workspaces, "metrics": metrics}),
         request_max_body_size=settings.max_body_bytes,
-        compression_config=CompressionConfig(backend="gzip", exclude=_UNPACKED),
+        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=_PACKED, exclude=_UNPACKED),
         openapi_config=openapi_config(),
         logging_config=None,
     )

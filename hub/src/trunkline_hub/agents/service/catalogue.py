@@ -207,9 +207,8 @@ class Agents:
 
     async def up_and_total(self, tx: Tx, workspace: str) -> tuple[int, int]:
         """Count the agents that are alive, and all in the catalogue."""
-        names = await store.names(tx, workspace)
-        now = self._clock.now()
-        return sum(1 for name in names if self._presence.instances(workspace, name, now)), len(names)
+        living = self._presence.living(workspace, self._clock.now())
+        return await store.count(tx, workspace, among=living), await store.count(tx, workspace)
 
     async def offer(self, workspace: str, skill: str, agent: str | None = None) -> Offer:
         """Return who offers a skill: of several agents one that is there.

@@ -28,6 +28,7 @@ from trunkline_hub.agents.model.registration import ORIGINS
 from trunkline_hub.agents.model.roster import Member
 from trunkline_hub.agents.model.shapes import CHECKS, COMPARISONS, Budget
 from trunkline_hub.agents.service.showing import Showing, change
+from trunkline_hub.core.memory import keep_what_is_there
 from trunkline_hub.core.page import MAX_LIMIT, decode_cursor, decode_number, encode_cursor
 from trunkline_hub.db import Database, Tx
 
@@ -251,6 +252,7 @@ class Finder:
                 if not rows:
                     break
                 await asyncio.to_thread(_put, made, rows)
+                keep_what_is_there()
                 after = rows[-1].name
         finally:
             del self._making[workspace]
