@@ -182,7 +182,10 @@ def _engine(url: str, *, is_sqlite: bool, schema: str | None) -> AsyncEngine:
 
 
 def _read_json(text: str) -> Any:
-    """Read what the standard library wrote, quickly; all that it writes (NaN, halves of surrogates) can be read."""
+    """Read what the standard library wrote, quickly; all that it writes (NaN, halves of surrogates) can be read.
+
+    Integers of more than 64 bits are floats, as in requests.
+    """
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
