@@ -243,6 +243,25 @@ async def test_group_readers_dead_letter_what_does_not_fit(hub, kind, name):
     assert handled == [{"id": 1}, {"id": "x"}], "readers still take deprecated versions"
 
 
+async def test_group_readers_dead_letter_what_comes_as_another_type(hub, kind, name):
+    handled: list[dict] = []
+    reader = tl.Agent(f"r-{name}")
+
+    @reader.on(f"{kind}.*", group=name)
+    async def note(event: dict) -> None:
+        handled.append(event)
+
+    await declare(hub, f"{kind}.checked")
+    async with hub.serving(reader):
+        unfit = ce.new_envelope(type=f"{kind}.open", source="/raw", data=b'{"id": "no number"}', id="disguised")
+        await raw_publish(hub, f"{kind}.checked", ce.encode(unfit), event_bytes(f"{kind}.checked", {"id": 1}, "honest"))
+        (letter,) = await dead_letters(hub, name)
+        assert (letter["reason"], letter["message_id"]) == ("invalid", "disguised")
+        detail = await history(hub, letter["id"], 1)
+        assert detail["history"][0]["error"]["errors"][0]["pointer"] == "/type"
+        await eventually(lambda: handled == [{"id": 1}])
+
+
 async def test_rules_survive_a_restart_and_reach_the_other_hub(own_hub, tmp_path):
     first = await own_hub(hub_id="hub-1")
     second = await own_hub(hub_id="hub-2")

@@ -146,8 +146,9 @@ class Processor:
                 self._book.settled(delivery, message, started, told.HANDLED, attempt=delivery.deliveries)
 
     def _check(self, delivery: Delivery, message: ce.Envelope) -> None:
-        """Refuse an event that does not fit its type, and work that came too late."""
+        """Refuse an event that does not fit its type, or came as another, and work that came too late."""
         if self._frame.lane == "group":
+            ce.check_subject_type(message, subjects.carried_type(delivery.subject))
             self._client.rules.check_received(message)
         elif message.expirytime is not None:
             self._refuse_expired(delivery, message.expirytime)

@@ -6,8 +6,8 @@ refused here, before anything is stored, and its sender is told why.
 
 from collections.abc import Mapping
 
+from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
-from trunkline.protocol.errors import EnvelopeInvalidError, FieldError
 from trunkline.protocol.frames import Ack
 from trunkline_hub.core.incoming import from_bus
 from trunkline_hub.core.principal import Principal
@@ -32,14 +32,7 @@ class Gate:
         principal = Principal(name=sender, workspace=workspace, scopes=frozenset(), via="bus", key_id="")
         if lane == "events":
             event = from_bus(raw, headers)
-            _check_type(event.message.type, rest)
+            ce.check_subject_type(event.message, rest)
             return await self._events.publish(principal, workspace, event)
         queue = subjects.untoken(rest)
         return await self._queues.enqueue_event(principal, workspace, queue, from_bus(raw, headers))
-
-
-def _check_type(event_type: str, tokens: str) -> None:
-    """The subject says what may be sent; the envelope must not say otherwise."""
-    if subjects.type_tokens(event_type) != tokens:
-        detail = f"is {event_type!r}, but the message came for {tokens!r}"
-        raise EnvelopeInvalidError("The type differs from the subject's", errors=[FieldError("/type", detail)])

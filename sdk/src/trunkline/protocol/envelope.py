@@ -17,6 +17,7 @@ from trunkline.protocol.errors import EnvelopeInvalidError, FieldError
 from trunkline.protocol.ids import new_id
 from trunkline.protocol.rules import is_timestamp, is_uri_reference
 from trunkline.protocol.rules import problems as attribute_problems
+from trunkline.protocol.subjects import type_tokens
 from trunkline.protocol.validation import field_error
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -115,6 +116,17 @@ def check(envelope: Envelope) -> None:
     if bytes(envelope.data) and envelope.data_base64 is not None:
         found.append(FieldError("/data_base64", "must not appear together with data"))
     raise EnvelopeInvalidError("The message is not a CloudEvent 1.0", errors=found)
+
+
+def check_subject_type(envelope: Envelope, tokens: str | None) -> None:
+    """Refuse an event of another type than its subject's, `tokens`: senders may write where the broker lets them, no further.
+
+    Raises:
+        EnvelopeInvalidError
+    """
+    if tokens is not None and tokens != type_tokens(envelope.type):
+        detail = f"is {envelope.type!r}, but the message came for {tokens!r}"
+        raise EnvelopeInvalidError("The type differs from the subject's", errors=[FieldError("/type", detail)])
 
 
 def data_bytes(envelope: Envelope) -> bytes:

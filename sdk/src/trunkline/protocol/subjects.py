@@ -124,6 +124,14 @@ def redrive_event(original: str, group: str) -> str:
     return f"{root}.{workspace}.redrive.{token(group)}.{rest}"
 
 
+@lru_cache(maxsize=_CACHED)
+def carried_type(subject: str) -> str | None:
+    """Return the type tokens of an event's subject, redriven or not; None where a subject names no type."""
+    _root, _workspace, kind, *rest = subject.split(".")
+    named = {"events": 1, "redrive": 2}.get(kind)
+    return ".".join(rest[named:]) if named is not None and len(rest) > named else None
+
+
 def redrive_filter(workspace: str, group: str) -> str:
     return f"{ROOT}.{workspace}.redrive.{token(group)}.>"
 
