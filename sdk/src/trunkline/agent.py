@@ -109,7 +109,7 @@ class Agent:
                 title=shown.get("title", ""),
                 examples=tuple(shown.get("examples", ())), input_modes=tuple(shown.get("input_modes", ())),
                 output_modes=tuple(shown.get("output_modes", ())), idempotent=shown.get("idempotent", False),
-                balance=shown.get("balance"),
+                balance=shown.get("balance"), prompt=shown.get("prompt", False),
             )  # fmt: skip
             return function
 

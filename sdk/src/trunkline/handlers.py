@@ -80,6 +80,8 @@ class SkillSettings(TypedDict, total=False):
     """Whether calling it twice with the same input does no harm."""
     balance: frames.Balance | None
     """How callers choose among its instances."""
+    prompt: bool
+    """Whether it returns what is to be said to a model: a text, or messages (`{"role": …, "content": …}`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ class SkillSpec:
     output_modes: tuple[str, ...] = ()
     idempotent: bool = False
     balance: frames.Balance | None = None
+    prompt: bool = False
 
     def frame(self) -> frames.Skill:
         """Return the skill as it is registered."""
@@ -114,6 +117,7 @@ class SkillSpec:
             output_modes=list(self.output_modes),
             idempotent=self.idempotent,
             balance=self.balance,
+            prompt=self.prompt,
             input_schema=self.handler.input_schema(),
             output_schema=self.handler.returns.schema(),
         )

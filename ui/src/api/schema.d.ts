@@ -4341,6 +4341,8 @@ export interface components {
             output_schema?: {
                 [key: string]: unknown;
             } | null;
+            /** @default false */
+            prompt?: boolean;
             tags?: string[];
             /** @default false */
             task?: boolean;

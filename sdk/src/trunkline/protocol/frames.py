@@ -159,6 +159,8 @@ class Skill(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Whether calling it twice with the same input does no harm: a lost call may be tried again, a slow one hedged."""
     balance: Balance | None = None
     """How callers choose among its instances; None: as the caller sees fit."""
+    prompt: bool = False
+    """Whether it returns what is to be said to a model: MCP clients get it as a prompt, not as a tool."""
 
 
 class ReaderDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -8,6 +8,7 @@ import jsonschema_rs
 import msgspec
 
 from trunkline.protocol.tasks import Part, TaskMessage
+from trunkline_hub.gateways.mcp.model.forms import typed
 
 KEPT = "mcp"
 """Where a question keeps what its tool wants back."""
@@ -99,19 +100,8 @@ def _content(params: Mapping[str, Any], answer: Any) -> tuple[Any, str]:
         return None, ""
     fields = list(schema.get("properties", {}))
     if not isinstance(answer, Mapping) and len(fields) == 1:
-        answer = {fields[0]: _typed(schema["properties"][fields[0]], answer)}
+        answer = {fields[0]: typed(schema["properties"][fields[0]], answer)}
     if not fields and not isinstance(answer, Mapping):
         answer = {}
     errors = [error.message for error in jsonschema_rs.validator_for(dict(schema)).iter_errors(answer)]
     return answer, "; ".join(errors)
-
-
-def _typed(schema: Any, answer: Any) -> Any:
-    """Read a text as what its field takes: people answer in words."""
-    kind = schema.get("type") if isinstance(schema, Mapping) else None
-    if not isinstance(answer, str) or kind in {None, "string"}:
-        return answer
-    try:
-        return msgspec.json.decode(answer.strip().lower() if kind == "boolean" else answer.strip())
-    except msgspec.DecodeError:
-        return answer

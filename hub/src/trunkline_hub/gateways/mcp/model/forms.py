@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from trunkline_hub.gateways.mcp.model.tools import Tool
 
 ANSWER = "answer"
@@ -62,3 +64,14 @@ def field_of(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if schema is None or schema.get("type") not in _PRIMITIVE:
         return None
     return {key: value for key, value in schema.items() if key in _KEPT}
+
+
+def typed(schema: Any, answer: Any) -> Any:
+    """Read a text as what its field takes: people answer in words."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    if not isinstance(answer, str) or kind in {None, "string"}:
+        return answer
+    try:
+        return msgspec.json.decode(answer.strip().lower() if kind == "boolean" else answer.strip())
+    except msgspec.DecodeError:
+        return answer

@@ -40,6 +40,8 @@ class Tool:
     idempotent: bool = False
     task: bool = False
     """Whether it is long work, which clients that know tasks get as one."""
+    prompt: bool = False
+    """Whether clients get it as a prompt, and not as a tool."""
 
 
 def tools_of(agents: Iterable[Agent]) -> list[Tool]:
@@ -86,7 +88,7 @@ def _tool(name: str, skill: Skill, agent: str | None, by: tuple[str, ...], taken
         name=_fit(name, taken), skill=skill.name, agent=agent, offered_by=by, title=skill.title,
         description=skill.description, tags=tuple(skill.tags), input_schema=input_schema, output_schema=output_schema,
         declared_input=skill.input_schema, wraps_input=wraps_input, wraps_output=wraps_output,
-        idempotent=skill.idempotent, task=skill.task,
+        idempotent=skill.idempotent, task=skill.task, prompt=skill.prompt,
     )  # fmt: skip
 
 
@@ -118,4 +120,4 @@ def _as_object(schema: Mapping[str, Any] | None, wrapped: str) -> tuple[dict[str
 
 
 def _shape(skill: Skill) -> bytes:
-    return msgspec.json.encode([skill.input_schema, skill.output_schema], order="deterministic")
+    return msgspec.json.encode([skill.input_schema, skill.output_schema, skill.prompt], order="deterministic")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,16 +54,24 @@ class Mount:
         return f"{self.workspace}/{self.agent or ''}?{self.toolset or ''}"
 
 
+class _Offered:
+    """Skills as they are offered: tools, or prompts."""
+
+    def __init__(self, skills: Iterable[Tool] = ()) -> None:
+        self.skills = tuple(skills)
+        self.tools = [skill for skill in self.skills if not skill.prompt]
+        self.prompts = [skill for skill in self.skills if skill.prompt]
+        self.by_name = {tool.name: tool for tool in self.tools}
+
+
 @dataclass
 class _Shelf:
-    """A workspace's tools as they were read last."""
+    """A workspace's skills as they were read last."""
 
     mark: object = None
     checked_at: float = -1.0
-    tools: Sequence[Tool] = ()
-    by_name: Mapping[str, Tool] = field(default_factory=dict)
-    of_agent: dict[str, tuple[Sequence[Tool], Mapping[str, Tool]]] = field(default_factory=dict)
-    agents: frozenset[str] = frozenset()
+    whole: _Offered = field(default_factory=_Offered)
+    of_agent: dict[str, _Offered] = field(default_factory=dict)
     validators: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,12 +103,16 @@ class Desk:
             AgentUnknownError, ToolsetUnknownError
         """
         shelf = await self._shelf(mount.workspace, fresh=True)
-        found = self._of(shelf, mount)[0]
-        if mount.toolset is None:
-            return found
-        async with self._db.read() as tx:
-            wanted = (await self._toolsets.get(tx, mount.workspace, mount.toolset)).declaration
-        return model.chosen(found, wanted)
+        return await self._narrowed(mount, self._of(shelf, mount).tools)
+
+    async def prompts(self, mount: Mount) -> Sequence[Tool]:
+        """Return all prompts in reach of a mount.
+
+        Raises:
+            AgentUnknownError, ToolsetUnknownError
+        """
+        shelf = await self._shelf(mount.workspace, fresh=True)
+        return await self._narrowed(mount, self._of(shelf, mount).prompts)
 
     async def tool(self, mount: Mount, name: str) -> Tool | None:
         """Return the tool of this name in reach of a mount, or None."""
@@ -108,13 +120,13 @@ class Desk:
             shelf = await self._shelf(mount.workspace)
             if not self._holds(shelf, mount, name):
                 shelf = await self._shelf(mount.workspace, fresh=True)
-            return self._of(shelf, mount)[1].get(name)
+            return self._of(shelf, mount).by_name.get(name)
         return next((tool for tool in await self.tools(mount) if tool.name == name), None)
 
     async def tool_of(self, mount: Mount, skill: str, agent: str) -> Tool:
         """Return the tool that a skill is, or was: what came of a task is told even if its skill has gone."""
         shelf = await self._shelf(mount.workspace)
-        mine = [tool for tool in shelf.tools if tool.skill == skill and tool.agent in {None, agent}]
+        mine = [tool for tool in shelf.whole.skills if tool.skill == skill and tool.agent in {None, agent}]
         return mine[0] if mine else Tool(name=skill, skill=skill, agent=agent, offered_by=(agent,))
 
     async def search(self, mount: Mount, query: str, limit: int) -> Sequence[Tool]:
@@ -180,8 +192,8 @@ class Desk:
 
     def _holds(self, shelf: _Shelf, mount: Mount, name: str) -> bool:
         if mount.agent is None:
-            return name in shelf.by_name
-        return mount.agent in shelf.of_agent and name in shelf.of_agent[mount.agent][1]
+            return name in shelf.whole.by_name
+        return mount.agent in shelf.of_agent and name in shelf.of_agent[mount.agent].by_name
 
     async def _read(self, workspace: str, shelf: _Shelf) -> None:
         began = time.monotonic()
@@ -189,17 +201,23 @@ class Desk:
             mark = await self._agents.mark(tx, workspace)
             if mark != shelf.mark:
                 agents = await self._agents.every(tx, workspace)
-                shelf.tools = model.tools_of(agents)
-                shelf.by_name = {tool.name: tool for tool in shelf.tools}
-                own = ((agent.name, model.tools_of([agent])) for agent in agents)
-                shelf.of_agent = {name: (tools, {tool.name: tool for tool in tools}) for name, tools in own}
+                shelf.whole = _Offered(model.tools_of(agents))
+                shelf.of_agent = {agent.name: _Offered(model.tools_of([agent])) for agent in agents}
                 shelf.validators = {}
                 shelf.mark = mark
         shelf.checked_at = began
 
-    def _of(self, shelf: _Shelf, mount: Mount) -> tuple[Sequence[Tool], Mapping[str, Tool]]:
+    async def _narrowed(self, mount: Mount, found: Sequence[Tool]) -> Sequence[Tool]:
+        """Return those of them that the mount's toolset names, if it has one."""
+        if mount.toolset is None:
+            return found
+        async with self._db.read() as tx:
+            wanted = (await self._toolsets.get(tx, mount.workspace, mount.toolset)).declaration
+        return model.chosen(found, wanted)
+
+    def _of(self, shelf: _Shelf, mount: Mount) -> _Offered:
         if mount.agent is None:
-            return shelf.tools, shelf.by_name
+            return shelf.whole
         if mount.agent not in shelf.of_agent:
             raise AgentUnknownError(f"There is no agent {mount.agent!r} in workspace {mount.workspace!r}")
         return shelf.of_agent[mount.agent]

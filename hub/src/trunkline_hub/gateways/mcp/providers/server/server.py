@@ -15,18 +15,18 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, PromptsListChanged, ToolsListChanged
 
 from trunkline.protocol.errors import TaskNeededError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Progress
 from trunkline.tasks import Tasks
 from trunkline_hub import __version__
-from trunkline_hub.core.page import decode_cursor, encode_cursor
 from trunkline_hub.gateways.mcp.model import Tool
 from trunkline_hub.gateways.mcp.model.forms import missing_form
 from trunkline_hub.gateways.mcp.ports import Report
 from trunkline_hub.gateways.mcp.providers.server.asking import completed
 from trunkline_hub.gateways.mcp.providers.server.errors import as_protocol_errors, protocol_error
+from trunkline_hub.gateways.mcp.providers.server.prompts import Prompts, page_of
 from trunkline_hub.gateways.mcp.providers.server.quick import Outcome, QuickLane
 from trunkline_hub.gateways.mcp.providers.server.resources import Resources
 from trunkline_hub.gateways.mcp.providers.server.results import as_failure, as_result, as_tool, found_tools
@@ -35,7 +35,6 @@ from trunkline_hub.gateways.mcp.providers.server.tasks import TaskMethods, knows
 from trunkline_hub.gateways.mcp.service import Mount, Work
 
 _MOUNT = "trunkline.mount"
-_PAGE = 200
 _FRESH_MS = 2000
 _WATCH_S = 2.0
 _Context = ServerRequestContext[Any, Any]
@@ -47,6 +46,7 @@ class SkillServer:
     def __init__(self, work: Work, *, max_body_bytes: int) -> None:
         self._desk = work.desk
         self._resources = Resources(work)
+        self._prompts = Prompts(work.desk, self._enter)
         self._news: dict[str, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
         self._sessions: dict[str, tuple[str, Any]] = {}
         """Session id to its workspace, and the way to send it news."""
@@ -66,16 +66,17 @@ class SkillServer:
         server: Server[Any] = Server(
             "trunkline", version=__version__, title="Trunkline",
             instructions="The tools are skills of agents. With many of them, find the right one by search_tools.",
-            cache_hints={"tools/list": hint, "resources/list": hint},
+            cache_hints={"tools/list": hint, "resources/list": hint, "prompts/list": hint},
             get_tool_input_schema=lambda _name: None,
             on_list_tools=self._list_tools, on_call_tool=self._call_tool, on_list_resources=self._list_resources,
             on_read_resource=self._read_resource, on_list_resource_templates=self._list_templates,
-            on_subscriptions_listen=self._listen,
+            on_subscriptions_listen=self._listen, on_list_prompts=self._prompts.page, on_get_prompt=self._prompts.get,
+            on_completion=self._prompts.complete,
         )  # fmt: skip
         plain = server.create_initialization_options
 
         def with_news(*_args: Any, **options: Any) -> Any:
-            return plain(NotificationOptions(tools_changed=True), **options)
+            return plain(NotificationOptions(tools_changed=True, prompts_changed=True), **options)
 
         server.create_initialization_options = with_news  # type: ignore[method-assign]
         return server
@@ -110,7 +111,7 @@ class SkillServer:
             self._marks.setdefault(mount.workspace, await self._desk.mark(mount.workspace))
         if len(tools) > self._desk.settings.tools_listed:
             return types.ListToolsResult(tools=list(SEARCH_TOOLS))
-        shown, onward = _page(tools, params.cursor if params else None)
+        shown, onward = page_of(tools, params.cursor if params else None)
         return types.ListToolsResult(tools=[as_tool(tool) for tool in shown], next_cursor=onward)
 
     async def _call_tool(self, ctx: _Context, params: types.CallToolRequestParams) -> Any:
@@ -241,10 +242,12 @@ class SkillServer:
 
     async def _tell_changed(self, workspace: str) -> None:
         if workspace in self._news:
-            await self._news[workspace][0].publish(ToolsListChanged())
+            for news in (ToolsListChanged(), PromptsListChanged()):
+                await self._news[workspace][0].publish(news)
         for place, session in list(self._sessions.values()):
             if place == workspace:
                 await session.send_tool_list_changed()
+                await session.send_prompt_list_changed()
 
 
 async def _tell(ctx: _Context, told: asyncio.Queue[Progress | None]) -> None:
@@ -253,11 +256,3 @@ async def _tell(ctx: _Context, told: asyncio.Queue[Progress | None]) -> None:
 
 
 def _unheard(_progress: Progress) -> None: ...
-
-
-def _page(tools: Any, cursor: str | None) -> tuple[list[Tool], str | None]:
-    with as_protocol_errors():
-        after = decode_cursor(cursor)
-    ordered = sorted((tool for tool in tools if after is None or tool.name > after), key=lambda tool: tool.name)
-    shown = ordered[:_PAGE]
-    return shown, encode_cursor(shown[-1].name) if len(ordered) > _PAGE else None
