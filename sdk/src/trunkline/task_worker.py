@@ -1,6 +1,5 @@
 """Long work, from the worker's side: how a task's job is done."""
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -88,7 +87,6 @@ class TaskWorker:
     def __init__(self, agent: str, skills: Mapping[str, SkillSpec]) -> None:
         self._agent = agent
         self._skills = skills
-        self._working: dict[str, asyncio.Task[Any]] = {}
         self._tasks = Tasks()
 
     def input_schema(self) -> None:
@@ -96,9 +94,7 @@ class TaskWorker:
 
     def call_off(self, task_id: str) -> None:
         """Stop working on a task that nobody wants any more."""
-        working = self._working.get(task_id)
-        if working is not None:
-            working.cancel()
+        self._tasks.call_off(f"task-{task_id}")
 
     async def __call__(self, job: TaskJob, context: Context) -> None:
         """Bring one job to its end.
@@ -120,17 +116,7 @@ class TaskWorker:
         if spec is None:
             raise PermanentError(f"{self._agent!r} has no skill {job.seed.skill!r}")
         course = _StoredCourse(client, self._agent, job, context.attempt)
-        working = self._tasks.spawn(perform(spec, job, context, course), name=f"task-{job.task_id}", awaited=True)
-        self._working[job.task_id] = working
-        try:
-            await asyncio.wait([working])
-            if not working.cancelled():
-                working.result()
-        except asyncio.CancelledError:
-            working.cancel()
-            raise
-        finally:
-            self._working.pop(job.task_id, None)
+        await self._tasks.revocable(perform(spec, job, context, course), name=f"task-{job.task_id}")
 
 
 async def perform(spec: SkillSpec, job: TaskJob, context: Context, course: Course) -> None:

@@ -14,6 +14,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._revocable: dict[str, asyncio.Task[Any]] = {}
 
     def spawn(self, work: Coroutine[Any, Any, T], *, name: str, awaited: bool = False) -> asyncio.Task[T]:
         """Start `work` and hold on to it until it ends; where the caller awaits it, a failure is the caller's."""
@@ -33,6 +34,26 @@ class Tasks:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=timeout_s)
+
+    async def revocable(self, work: Coroutine[Any, Any, object], *, name: str) -> None:
+        """Do `work` under a name by which somebody else may call it off: it then ends here without a word."""
+        working = self.spawn(work, name=name, awaited=True)
+        self._revocable[name] = working
+        try:
+            await asyncio.wait([working])
+            if not working.cancelled():
+                working.result()
+        except asyncio.CancelledError:
+            working.cancel()
+            raise
+        finally:
+            self._revocable.pop(name, None)
+
+    def call_off(self, name: str) -> None:
+        """End what is done under a name, if anything is."""
+        working = self._revocable.get(name)
+        if working is not None:
+            working.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

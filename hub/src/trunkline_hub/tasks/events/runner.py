@@ -1,6 +1,5 @@
 """Tasks of agents that know plain calls only: a hub calls, and writes the course."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -49,7 +48,6 @@ class TaskRunner(Workforce):
         self._queues = queues
         self._workspaces = workspaces
         self._hub_id = hub_id
-        self._working: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks()
 
     async def run(self) -> None:
@@ -80,22 +78,10 @@ class TaskRunner(Workforce):
         """Do one job; a task that is called off meanwhile is let go without a word: its course has it already."""
         job = msgspec.json.decode(context.message.data, type=TaskJob)
         run = (job.turn, delivery.attempt)
-        working = self._tasks.spawn(self._call(workspace, job, run), name=f"task-{job.task_id}", awaited=True)
-        self._working[job.task_id] = working
-        try:
-            await asyncio.wait([working])
-            if not working.cancelled():
-                working.result()
-        except asyncio.CancelledError:
-            working.cancel()
-            raise
-        finally:
-            self._working.pop(job.task_id, None)
+        await self._tasks.revocable(self._call(workspace, job, run), name=f"task-{job.task_id}")
 
     async def _called_off(self, subject: str, _payload: bytes) -> None:
-        working = self._working.get(subjects.untoken(subject.rsplit(".", 1)[1]))
-        if working is not None:
-            working.cancel()
+        self._tasks.call_off(f"task-{subjects.untoken(subject.rsplit('.', 1)[1])}")
 
     async def _call(self, workspace: str, job: TaskJob, run: tuple[int, int]) -> None:
         write = partial(self._write, workspace, job, run)
