@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.client import Client
-from trunkline.protocol.errors import BusUnavailableError, ChaosError, TrunklineError
+from trunkline.protocol.errors import BusUnavailableError, ChaosError, TrunklineError, UnavailableError
 from trunkline.tasks import Tasks
 from trunkline_hub.chaos import ledger
 from trunkline_hub.chaos.faults import faults_for
@@ -28,7 +28,7 @@ from trunkline_hub.embedded.child import Child, end
 _WORKERS = {"queue": 2, "group": 1}
 _BACKOFF_MAX_S = 0.5
 _STOP_S = 6.0
-_READY_S = 30.0
+_READY_S = 120.0
 _PUBLISHER_LATE_S = 60.0
 """How long the publisher may take for the rest when the storm is over."""
 _QUIET_S = 60.0
@@ -230,15 +230,26 @@ async def _publisher(folder: Path, environment: dict[str, str]) -> AsyncIterator
 
 
 async def _until_registered(client: Client) -> None:
-    """Wait until queue and group exist: what is published before a group is there is not for it."""
-    async with asyncio.timeout(_READY_S):
-        while True:
-            overview = await client.overview()
-            if {(lane, name) for lane, name in zip(LANES, (QUEUE, GROUP), strict=True)} <= {
-                (reader.lane, reader.name) for reader in overview.readers
-            }:
-                return
-            await asyncio.sleep(_POLL_S / 5)
+    """Wait until queue and group exist: what is published before a group is there is not for it.
+
+    Raises:
+        ChaosError: they do not in time.
+    """
+    wanted = set(zip(LANES, (QUEUE, GROUP), strict=True))
+    try:
+        async with asyncio.timeout(_READY_S):
+            while not wanted <= await _readers(client):
+                await asyncio.sleep(_POLL_S / 5)
+    except TimeoutError:
+        raise ChaosError(f"The workers were not registered after {_READY_S:g} s.") from None
+
+
+async def _readers(client: Client) -> set[tuple[str, str]]:
+    """Return the queues and groups that there are, as far as the hub can say."""
+    try:
+        return {(reader.lane, reader.name) for reader in (await client.overview()).readers}
+    except UnavailableError:
+        return set()
 
 
 async def _waiting(client: Client) -> int | None:
