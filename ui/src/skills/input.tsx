@@ -1,31 +1,34 @@
 import { SegmentedControl, Select } from "@mantine/core";
 import { useState } from "react";
 
-import type { Skill } from "~/api/resources";
-import { JsonField, Quiet } from "~/design";
+import { JsonField } from "~/design";
 
 import { Field, isJson } from "./field";
 import { resolved, shapeOf } from "./schema";
 import type { Schema } from "./schema";
 import css from "./skills.module.css";
 
-interface SkillInputProps {
-  skill: Skill;
+interface SchemaInputProps {
+  /** What it must fit; null where nobody says. */
+  schema: Schema | null;
+  examples?: unknown[];
+  /** What it is, where it is shown whole. */
+  label?: string;
+  denied?: boolean;
   value: unknown;
   /** undefined while what is typed cannot be read. */
   onValue: (value: unknown, readable: boolean) => void;
   wrong: Record<string, string>;
 }
 
-/** A skill's input: a form where its schema can be drawn, and always as JSON. */
-export function SkillInput({ skill, value, onValue, wrong }: SkillInputProps) {
-  const root: Schema = skill.input_schema ?? {};
+/** What fits a schema: a form where it can be drawn, and always as JSON. */
+export function SchemaInput({ schema: given, examples = [], label = "Input", denied = false, value, onValue, wrong }: SchemaInputProps) {
+  const root: Schema = given ?? {};
   const schema = resolved(root, root);
   const drawn = shapeOf(schema, 0).kind !== "json";
   const [asJson, setAsJson] = useState(!drawn);
   const [text, setText] = useState(() => textOf(value));
   const [version, setVersion] = useState(0);
-  const examples = skill.examples ?? [];
   return (
     <>
       <div className={css.tools}>
@@ -47,7 +50,8 @@ export function SkillInput({ skill, value, onValue, wrong }: SkillInputProps) {
         {drawn && (
           <SegmentedControl
             size="xs"
-            aria-label="Input as"
+            aria-label={`${label} as`}
+            disabled={denied}
             data={["Form", "JSON"]}
             value={asJson ? "JSON" : "Form"}
             onChange={(kind) => {
@@ -61,9 +65,10 @@ export function SkillInput({ skill, value, onValue, wrong }: SkillInputProps) {
       </div>
       {asJson ? (
         <JsonField
-          label="Input"
+          label={label}
+          disabled={denied}
           error={Object.entries(wrong).map(([pointer, detail]) => `${pointer} ${detail}`).join("; ") || undefined}
-          placeholder={drawn ? undefined : "JSON, or nothing where the skill takes nothing"}
+          placeholder={drawn ? undefined : "JSON, or nothing"}
           validationError="This is not JSON"
           value={text}
           onChange={(typed) => {
@@ -73,10 +78,10 @@ export function SkillInput({ skill, value, onValue, wrong }: SkillInputProps) {
           }}
         />
       ) : (
-        <div className={css.fields}>
+        <fieldset className={css.fields} disabled={denied}>
           <Field
             key={version}
-            name="input"
+            name={label.toLowerCase()}
             schema={root}
             root={root}
             value={value}
@@ -88,9 +93,8 @@ export function SkillInput({ skill, value, onValue, wrong }: SkillInputProps) {
               onValue(next, true);
             }}
           />
-        </div>
+        </fieldset>
       )}
-      {skill.input_schema == null && <Quiet>The skill does not say what it takes.</Quiet>}
     </>
   );
 }

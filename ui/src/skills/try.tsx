@@ -14,7 +14,7 @@ import { Artifacts } from "~/tasks/artifacts";
 import { Parts } from "~/tasks/parts";
 import { TaskProgress, TaskStateBadge } from "~/tasks/progress";
 
-import { SkillInput } from "./input";
+import { SchemaInput } from "./input";
 import { beginning } from "./schema";
 import css from "./skills.module.css";
 
@@ -52,8 +52,9 @@ export function TrySkill({ agent, skill }: { agent: Agent; skill: Skill }) {
         }}
       >
         <FormWide>
-          <SkillInput
-            skill={skill}
+          <SchemaInput
+            schema={skill.input_schema ?? null}
+            examples={skill.examples}
             value={input}
             wrong={wrong}
             onValue={(value, isReadable) => {
@@ -61,6 +62,7 @@ export function TrySkill({ agent, skill }: { agent: Agent; skill: Skill }) {
               setReadable(isReadable);
             }}
           />
+          {skill.input_schema == null && <Quiet>The skill does not say what it takes.</Quiet>}
           {rest && <ErrorState compact problem={rest} />}
         </FormWide>
         <Actions>

@@ -20,6 +20,7 @@ const FOLDED = new Set<LineKind>(["progress", "saved"]);
 export function linesOf(steps: TaskStep[], task: Task): Line[] {
   const lines: Line[] = [];
   for (const step of steps) {
+    if (step.event.kind === "handed_over") continue; // between hub and queue
     const line = lineOf(step, task);
     const last = lines.at(-1);
     // What is made in pieces is one thing.

@@ -99,6 +99,41 @@ test("a question is answered, in words or as JSON", async () => {
   expect(await hub.asked(ANSWER)[0]?.json()).toEqual({ input: { glaze: 3 } });
 });
 
+function asksFor(message: Record<string, unknown>) {
+  const said = { id: "m-2", role: "agent" as const, parts: [{ text: "Which glaze?" }], ...message };
+  return asks({ status: { state: "input-required", at: "2026-11-22T11:21:00Z", message: said } });
+}
+
+test("a question that says what it wants is a form, of its own fields or of several questions", async () => {
+  const glaze = { enum: ["honey", "egg"] };
+  const form = { type: "object", required: ["glaze"], properties: { glaze, twice: { type: "boolean", default: false } } };
+  let now = asksFor({ metadata: { schema: form } });
+  const hub = hubWith(() => now).on(ANSWER, () => now);
+  const user = visit("/tasks/t-1");
+  const answer = await screen.findByTestId("answer");
+  expect(answer).toHaveTextContent("Which glaze?");
+  await user.click(within(answer).getByRole("combobox", { name: /glaze/i }));
+  await user.click(await screen.findByRole("option", { name: "egg" }));
+  now = asksFor({
+    id: "m-3",
+    parts: [
+      { text: "How many?", metadata: { question: "count", schema: { type: "integer" } } },
+      { text: "For whom?", metadata: { question: "who" } },
+    ],
+    metadata: { answers: { who: "me" } },
+  });
+  await user.click(within(answer).getByRole("button", { name: "Answer" }));
+  await waitFor(async () => {
+    expect(await hub.asked(ANSWER)[0]?.clone().json()).toEqual({ input: { glaze: "egg", twice: false } });
+  });
+  await user.type(await within(answer).findByRole("textbox", { name: /How many/ }), "3");
+  expect(within(answer).queryByRole("textbox", { name: /For whom/ })).toBeNull();
+  await user.click(within(answer).getByRole("button", { name: "Answer" }));
+  await waitFor(async () => {
+    expect(await hub.asked(ANSWER)[1]?.clone().json()).toEqual({ input: { who: "me", count: 3 } });
+  });
+});
+
 test("a task that waits for a sign-in is told that it is done", async () => {
   const hub = hubWith(() => asks({ status: { state: "auth-required", at: "2026-11-22T11:21:00Z" } })).on(ANSWER, () => task());
   const user = visit("/tasks/t-1");
