@@ -1,6 +1,13 @@
 """Names, schemas, search and rules of MCP. Pure."""
 
-from trunkline_hub.gateways.mcp.model.offer import Offer, OfferedTool, arguments_of, as_registration, skills_of
+from trunkline_hub.gateways.mcp.model.offer import (
+    Offer,
+    OfferedTool,
+    arguments_of,
+    as_registration,
+    changes_of,
+    skills_of,
+)
 from trunkline_hub.gateways.mcp.model.search import ranked
 from trunkline_hub.gateways.mcp.model.tools import Tool, as_arguments, chosen, tools_of
 from trunkline_hub.gateways.mcp.model.upstream import check_toolset, check_upstream
@@ -12,6 +19,7 @@ __all__ = [
     "arguments_of",
     "as_arguments",
     "as_registration",
+    "changes_of",
     "check_toolset",
     "check_upstream",
     "chosen",

@@ -14,6 +14,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 _MAX_NAME = 127
 _MAX_TEXT = 20_000
 _VERSION_CHARS = 63
+_MOST_NAMED = 200
 
 
 class OfferedTool(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -41,6 +42,18 @@ class Offer(msgspec.Struct, kw_only=True, omit_defaults=True):
     templates: int = 0
     prompts: list[str] = []
     completion: bool = False
+
+
+def changes_of(before: Offer, after: Offer) -> dict[str, list[str]]:
+    """Return the tools that came, went, or now say another thing of themselves; whatever is the same is left out."""
+    old, new = ({tool.name: tool for tool in offer.tools} for offer in (before, after))
+    found = {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
+        "about": ["instructions"] if before.instructions != after.instructions else [],
+    }
+    return {kind: names[:_MOST_NAMED] for kind, names in found.items() if names}
 
 
 def skills_of(tools: Sequence[OfferedTool], prefix: str) -> dict[str, OfferedTool]:

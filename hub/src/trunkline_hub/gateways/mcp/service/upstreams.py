@@ -3,8 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
 from trunkline.protocol.errors import McpUpstreamExistsError, McpUpstreamUnknownError
 from trunkline.protocol.resources import McpOffer, McpTool, McpUpstream, McpUpstreamDeclaration, McpUpstreamPage
+from trunkline.protocol.subjects import HUB
 from trunkline_hub.agents import Agents
 from trunkline_hub.audit import Audit
 from trunkline_hub.core.clock import rfc3339, rfc3339_or_none
@@ -16,6 +19,7 @@ from trunkline_hub.gateways.mcp.model import Offer
 from trunkline_hub.gateways.mcp.ports import Dialer
 from trunkline_hub.gateways.mcp.settings import McpSettings
 
+_log = structlog.get_logger("mcp")
 _ORIGIN = "mcp"
 States = Callable[[str, str], tuple[str, str]]
 """(workspace, name) → how this hub's connection is, and what ails it."""
@@ -68,13 +72,14 @@ class Upstreams:
             McpUpstreamUnknownError, McpUpstreamBrokenError, OutboundErrors
         """
         async with self._db.read() as tx:
-            wanted = store.declaration(await self._row(tx, workspace, name))
+            row = await self._row(tx, workspace, name)
+        wanted = store.declaration(row)
         found = await self._look(name, wanted)
         async with self._db.write() as tx:
-            await self._import(tx, by, workspace, name, wanted, found)
-            await store.set_offer(tx, workspace, name, found)
-            await self._audit.record(tx, workspace, by.name, "mcp_upstream.refreshed", f"mcp_upstream/{name}")
-            self._tell(tx)
+            changes = await self._renew(tx, by, row, found)
+            await self._audit.record(
+                tx, workspace, by.name, "mcp_upstream.refreshed", f"mcp_upstream/{name}", changes=changes
+            )
         async with self._db.read() as tx:
             return await self.get(tx, workspace, name)
 
@@ -85,10 +90,10 @@ class Upstreams:
         if row is None or store.offer(row) == found:
             return
         async with self._db.write() as tx:
-            await store.set_offer(tx, workspace, name, found)
-            by = ordered_by(row.created_by, workspace)
-            await self._import(tx, by, workspace, name, store.declaration(row), found)
-            self._tell(tx)
+            changes = await self._renew(tx, ordered_by(row.created_by, workspace), row, found)
+            await self._audit.record(
+                tx, workspace, HUB, "mcp_upstream.changed", f"mcp_upstream/{name}", changes=changes
+            )
 
     async def remove(self, tx: Tx, by: Principal, workspace: str, name: str) -> None:
         """Take an upstream and its agent out of the catalogue.
@@ -137,6 +142,18 @@ class Upstreams:
         url = wanted.url or " ".join(wanted.command[:1])
         made = model.as_registration(found, _prefix(name, wanted), url, wanted.description, wanted.transport)
         await self._agents.import_agent(tx, by, workspace, name, made, origin=_ORIGIN, origin_url=url)
+
+    async def _renew(self, tx: Tx, by: Principal, row: Any, found: Offer) -> dict[str, list[str]]:
+        """Take over what an upstream offers now; returns what changed, which is told as a fact."""
+        changes = model.changes_of(store.offer(row), found)
+        await store.set_offer(tx, row.workspace_id, row.name, found)
+        await self._import(tx, by, row.workspace_id, row.name, store.declaration(row), found)
+        if changes:
+            fact = {"upstream": row.name, **changes}
+            await tx.emit(row.workspace_id, "trunkline.mcp_upstream.changed", fact, subject=row.name)
+            _log.warning("mcp_upstream_changed", workspace=row.workspace_id, upstream=row.name, **changes)
+        self._tell(tx)
+        return changes
 
     async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
         row = await store.get(tx, store.upstreams, workspace, name)
