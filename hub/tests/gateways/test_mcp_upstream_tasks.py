@@ -7,6 +7,7 @@ import pytest
 from mcp.server.mcpserver import Context
 from trunkline.protocol.errors import TaskNeededError
 from trunkline.protocol.resources import McpUpstreamDeclaration
+from trunkline_hub.gateways.mcp.model.forms import misfits
 
 from support.hub import eventually
 from support.mcp import make_server, upstream
@@ -164,3 +165,8 @@ async def _started(admin, name):
     if (await admin.mcp.get(name)).state != "connected":
         return None
     return await admin.tasks.start(f"{name}.paint", {"what": "door"})
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "http://127.0.0.1:1/evil"}, {"type": 7}, {"properties": "none"}])
+def test_a_schema_that_is_none_or_lies_elsewhere_is_not_looked_for(schema):
+    assert misfits(schema, {"a": 1}) == []

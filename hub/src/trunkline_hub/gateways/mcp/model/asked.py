@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 
 from trunkline.protocol.tasks import Part, TaskMessage
-from trunkline_hub.gateways.mcp.model.forms import typed
+from trunkline_hub.gateways.mcp.model.forms import misfits, typed
 
 KEPT = "mcp"
 """Where a question keeps what its tool wants back."""
@@ -98,10 +97,10 @@ def _content(params: Mapping[str, Any], answer: Any) -> tuple[Any, str]:
     schema = params.get("requestedSchema")
     if not schema:
         return None, ""
-    fields = list(schema.get("properties", {}))
+    properties = schema.get("properties")
+    fields = properties if isinstance(properties, Mapping) else {}
     if not isinstance(answer, Mapping) and len(fields) == 1:
-        answer = {fields[0]: typed(schema["properties"][fields[0]], answer)}
+        answer = {name: typed(field, answer) for name, field in fields.items()}
     if not fields and not isinstance(answer, Mapping):
         answer = {}
-    errors = [error.message for error in jsonschema_rs.validator_for(dict(schema)).iter_errors(answer)]
-    return answer, "; ".join(errors)
+    return answer, "; ".join(misfits(schema, answer))

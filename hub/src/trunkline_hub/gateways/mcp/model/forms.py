@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 
 from trunkline_hub.gateways.mcp.model.tools import Tool
@@ -64,6 +65,19 @@ def field_of(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if schema is None or schema.get("type") not in _PRIMITIVE:
         return None
     return {key: value for key, value in schema.items() if key in _KEPT}
+
+
+def misfits(schema: Mapping[str, Any], answer: Any) -> list[str]:
+    """Return what is wrong with an answer; a schema that is none, or that lies elsewhere, is fitted by everything."""
+    try:
+        validator = jsonschema_rs.validator_for(dict(schema), retriever=_no_retrieval)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+        return []
+    return [error.message for error in validator.iter_errors(answer)]
+
+
+def _no_retrieval(uri: str) -> Any:
+    raise ValueError(f"{uri} is outside of the schema")
 
 
 def typed(schema: Any, answer: Any) -> Any:
