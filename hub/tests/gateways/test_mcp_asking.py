@@ -13,6 +13,10 @@ import trunkline as tl
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from trunkline_hub.gateways.mcp.model import Tool
+from trunkline_hub.gateways.mcp.model.forms import missing_form
+from trunkline_hub.gateways.mcp.model.prompts import arguments_of
+
 ERAS = ["auto", "legacy"]
 
 
@@ -97,3 +101,12 @@ async def test_who_cannot_ask_its_user_gets_the_error_for_what_is_missing(sqlite
         assert result.is_error
         assert "guests" in result.content[0].text
     assert booked == []
+
+
+@pytest.mark.parametrize(
+    "schema", [{"properties": "none"}, {"properties": {"a": 7}}, {"properties": [], "required": 3}]
+)
+def test_a_schema_that_cannot_be_read_asks_for_nothing(schema):
+    tool = Tool(name="t", skill="t", agent=None, offered_by=("a",), input_schema={"type": "object", **schema})
+    assert missing_form(tool, {}) is None
+    assert arguments_of(tool) == []

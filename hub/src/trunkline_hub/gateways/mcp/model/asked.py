@@ -103,4 +103,4 @@ def _content(params: Mapping[str, Any], answer: Any) -> tuple[Any, str]:
         answer = {name: typed(field, answer) for name, field in fields.items()}
     if not fields and not isinstance(answer, Mapping):
         answer = {}
-    return answer, "; ".join(misfits(schema, answer))
+    return answer, "; ".join(error.detail for error in misfits(schema, answer))

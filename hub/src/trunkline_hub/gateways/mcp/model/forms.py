@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from trunkline.protocol.errors import FieldError, pointer
 from trunkline_hub.gateways.mcp.model.tools import Tool
 
 ANSWER = "answer"
@@ -19,19 +20,31 @@ _KEPT = frozenset({
 })  # fmt: skip
 
 
+def fields_of(tool: Tool) -> dict[str, Mapping[str, Any]]:
+    """Return the schemas of a tool's arguments, as far as they can be read."""
+    found = tool.input_schema.get("properties")
+    return {name: one for name, one in found.items() if isinstance(one, Mapping)} if isinstance(found, Mapping) else {}
+
+
+def required_of(tool: Tool) -> list[Any]:
+    """Return the names of the arguments that must be there."""
+    found = tool.input_schema.get("required")
+    return found if isinstance(found, list) else []
+
+
 def missing_form(tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """Return (question, form) for the arguments that were left out and may be asked for, or None."""
     fields: dict[str, dict[str, Any]] = {}
     questions: list[str] = []
-    for name, schema in tool.input_schema.get("properties", {}).items():
-        question = schema.get(ASKED) if isinstance(schema, Mapping) else None
+    for name, schema in fields_of(tool).items():
+        question = schema.get(ASKED)
         field = field_of(resolved(schema, tool.input_schema)) if question and name not in arguments else None
         if field is not None:
             fields[name] = {"title": str(question)} | field
             questions.append(str(question))
     if not fields:
         return None
-    required = [name for name in fields if name in tool.input_schema.get("required", [])]
+    required = [name for name in fields if name in required_of(tool)]
     form = {"type": "object", "properties": fields} | ({"required": required} if required else {})
     return " ".join(questions), form
 
@@ -67,13 +80,13 @@ def field_of(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {key: value for key, value in schema.items() if key in _KEPT}
 
 
-def misfits(schema: Mapping[str, Any], answer: Any) -> list[str]:
+def misfits(schema: Mapping[str, Any], answer: Any) -> list[FieldError]:
     """Return what is wrong with an answer; a schema that is none, or that lies elsewhere, is fitted by everything."""
     try:
         validator = jsonschema_rs.validator_for(dict(schema), retriever=_no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return []
-    return [error.message for error in validator.iter_errors(answer)]
+    return [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(answer)]
 
 
 def _no_retrieval(uri: str) -> Any:

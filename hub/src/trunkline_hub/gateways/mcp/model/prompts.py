@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol.errors import CallFailedError
-from trunkline_hub.gateways.mcp.model.forms import resolved, typed
+from trunkline_hub.gateways.mcp.model.forms import fields_of, required_of, resolved, typed
 from trunkline_hub.gateways.mcp.model.tools import Tool
 
 _ROLES = frozenset({"user", "assistant"})
@@ -15,9 +15,8 @@ _MOST_VALUES = 100
 
 def arguments_of(tool: Tool) -> list[dict[str, Any]]:
     """Return a prompt's arguments as MCP tells them."""
-    required = tool.input_schema.get("required", [])
     return [
-        {"name": name, "required": name in required}
+        {"name": name, "required": name in required_of(tool)}
         | {key: schema[key] for key in ("title", "description") if isinstance(schema.get(key), str)}
         for name, schema in _fields(tool).items()
     ]
@@ -61,5 +60,4 @@ def _message(said: Any, place: int) -> dict[str, Any]:
 
 
 def _fields(tool: Tool) -> dict[str, Mapping[str, Any]]:
-    found = tool.input_schema.get("properties", {})
-    return {name: resolved(schema, tool.input_schema) or {} for name, schema in found.items()}
+    return {name: resolved(schema, tool.input_schema) or {} for name, schema in fields_of(tool).items()}

@@ -5,18 +5,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 
 from trunkline.protocol.errors import (
     BlobTooLargeError,
     BlobUnknownError,
-    FieldError,
     PayloadInvalidError,
     TaskBusyError,
     TaskFinishedError,
     TaskUnknownError,
-    pointer,
 )
 from trunkline.protocol.resources import TaskReply, TaskRequest
 from trunkline.protocol.tasks import Artifact, Part
@@ -24,6 +21,7 @@ from trunkline_hub.blobs import Blobs
 from trunkline_hub.gateways.mcp import model
 from trunkline_hub.gateways.mcp.model import Tool
 from trunkline_hub.gateways.mcp.model import task as words
+from trunkline_hub.gateways.mcp.model.forms import misfits
 from trunkline_hub.gateways.mcp.service.desk import Desk, Mount
 from trunkline_hub.tasks import Tasks
 from trunkline_hub.tasks.model import Record
@@ -172,9 +170,7 @@ class Work:
 
 def _value(question: words.Question, response: Mapping[str, Any]) -> Any:
     content = response.get("content") or {}
-    validator = jsonschema_rs.validator_for(dict(question.schema))
-    if not isinstance(content, Mapping) or not validator.is_valid(content):
-        wrong = [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(content)]
+    if wrong := misfits(question.schema, content):
         raise PayloadInvalidError(errors=wrong)
     return question.value(content)
 

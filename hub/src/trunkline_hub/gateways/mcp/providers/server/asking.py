@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import jsonschema_rs
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
 from trunkline.protocol.errors import FieldError, PayloadInvalidError, pointer
 from trunkline_hub.gateways.mcp.model import Tool
-from trunkline_hub.gateways.mcp.model.forms import missing_form
+from trunkline_hub.gateways.mcp.model.forms import misfits, missing_form
 from trunkline_hub.gateways.mcp.providers.server.clients import ERA, capabilities
 from trunkline_hub.gateways.mcp.providers.server.results import as_failure
 
@@ -43,9 +42,7 @@ async def completed(
         )
         return arguments, types.CallToolResult.model_validate(as_failure(declined))
     given = dict(answer.content or {})
-    validator = jsonschema_rs.validator_for(form)
-    if not validator.is_valid(given):
-        wrong = [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(given)]
+    if wrong := misfits(form, given):
         return arguments, types.CallToolResult.model_validate(as_failure(PayloadInvalidError(errors=wrong)))
     return {**(arguments or {}), **{name: given[name] for name in form["properties"] if name in given}}, None
 
