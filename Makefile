@@ -50,7 +50,7 @@ check: install ui/node_modules/.installed ## format, lint, types, architecture, 
 	$(BIN)/python -m tools.generate --check
 	cd ui && $(NODE) npm run --silent gen -- --check && $(NODE) npm run --silent lint && $(NODE) npm run --silent typecheck
 
-test: check ui ## check, then unit, integration, dashboard and browser tests (a quarter of an hour; wanted: ten minutes)
+test: check ui ## check, then unit, integration, dashboard and browser tests (twelve minutes on two cores; wanted: ten)
 	cd ui && $(NODE) npm test --silent
 	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 
