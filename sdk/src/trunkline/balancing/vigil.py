@@ -4,6 +4,7 @@ Where a call is under way for longer than a moment, its instance is asked for a
 sign of life by the way calls come. The broker itself says when nobody listens
 there, so a death is noticed within a second, whether a hub is up or not. Who
 is connected but answers nothing is deaf: frozen, or its event loop is blocked.
+While this program's own loop is blocked nobody can be heard: that is no sign.
 """
 
 import asyncio
@@ -57,11 +58,14 @@ class Vigil:
         self._balancer = balancer
         self._crews = crews
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
 
     def watch(self) -> None:
         """See to it that it runs."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+            loop = asyncio.get_running_loop()
+            self._due = loop.time() + TICK_S
+            self._timer = loop.call_at(self._due, self._tick)
 
     def close(self) -> None:
         """End it."""
@@ -76,9 +80,11 @@ class Vigil:
     def _tick(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        goes_on = False
+        late, goes_on = now - self._due, False
         for crew in self._crews():
             for station in (*crew.stations.values(), *crew.leaving):
+                if station.probe is not None:
+                    station.probe.began += late
                 if station.attempts or station.is_deaf:
                     goes_on = True
                     self._consider(crew, station, now)
