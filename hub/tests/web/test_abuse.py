@@ -42,12 +42,21 @@ def writes(hub):
 @pytest.mark.parametrize("body", BODIES, ids=BODIES)
 async def test_a_wrong_body_is_the_senders_fault_everywhere(hub, body):
     for method, path in writes(hub):
-        answer = await hub.admin(method, path, raw=BODIES[body])
+        answer = await _answered(hub, method, path, BODIES[body])
         try:
             fine(answer)
         except AssertionError as error:
             raise AssertionError(f"{method} {path}: {error}") from error
     assert (await hub.admin("GET", "/health")).json["ok"]
+
+
+async def _answered(hub, method, path, raw):
+    """Ask again where the broker was too slow: that is an answer too, but to another question."""
+    for _ in range(3):
+        answer = await hub.admin(method, path, raw=raw)
+        if answer.status != 503 or answer.code != "bus.unavailable":
+            break
+    return answer
 
 
 @pytest.mark.parametrize("path", ["events", "queues/abused/messages", "tokens", "/api/v1/session"])
