@@ -45,11 +45,14 @@ async def archived(client):
 
 
 async def push_out(client, name, until_seq):
+    """Fill the log until what came before has left it, no faster than it is archived: else that would be missed."""
+
     async def gone():
         await publish(client, f"{name}.noise", 100, size=5000)
+        await archived(client)
         return (await client.retention.show()).first_seq > until_seq
 
-    await eventually(gone, timeout_s=30)
+    await eventually(gone)
 
 
 async def seqs(client, **selection):
