@@ -16,7 +16,7 @@ const DEEPEST = 5;
 const LONG_CHARS = 200;
 const LONG_NAMES = /(text|message|body|content|description|prompt|comment|note)s?$/i;
 
-function isSchema(value: unknown): value is Schema {
+export function isSchema(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

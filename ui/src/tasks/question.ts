@@ -1,9 +1,6 @@
 import type { Task, TaskMessage } from "~/api/resources";
+import { isSchema } from "~/skills/schema";
 import type { Schema } from "~/skills/schema";
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** What a task asks, in words; of several questions each is the title of its field. */
 export function questionOf({ status }: Task): string {

@@ -8,9 +8,6 @@ from sqlalchemy import JSON, BigInteger, Column, Index, String, Table, Text, cas
 
 from trunkline_hub.db import Tx, UtcDateTime, metadata
 
-_AT_ONCE = 500
-"""Names in one statement."""
-
 agents = Table(
     "agents",
     metadata,
@@ -153,8 +150,8 @@ async def count(tx: Tx, workspace: str, *, among: Sequence[str] | None = None) -
     if among is None:
         return int((await tx.execute(query)).scalar_one())
     found = 0
-    for start in range(0, len(among), _AT_ONCE):
-        some = among[start : start + _AT_ONCE]
+    for start in range(0, len(among), _PARAMETERS):
+        some = among[start : start + _PARAMETERS]
         found += int((await tx.execute(query.where(agents.c.name.in_(some)))).scalar_one())
     return found
 

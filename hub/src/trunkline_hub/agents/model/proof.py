@@ -7,6 +7,8 @@ import jsonschema_rs
 import msgspec
 from jsonschema_rs.canonical import Containment as Verdict
 
+from trunkline_hub.core.retrieval import no_retrieval
+
 _MAX_CANONICAL_BYTES = 32_768
 _DEEP = 6
 _MOST_WITNESSES = 12
@@ -28,7 +30,7 @@ NOTHING = _Nothing()
 def compiled(schema: Any) -> Any:
     """Return what tells whether a value fits; nothing fits what is no valid schema."""
     try:
-        return jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
+        return jsonschema_rs.validator_for(schema, retriever=no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return NOTHING
 
@@ -133,8 +135,3 @@ def _target(reference: str, root: Any) -> Any:
 
 def _list(found: Any) -> list[Any]:
     return found if isinstance(found, list) else []
-
-
-def _no_retrieval(uri: str) -> Any:
-    """A schema may refer to itself only: the hub fetches nothing on an agent's word."""
-    raise ValueError(f"{uri} is outside of the schema")

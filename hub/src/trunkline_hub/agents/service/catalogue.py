@@ -37,6 +37,7 @@ from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 from trunkline_hub.core.clock import Clock
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
+from trunkline_hub.core.retrieval import no_retrieval
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.events import Events
 from trunkline_hub.queues import Queues, as_declared
@@ -367,14 +368,9 @@ def check_input(skill: frames.Skill, payload: Any) -> None:
     if schema is None:
         return
     try:
-        validator = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
+        validator = jsonschema_rs.validator_for(schema, retriever=no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         raise SkillSchemaInvalidError(f"The schema of skill {skill.name!r} is not valid JSON Schema: {error}") from None
     problems = [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(payload)]
     if problems:
         raise PayloadInvalidError(errors=problems[:20])
-
-
-def _no_retrieval(uri: str) -> Any:
-    """A schema may refer to itself only: the hub fetches nothing on an agent's word."""
-    raise ValueError(f"{uri} is outside of the schema")

@@ -11,6 +11,10 @@ from trunkline_hub.gateways.mcp.model.asked import Answers
 Report = Callable[[Progress], None]
 
 
+def unheard(_progress: Progress) -> None:
+    """A report that nobody listens to."""
+
+
 class Link(Protocol):
     """A connection to one MCP server that is rebuilt by itself."""
 

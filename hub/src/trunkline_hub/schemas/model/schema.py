@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from trunkline.protocol.errors import FieldError, SchemaInvalidError, pointer
+from trunkline_hub.core.retrieval import no_retrieval
 
 Schema = dict[str, Any] | bool
 Step = str | int
@@ -64,7 +65,7 @@ def compiled(schema: Any, where: str = "/schema") -> jsonschema_rs.Draft202012Va
         return jsonschema_rs.Draft202012Validator(
             schema,
             validate_formats=True,
-            retriever=_no_retrieval,
+            retriever=no_retrieval,
             pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS),
         )
     except jsonschema_rs.ValidationError as error:
@@ -157,11 +158,6 @@ def _too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
-
-
-def _no_retrieval(uri: str) -> Any:
-    """The hub fetches nothing on anybody's word."""
-    raise ValueError(f"{uri} is outside of the schema")
 
 
 def _invalid(where: str, detail: str) -> SchemaInvalidError:

@@ -7,6 +7,7 @@ import jsonschema_rs
 import msgspec
 
 from trunkline.protocol.errors import FieldError, pointer
+from trunkline_hub.core.retrieval import no_retrieval
 from trunkline_hub.gateways.mcp.model.tools import Tool
 
 ANSWER = "answer"
@@ -83,14 +84,10 @@ def field_of(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def misfits(schema: Mapping[str, Any], answer: Any) -> list[FieldError]:
     """Return what is wrong with an answer; a schema that is none, or that lies elsewhere, is fitted by everything."""
     try:
-        validator = jsonschema_rs.validator_for(dict(schema), retriever=_no_retrieval)
+        validator = jsonschema_rs.validator_for(dict(schema), retriever=no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return []
     return [FieldError(pointer(error.instance_path), error.message) for error in validator.iter_errors(answer)]
-
-
-def _no_retrieval(uri: str) -> Any:
-    raise ValueError(f"{uri} is outside of the schema")
 
 
 def typed(schema: Any, answer: Any) -> Any:

@@ -25,6 +25,7 @@ from trunkline_hub.agents import Agents
 from trunkline_hub.bus.signals import HubCalls, NobodyThereError
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
+from trunkline_hub.core.retrieval import no_retrieval
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.mcp import model
 from trunkline_hub.gateways.mcp.model import Tool
@@ -241,10 +242,6 @@ class Desk:
 
 def _validator(tool: Tool) -> Any:
     try:
-        return jsonschema_rs.validator_for(dict(tool.declared_input or {}), retriever=_no_retrieval)
+        return jsonschema_rs.validator_for(dict(tool.declared_input or {}), retriever=no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         raise SkillSchemaInvalidError(f"The schema of {tool.skill!r} is not valid JSON Schema: {error}") from None
-
-
-def _no_retrieval(uri: str) -> Any:
-    raise ValueError(f"{uri} is outside of the schema")

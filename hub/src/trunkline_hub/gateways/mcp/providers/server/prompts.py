@@ -1,6 +1,6 @@
 """Skills that are prompts: listed, filled in, and what their arguments may be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import mcp_types as types
@@ -9,14 +9,13 @@ from mcp.server.context import ServerRequestContext
 from pydantic import ValidationError
 
 from trunkline.protocol.errors import CallFailedError
-from trunkline.protocol.frames import Progress
-from trunkline_hub.core.page import decode_cursor, encode_cursor
 from trunkline_hub.gateways.mcp.model import Tool
 from trunkline_hub.gateways.mcp.model import prompts as words
+from trunkline_hub.gateways.mcp.ports import unheard
 from trunkline_hub.gateways.mcp.providers.server.errors import as_protocol_errors
+from trunkline_hub.gateways.mcp.providers.server.pages import page_of
 from trunkline_hub.gateways.mcp.service import Desk, Mount
 
-_PAGE = 200
 _Context = ServerRequestContext[Any, Any]
 
 
@@ -42,7 +41,7 @@ class Prompts:
             tool = await self._find(mount, params.name)
             arguments = words.read_arguments(tool, params.arguments)
             try:
-                output = await self._desk.call(mount, tool, arguments, _unheard)
+                output = await self._desk.call(mount, tool, arguments, unheard)
                 return types.GetPromptResult.model_validate(words.messages_of(output))
             except ValidationError as error:
                 said = error.errors()[0]["msg"]
@@ -68,18 +67,6 @@ class Prompts:
         return found
 
 
-def page_of(tools: Sequence[Tool], cursor: str | None) -> tuple[list[Tool], str | None]:
-    """Return a page by name, and where the next begins."""
-    with as_protocol_errors():
-        after = decode_cursor(cursor)
-    ordered = sorted((tool for tool in tools if after is None or tool.name > after), key=lambda tool: tool.name)
-    shown = ordered[:_PAGE]
-    return shown, encode_cursor(shown[-1].name) if len(ordered) > _PAGE else None
-
-
 def _prompt(tool: Tool) -> types.Prompt:
     told = {"name": tool.name, "title": tool.title or None, "description": tool.description or None}
     return types.Prompt.model_validate(told | {"arguments": words.arguments_of(tool)})
-
-
-def _unheard(_progress: Progress) -> None: ...

@@ -16,14 +16,13 @@ from litestar.types import Receive, Scope, Send
 from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
 
 from trunkline.tasks import Tasks
+from trunkline_hub.gateways.mcp.providers.server.clients import CAPABILITIES, ERA
 
-_REVISION = "2026-07-28"
 _VERSION = "io.modelcontextprotocol/protocolVersion"
-_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 _CLIENT = "io.modelcontextprotocol/clientInfo"
 _SERVER = "io.modelcontextprotocol/serverInfo"
 _FIRST = {
-    b"mcp-protocol-version": _REVISION.encode(),
+    b"mcp-protocol-version": ERA.encode(),
     b"mcp-method": b"tools/call",
     b"content-type": b"application/json",
 }
@@ -52,7 +51,7 @@ class _ClientInfo(msgspec.Struct):
 
 class _Meta(msgspec.Struct, forbid_unknown_fields=True):
     version: Literal["2026-07-28"] = msgspec.field(name=_VERSION)
-    capabilities: dict[str, dict[str, Any]] = msgspec.field(name=_CAPABILITIES)
+    capabilities: dict[str, dict[str, Any]] = msgspec.field(name=CAPABILITIES)
     client: _ClientInfo | None = msgspec.field(name=_CLIENT, default=None)
 
 

@@ -23,10 +23,11 @@ from trunkline.tasks import Tasks
 from trunkline_hub import __version__
 from trunkline_hub.gateways.mcp.model import Tool
 from trunkline_hub.gateways.mcp.model.forms import missing_form
-from trunkline_hub.gateways.mcp.ports import Report
+from trunkline_hub.gateways.mcp.ports import Report, unheard
 from trunkline_hub.gateways.mcp.providers.server.asking import completed
 from trunkline_hub.gateways.mcp.providers.server.errors import as_protocol_errors, protocol_error
-from trunkline_hub.gateways.mcp.providers.server.prompts import Prompts, page_of
+from trunkline_hub.gateways.mcp.providers.server.pages import page_of
+from trunkline_hub.gateways.mcp.providers.server.prompts import Prompts
 from trunkline_hub.gateways.mcp.providers.server.quick import Outcome, QuickLane
 from trunkline_hub.gateways.mcp.providers.server.resources import Resources
 from trunkline_hub.gateways.mcp.providers.server.results import as_failure, as_result, as_tool, found_tools
@@ -151,14 +152,14 @@ class SkillServer:
         if tool is None or missing_form(tool, arguments) is not None:
             return None
         try:
-            return Outcome(await self._called(mount, tool, arguments, _unheard))
+            return Outcome(await self._called(mount, tool, arguments, unheard))
         except MCPError as error:
             return Outcome(error=error.error.model_dump(mode="json", exclude_none=True))
 
     async def _run(self, ctx: _Context, mount: Mount, tool: Tool, arguments: dict[str, Any] | None) -> dict[str, Any]:
         """Call a tool; what the agent says on the way reaches the client, in order and before the result."""
         if not (ctx.meta and ctx.meta.get("progress_token") is not None):
-            return await self._called(mount, tool, arguments, _unheard)
+            return await self._called(mount, tool, arguments, unheard)
         told: asyncio.Queue[Progress | None] = asyncio.Queue()
         telling = self._tasks.spawn(_tell(ctx, told), name="mcp-progress", awaited=True)
         try:
@@ -253,6 +254,3 @@ class SkillServer:
 async def _tell(ctx: _Context, told: asyncio.Queue[Progress | None]) -> None:
     while (progress := await told.get()) is not None:
         await ctx.session.report_progress(progress.fraction, 1.0, progress.message or None)
-
-
-def _unheard(_progress: Progress) -> None: ...
