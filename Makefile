@@ -52,7 +52,7 @@ check: install ui/node_modules/.installed ## format, lint, types, architecture, 
 
 test: check ui ## check, then unit, integration, dashboard and browser tests (twelve minutes on two cores; wanted: ten)
 	cd ui && $(NODE) npm test --silent
-	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not slow" || $(BIN)/python -m tools.again $$?
 
 test-all: test test-adapters ## all of it: then storms and whole suites on a cluster, one after the other (under an hour)
 	$(BIN)/pytest -q -m slow

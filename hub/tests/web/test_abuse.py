@@ -18,10 +18,10 @@ BODIES = {
 
 def fine(answer) -> None:
     assert answer.status < 500, answer.body[:500]
-    assert b"Traceback" not in answer.body
-    assert b"site-packages" not in answer.body
-    assert b".py" not in answer.body
-    if answer.status >= 400:
+    if answer.status >= 400:  # a list that was found tells what others wrote, whatever that is
+        assert b"Traceback" not in answer.body
+        assert b"site-packages" not in answer.body
+        assert b".py" not in answer.body
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert CODES[answer.code] == answer.status
         assert answer.json["request_id"] == answer.headers["X-Request-Id"]
