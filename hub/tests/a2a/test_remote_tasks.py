@@ -4,10 +4,12 @@ import json
 
 import pytest
 import pytest_asyncio
+from a2a.types import a2a_pb2 as pb
 from support.a2a_agent import asking
 from support.broker import Broker
 from support.hub import Hub, eventually
-from trunkline.protocol.errors import A2ACardError, OutboundRefusedError, SkillUnknownError, TaskNeededError
+from support.tls import authority
+from trunkline.protocol.errors import A2AAgentBrokenError, OutboundRefusedError, SkillUnknownError, TaskNeededError
 import trunkline as tl
 
 ALLOW = {"allow": ["127.0.0.1"]}
@@ -19,7 +21,7 @@ async def near(tmp_path_factory):
     root = tmp_path_factory.mktemp("a2a-near")
     broker = Broker(root / "broker")
     await broker.start()
-    hub = Hub(broker, f"sqlite:///{root / 'hub.db'}", bus={"heartbeat_s": 0.3}, outbound=ALLOW)
+    hub = Hub(broker, f"sqlite:///{root / 'hub.db'}", bus={"heartbeat_s": 0.3}, outbound=ALLOW, a2a={"poll_s": 0.2})
     await hub.start()
     yield hub
     await hub.stop()
@@ -120,6 +122,39 @@ async def test_a_client_of_a2a_talks_to_it_through_the_hub(near, name):
         assert done["artifacts"][0]["parts"][0]["text"] == "cake with sugar"
 
 
+async def test_a_task_that_goes_on_without_its_caller_goes_on_here(near, name):
+    async with asking() as (there, url), near.client() as client:
+        await _taken_in(client, name, url)
+        task = await client.tasks.start(f"{name}.bake", "secret")
+        await _waits(client, task.id, "auth-required")
+        await there.elsewhere(pb.TASK_STATE_INPUT_REQUIRED, "Which glaze then?")
+        asked = await eventually(lambda: _as(client, task.id, "input-required"))
+        assert asked.status.message.text == "Which glaze then?"
+        await there.elsewhere(pb.TASK_STATE_WORKING, "baking")
+        await eventually(lambda: _as(client, task.id, "working"))
+        await there.elsewhere(pb.TASK_STATE_COMPLETED, "enjoy", ["cake"])
+        done = await eventually(lambda: _as(client, task.id, "completed"))
+        assert (done.status.state, done.status.message.text, done.turn) == ("completed", "enjoy", 1)
+        assert [one.parts[0].text for one in done.artifacts] == ["cake"]
+        assert [one.text for one in done.history] == ["secret", "Which glaze for secret?", "Which glaze then?"]
+        assert there.heard[1:] == [(there.heard[1][0], "secret")], "it was looked at, not talked to"
+
+
+async def test_a_task_that_its_agent_has_forgotten_fails(near, name):
+    async with asking() as (there, url), near.client() as client:
+        await _taken_in(client, name, url)
+        task = await client.tasks.start(f"{name}.bake", "rye")
+        await _waits(client, task.id)
+        await there.forget()
+        done = await eventually(lambda: _as(client, task.id, "failed"))
+        assert done.error.code == "a2a.agent_broken"
+
+
+async def _as(client, task_id, state):
+    found = await client.tasks.get(task_id)
+    return found if found.status.state == state else None
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_any_hub_goes_on_with_what_another_was_asked(own_hub, database, request):
     options = {"url": await request.getfixturevalue("postgres").fresh()} if database == "postgres" else {}
@@ -136,6 +171,31 @@ async def test_any_hub_goes_on_with_what_another_was_asked(own_hub, database, re
             done = await client.tasks.wait(task.id, timeout_s=30)
         assert (done.status.state, done.artifacts[0].parts[0].text) == ("completed", "cake with sugar")
         assert [text for _, text in there.heard if text != "plain"] == ["rye", "sugar"]
+
+
+async def test_grpc_by_tls_reaches_whom_it_believes(own_hub, tmp_path):
+    known, stranger = authority(tmp_path / "known", "127.0.0.1"), authority(tmp_path / "stranger", "127.0.0.1")
+    hub = await own_hub(outbound=ALLOW | {"ca_file": str(known.ca_file)}, bus={"heartbeat_s": 0.3})
+    async with asking(binding="GRPC", tls=known) as (there, url), hub.client() as client:
+        await _taken_in(client, "away", url, headers={"X-Key": "secret"})
+        assert there.metadata[-1]["x-key"] == "secret"
+        task = await client.tasks.start("away.bake", "rye")
+        await _waits(client, task.id)
+        await client.tasks.reply(task.id, "sugar")
+        assert (await client.tasks.wait(task.id, timeout_s=20)).artifacts[0].parts[0].text == "cake with sugar"
+    async with asking(binding="GRPC", tls=stranger) as (there, url), hub.client() as client:
+        await client.a2a.add("masked", url, headers={"X-Key": "secret"})
+
+        async def refused():
+            try:
+                await client.call("masked.bake", "plain")
+            except (tl.AgentOfflineError, SkillUnknownError):
+                return False
+            except A2AAgentBrokenError as error:
+                return str(error)
+
+        assert "certificate" in (await eventually(refused)).lower()
+        assert there.heard == there.metadata == []
 
 
 async def test_grpc_goes_by_the_rules_of_the_door_out(near, own_hub, name):

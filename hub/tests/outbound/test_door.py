@@ -9,6 +9,7 @@ import httpx
 import httpx2
 import pytest
 from aiohttp import web
+from support.tls import authority
 from trunkline.protocol.errors import (
     OutboundRefusedError,
     OutboundTimeoutError,
@@ -49,14 +50,14 @@ async def door(*allow, resolve=None, **settings):
 
 
 @asynccontextmanager
-async def server(handler):
+async def server(handler, tls=None):
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     opened = socket.socket()
     opened.bind(("127.0.0.1", 0))
-    await web.SockSite(runner, opened).start()
+    await web.SockSite(runner, opened, ssl_context=tls).start()
     try:
         yield opened.getsockname()[1]
     finally:
@@ -94,6 +95,42 @@ async def test_what_the_setting_names_is_reached():
             with pytest.raises(OutboundRefusedError):
                 async with out.request("GET", f"http://127.0.0.1:{port}/"):
                     pass
+
+
+async def _aiohttp(out, url):
+    async with out.request("GET", url) as answer:
+        return answer.status
+
+
+async def _httpx(out, url):
+    async with httpx.AsyncClient(transport=httpx_transport(out.guard), trust_env=False) as client:
+        return (await client.get(url)).status_code
+
+
+async def _httpx2(out, url):
+    async with httpx2.AsyncClient(transport=httpx2_transport(out.guard), trust_env=False) as client:
+        return (await client.get(url)).status_code
+
+
+@pytest.mark.parametrize("get", [_aiohttp, _httpx, _httpx2])
+async def test_certificates_of_named_authorities_are_believed_and_no_others(get, tmp_path):
+    known = authority(tmp_path, "localhost")
+    refused = (OutboundUnreachableError, httpx.ConnectError, httpx2.ConnectError)
+    async with server(_hello, known.server_context()) as port:
+        async with door("127.0.0.1", "localhost", ca_file=str(known.ca_file)) as out:
+            assert await get(out, f"https://localhost:{port}/") == 200
+            with pytest.raises(refused):
+                await get(out, f"https://127.0.0.1:{port}/")
+        async with door("127.0.0.1", "localhost") as out:
+            with pytest.raises(refused):
+                await get(out, f"https://localhost:{port}/")
+
+
+def test_a_file_without_certificates_is_told_at_start(tmp_path):
+    (tmp_path / "empty.pem").write_text("")
+    for named in ("empty.pem", "none.pem"):
+        with pytest.raises(SettingInvalidError, match="ca_file"):
+            Outbound(OutboundSettings(ca_file=str(tmp_path / named)))
 
 
 @pytest.mark.parametrize("entry", ["", "a b", "http://x", "host:port", "10.0.0.0/99"])

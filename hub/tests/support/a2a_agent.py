@@ -10,11 +10,15 @@ from a2a.server.agent_execution import AgentExecutor
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.request_handlers.grpc_handler import GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
+from a2a.server.context import ServerCallContext
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
 from a2a.types import a2a_pb2 as pb
 from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from starlette.applications import Starlette
+
+
+_NOBODY = ServerCallContext()
 
 
 class Asking(AgentExecutor):
@@ -48,6 +52,18 @@ class Asking(AgentExecutor):
             await updater.add_artifact([pb.Part(text=f"cake with {text}")], name="cake")
             await updater.complete()
 
+    async def elsewhere(self, state, text, made=()):
+        """Let the only task go on by itself: somebody saw to it by another way."""
+        (task,) = (await self.store.list(pb.ListTasksRequest(), _NOBODY)).tasks
+        task.status.CopyFrom(pb.TaskStatus(state=state, message=new_text_message(text)))
+        task.artifacts.extend(new_text_artifact(one, one) for one in made)
+        await self.store.save(task, _NOBODY)
+
+    async def forget(self):
+        """Lose the only task."""
+        (task,) = (await self.store.list(pb.ListTasksRequest(), _NOBODY)).tasks
+        await self.store.delete(task.id, _NOBODY)
+
     async def cancel(self, context, event_queue):
         self.cancelled.set()
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
@@ -63,8 +79,8 @@ def _card(interfaces, streaming):
 
 
 @asynccontextmanager
-async def asking(*, binding="JSONRPC", streaming=True):
-    """Run one; it speaks both bindings, its card offers `binding` first, and gives (executor, address)."""
+async def asking(*, binding="JSONRPC", streaming=True, tls=None):
+    """Run one; it speaks both bindings, gRPC by TLS where it is given a `tls` authority; its card offers `binding`, and gives (executor, address)."""
     executor = Asking()
 
     class Noting(grpc.aio.ServerInterceptor):
@@ -73,16 +89,21 @@ async def asking(*, binding="JSONRPC", streaming=True):
             return await continuation(details)
 
     rpc = grpc.aio.server(interceptors=[Noting()])
-    grpc_port = rpc.add_insecure_port("127.0.0.1:0")
+    if tls is None:
+        grpc_url = f"127.0.0.1:{rpc.add_insecure_port('127.0.0.1:0')}"
+    else:
+        shown = [(tls.key.read_bytes(), tls.chain.read_bytes())]
+        grpc_url = f"grpcs://127.0.0.1:{rpc.add_secure_port('127.0.0.1:0', grpc.ssl_server_credentials(shown))}"
     config = uvicorn.Config(Starlette(), host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off")
     listening = config.bind_socket()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     offered = [
         AgentInterface(url=f"{url}/rpc", protocol_binding="JSONRPC", protocol_version="1.0"),
-        AgentInterface(url=f"127.0.0.1:{grpc_port}", protocol_binding="GRPC", protocol_version="1.0"),
+        AgentInterface(url=grpc_url, protocol_binding="GRPC", protocol_version="1.0"),
     ]
+    executor.store = InMemoryTaskStore()
     card = _card([one for one in offered if one.protocol_binding == binding], streaming)
-    handler = DefaultRequestHandler(agent_executor=executor, task_store=InMemoryTaskStore(), agent_card=card)
+    handler = DefaultRequestHandler(agent_executor=executor, task_store=executor.store, agent_card=card)
     add_A2AServiceServicer_to_server(GrpcHandler(handler), rpc)
     await rpc.start()
     config.app = Starlette(routes=[*create_agent_card_routes(card), *create_jsonrpc_routes(handler, "/rpc")])

@@ -4450,7 +4450,7 @@ export interface components {
             checkpoint?: unknown;
             error?: components["schemas"]["Problem"] | null;
             /** @enum {string} */
-            kind: "created" | "message" | "status" | "progress" | "artifact" | "checkpoint" | "handed_over";
+            kind: "created" | "message" | "status" | "progress" | "artifact" | "checkpoint" | "handed_over" | "resumed";
             /** @default true */
             last?: boolean;
             message?: components["schemas"]["TaskMessage"] | null;

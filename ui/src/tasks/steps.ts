@@ -43,6 +43,7 @@ function worded(event: TaskStep["event"], task: Task): [LineKind, string] {
   if (event.kind === "message") return ["said", `${event.by || task.caller} answered${quoted(event.message)}`];
   if (event.kind === "checkpoint") return ["saved", `${task.agent} saved how far it is`];
   if (event.kind === "artifact") return ["made", `${task.agent} made ${event.artifact?.name || "an artifact"}`];
+  if (event.kind === "resumed") return ["status", `${task.agent} went on by itself`];
   if (event.kind === "progress") {
     const { fraction = 0, message = "" } = event.progress ?? {};
     return ["progress", `${String(Math.round(fraction * 100))} %${message === "" ? "" : ` · ${message}`}`];

@@ -163,7 +163,9 @@ def connector(guard: Guard) -> aiohttp.TCPConnector:
         return opened
 
     _resolver = _GuardedResolver(guard)
-    return aiohttp.TCPConnector(resolver=_resolver, use_dns_cache=False, socket_factory=open_socket, limit_per_host=100)
+    return aiohttp.TCPConnector(
+        resolver=_resolver, use_dns_cache=False, socket_factory=open_socket, limit_per_host=100, ssl=guard.tls
+    )
 
 
 class _GuardedResolver(AbstractResolver):

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 
 from trunkline.protocol.errors import OutboundRefusedError, OutboundUnreachableError
-from trunkline_hub.outbound import model
+from trunkline_hub.outbound import model, trust
 from trunkline_hub.outbound.model import Target
 from trunkline_hub.outbound.settings import OutboundSettings
 
@@ -20,6 +22,18 @@ class Guard:
         self.settings = settings
         self._allowed = model.allow_list(settings.allow)
         self._resolve = resolve or _system
+        if settings.ca_file:
+            trust.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.ca_file)
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Whose certificates are believed."""
+        return trust.context(self.settings.ca_file)
+
+    @cached_property
+    def tls_roots(self) -> bytes:
+        """The same as PEM, for libraries with a TLS of their own."""
+        return trust.roots(self.tls)
 
     def check(self, url: str) -> Target:
         """Refuse a URL that can never be reached; nothing is asked of the network.

@@ -10,6 +10,9 @@ class OutboundSettings(BaseModel):
         default_factory=list,
         description="Addresses inside your network that may be reached all the same: names, name:port, IPs, CIDRs.",
     )
+    ca_file: str = Field(
+        default="", description="PEM file of certificate authorities that are trusted besides the usual ones."
+    )
     connect_s: float = Field(default=5.0, gt=0, description="Time to resolve a name and connect, seconds.")
     read_s: float = Field(default=30.0, gt=0, description="Longest silence of the other side, seconds.")
     total_s: float = Field(default=300.0, gt=0, description="Longest request that is no stream, seconds.")

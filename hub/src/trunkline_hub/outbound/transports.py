@@ -49,20 +49,20 @@ class _Backend2(_Backend, httpcore2.AsyncNetworkBackend): ...
 
 def httpx_transport(guard: Guard) -> httpx.AsyncBaseTransport:
     """Return a guarded transport for `httpx.AsyncClient(transport=…, trust_env=False)`."""
-    transport = httpx.AsyncHTTPTransport(trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=guard.tls, trust_env=False)
     backend = _Backend1(guard, httpcore.AnyIOBackend(), httpcore.ConnectError)
     transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001 -- the library takes no backend of one's own
-        ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=backend
+        ssl_context=guard.tls, network_backend=backend
     )
     return _Guarded1(transport, guard)
 
 
 def httpx2_transport(guard: Guard) -> httpx2.AsyncBaseTransport:
     """Return a guarded transport for `httpx2.AsyncClient(transport=…, trust_env=False)`."""
-    transport = httpx2.AsyncHTTPTransport(trust_env=False)
+    transport = httpx2.AsyncHTTPTransport(verify=guard.tls, trust_env=False)
     backend = _Backend2(guard, httpcore2.AnyIOBackend(), httpcore2.ConnectError)
     transport._pool = httpcore2.AsyncConnectionPool(  # noqa: SLF001 -- the library takes no backend of one's own
-        ssl_context=httpx2.create_ssl_context(trust_env=False), network_backend=backend
+        ssl_context=guard.tls, network_backend=backend
     )
     return _Guarded2(transport, guard)
 

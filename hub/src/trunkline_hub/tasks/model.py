@@ -159,7 +159,8 @@ def _is_current(record: Record, writer: str, event: TaskEvent) -> bool:
     """Whether a worker's step is of the latest run; one that lost its lease may still talk."""
     if writer == subjects.HUB and event.run == (0, 0):
         return True
-    return event.run[0] == record.turn and event.run[1] >= record.attempt and not record.waits
+    goes_on = event.kind == "resumed" or not record.waits
+    return event.run[0] == record.turn and event.run[1] >= record.attempt and goes_on
 
 
 def _speak(record: Record, event: TaskEvent) -> None:
@@ -214,6 +215,13 @@ def _set_checkpoint(record: Record, event: TaskEvent) -> None:
     record.checkpoint = event.checkpoint
 
 
+def _resume(record: Record, event: TaskEvent) -> None:
+    """A task that waited goes on without its caller: what it waited for came another way."""
+    if record.said is not None:
+        record.history.append(record.said)
+    record.state, record.state_at, record.said = "working", event.at, None
+
+
 def _note_handed_over(record: Record, event: TaskEvent) -> None:
     if event.by == subjects.HUB:
         record.handed_over = record.turn
@@ -226,6 +234,7 @@ _APPLY: Mapping[str, Callable[[Record, TaskEvent], None]] = {
     "artifact": _set_artifact,
     "checkpoint": _set_checkpoint,
     "handed_over": _note_handed_over,
+    "resumed": _resume,
 }
 
 

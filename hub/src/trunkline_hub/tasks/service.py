@@ -154,6 +154,18 @@ class Tasks:
                 await self._audit.record(tx, workspace, by.name, "task.canceled", f"task/{task_id}", reason=reason)
         return await self._latest(workspace, task_id, record)
 
+    async def waiting(self, workspace: str, agent: str, limit: int) -> list[Record]:
+        """Return tasks of an agent that wait for their caller, those that wait longest first."""
+        async with self._db.read() as tx:
+            return await store.interrupted(tx, workspace, agent, limit)
+
+    async def resume(self, workspace: str, record: Record) -> None:
+        """Hand over a task that waits as it is: what it waited for came another way than by its caller.
+
+        Whoever takes it writes `resumed` first, which no longer counts once the caller has answered.
+        """
+        await self._enqueue(workspace, record, f"{record.id}.{record.turn}.resumed.{record.seq}")
+
     async def fail(self, workspace: str, record: Record, event: TaskEvent) -> None:
         """Write that nobody could do a task; it counts unless the task has ended meanwhile."""
         await self._write(workspace, record, event, msg_id=f"{record.id}.failed.{record.turn}")
@@ -248,17 +260,21 @@ class Tasks:
 
     async def hand_over(self, workspace: str, record: Record) -> None:
         """Put the job of a task's present turn where its worker looks; twice does no harm within two minutes."""
+        job_id = f"{record.id}.{record.turn}"
+        await self._enqueue(workspace, record, job_id)
+        handed = TaskEvent(kind="handed_over", at=rfc3339(self._clock.now()), by=subjects.HUB)
+        mark = self._write(workspace, record, handed, msg_id=f"{job_id}.handed_over")
+        self._marks.spawn(mark, name="task-handed-over")
+
+    async def _enqueue(self, workspace: str, record: Record, job_id: str) -> None:
         message = ce.new_envelope(
-            type=TASK_RUN, source=f"/{workspace}/{record.seed.caller}", id=f"{record.id}.{record.turn}", subject=record.id,
+            type=TASK_RUN, source=f"/{workspace}/{record.seed.caller}", id=job_id, subject=record.id,
             data=msgspec.json.encode(record.job()), correlationid=record.seed.context_id,
             traceparent=record.seed.traceparent or next_traceparent(),
         )  # fmt: skip
         await self._queues.forward(
-            workspace, subjects.HUB, record.seed.queue, plain(message), msg_id=f"{subjects.HUB}:{message.id}"
+            workspace, subjects.HUB, record.seed.queue, plain(message), msg_id=f"{subjects.HUB}:{job_id}"
         )
-        handed = TaskEvent(kind="handed_over", at=rfc3339(self._clock.now()), by=subjects.HUB)
-        mark = self._write(workspace, record, handed, msg_id=f"{message.id}.handed_over")
-        self._marks.spawn(mark, name="task-handed-over")
 
     async def _open_hub_queue(self, workspace: str) -> None:
         """Declare the queue of the hub's calls where it is needed for the first time."""

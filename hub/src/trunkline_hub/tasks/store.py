@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text, and_, func, or_, select
 
-from trunkline.protocol.tasks import TERMINAL
+from trunkline.protocol.tasks import INTERRUPTED, TERMINAL
 from trunkline_hub.db import Tx, UtcDateTime, metadata
 from trunkline_hub.tasks.model import Record
 
@@ -104,6 +104,13 @@ async def unbegun(tx: Tx, until: datetime, *, after: datetime | None, limit: int
         waiting &= tasks.c.state_at > after
     rows = (await tx.execute(select(tasks).where(waiting).order_by(tasks.c.state_at).limit(limit))).all()
     return [(row.workspace_id, record_of(row)) for row in rows]
+
+
+async def interrupted(tx: Tx, workspace: str, agent: str, limit: int) -> list[Record]:
+    """Return tasks of an agent that wait for their caller, those that wait longest first."""
+    mine = (tasks.c.workspace_id == workspace) & (tasks.c.agent == agent) & tasks.c.state.in_(INTERRUPTED)
+    rows = await tx.execute(select(tasks.c.record).where(mine).order_by(tasks.c.state_at).limit(limit))
+    return [record_of(row) for row in rows.all()]
 
 
 async def prune(tx: Tx, before: datetime, limit: int) -> int:

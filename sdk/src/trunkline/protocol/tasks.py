@@ -88,7 +88,7 @@ class TaskSeed(msgspec.Struct, kw_only=True, omit_defaults=True):
 class TaskEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One step of a task's course; `kind` says which of the other fields count."""
 
-    kind: Literal["created", "message", "status", "progress", "artifact", "checkpoint", "handed_over"]
+    kind: Literal["created", "message", "status", "progress", "artifact", "checkpoint", "handed_over", "resumed"]
     at: str
     run: tuple[int, int] = (0, 0)
     """(turn, attempt) of the run that says so; what an older run still says is not heard."""

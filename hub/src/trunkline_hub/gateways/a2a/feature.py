@@ -11,7 +11,15 @@ from trunkline_hub.core.component import Component
 from trunkline_hub.core.feature import Feature
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.a2a.api import agents_router, routers
-from trunkline_hub.gateways.a2a.events import CardRefresher, GrpcDoor, PushSender, PushWatch, RemoteHost, RemoteTasks
+from trunkline_hub.gateways.a2a.events import (
+    CardRefresher,
+    GrpcDoor,
+    PushSender,
+    PushWatch,
+    RemoteHost,
+    RemoteTasks,
+    WaitingTasks,
+)
 from trunkline_hub.gateways.a2a.ports import Catalogue, Workspaces
 from trunkline_hub.gateways.a2a.providers import Engines
 from trunkline_hub.gateways.a2a.service import Cards, Desk, Pushes, Remotes
@@ -62,6 +70,7 @@ def build(parts: Parts) -> Feature:
     components: list[Component] = [
         watch, sender, RemoteHost(parts.bus, parts.db, engines, doer.adopt, hub_id=parts.hub_id),
         CardRefresher(parts.db, parts.clock, remotes, refresh_s=settings.refresh_s),
+        WaitingTasks(parts.db, engines, parts.tasks, doer.errand, poll_s=settings.poll_s),
     ]  # fmt: skip
     if settings.grpc_port is not None:
         components.append(GrpcDoor(settings, engines, cards))

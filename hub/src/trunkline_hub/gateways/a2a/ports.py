@@ -98,6 +98,14 @@ class Courier(Protocol):
         """
         ...
 
+    async def look(self, errand: "Errand", remote_id: str) -> "Turn | None":
+        """Return how a remote task stands now; None where the agent has forgotten it.
+
+        Raises:
+            A2AAgentBrokenError, OutboundErrors
+        """
+        ...
+
     async def call_off(self, errand: "Errand", remote_id: str) -> None:
         """Tell the agent that its task is no longer wanted; it need not answer."""
         ...
@@ -113,7 +121,7 @@ class Courier(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """How a remote task stands, once it has ended or waits for its caller."""
+    """How a remote task stands."""
 
     state: TaskState
     said: TaskMessage | None = None

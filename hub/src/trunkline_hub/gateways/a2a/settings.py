@@ -38,6 +38,9 @@ class A2ASettings(BaseModel):
     refresh_s: float = Field(
         default=300.0, ge=1, description="How often the card of an imported agent is read, seconds."
     )
+    poll_s: float = Field(
+        default=10.0, ge=0.1, description="How often a remote task is looked at that waits for its caller, seconds."
+    )
     approve_changes: bool = Field(
         default=False, description="Go on with the approved card of an imported agent until a change is approved."
     )

@@ -1,8 +1,8 @@
 """Tasks of agents that know plain calls only: a hub calls, and writes the course."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -14,7 +14,7 @@ from trunkline.protocol import envelope as ce
 from trunkline.protocol import subjects
 from trunkline.protocol.errors import AgentOfflineError, MessageTooLargeError, TrunklineError, UnavailableError
 from trunkline.protocol.frames import Progress, Reader
-from trunkline.protocol.tasks import TaskEvent, TaskJob
+from trunkline.protocol.tasks import INTERRUPTED, TaskEvent, TaskJob
 from trunkline.tasks import Tasks
 from trunkline_hub.bus import HubBus, course
 from trunkline_hub.bus.desk import Worker
@@ -29,6 +29,8 @@ from trunkline_hub.tasks.ports import Doer, QueueLane
 _AT_ONCE = 64
 _TIMEOUT_S = 3600.0
 _OUTPUT = Codec(Any)
+Write = Callable[[TaskEvent, str], Coroutine[Any, Any, None]]
+"""(step, its mark within the run): writes a step once, however often the run says it."""
 
 
 class TaskRunner(Workforce):
@@ -77,15 +79,15 @@ class TaskRunner(Workforce):
     async def _work(self, workspace: str, delivery: Delivery, context: Context) -> None:
         """Do one job; a task that is called off meanwhile is let go without a word: its course has it already."""
         job = msgspec.json.decode(context.message.data, type=TaskJob)
-        run = (job.turn, delivery.attempt)
-        await self._tasks.revocable(self._call(workspace, job, run), name=f"task-{job.task_id}")
+        write = partial(self._write, workspace, job, (job.turn, delivery.attempt), context.message.id)
+        await self._tasks.revocable(self._call(workspace, job, write), name=f"task-{job.task_id}")
 
     async def _called_off(self, subject: str, _payload: bytes) -> None:
         self._tasks.call_off(f"task-{subjects.untoken(subject.rsplit('.', 1)[1])}")
 
-    async def _call(self, workspace: str, job: TaskJob, run: tuple[int, int]) -> None:
-        write = partial(self._write, workspace, job, run)
-        await write(TaskEvent(kind="status", at=self._now(), state="working"), "working")
+    async def _call(self, workspace: str, job: TaskJob, write: Write) -> None:
+        kind: Literal["resumed", "status"] = "resumed" if job.state in INTERRUPTED else "status"
+        await write(TaskEvent(kind=kind, at=self._now(), state="working"), "working")
         try:
             steps = await self._steps(workspace, job, self._reporter(write))
         except UnavailableError:
@@ -125,7 +127,7 @@ class TaskRunner(Workforce):
             raise AgentOfflineError(f"No instance of {seed.agent!r} is connected") from None
         return _OUTPUT.read(reply)
 
-    def _reporter(self, write: Callable[[TaskEvent, str], Any]) -> Callable[[Progress], None]:
+    def _reporter(self, write: Write) -> Callable[[Progress], None]:
         count = iter(range(1_000_000))
 
         def report(progress: Progress) -> None:
@@ -134,9 +136,11 @@ class TaskRunner(Workforce):
 
         return report
 
-    async def _write(self, workspace: str, job: TaskJob, run: tuple[int, int], event: TaskEvent, mark: str) -> None:
+    async def _write(
+        self, workspace: str, job: TaskJob, run: tuple[int, int], message_id: str, event: TaskEvent, mark: str
+    ) -> None:
         event.run = run
-        msg_id = f"{job.task_id}.{run[0]}.{run[1]}.{mark}"
+        msg_id = f"{message_id}.{run[1]}.{mark}"
         await course.write(self._bus, workspace, job.seed.agent, job.task_id, event, msg_id=msg_id)
 
     def _now(self) -> str:

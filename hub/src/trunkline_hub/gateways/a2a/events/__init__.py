@@ -4,5 +4,6 @@ from trunkline_hub.gateways.a2a.events.doer import RemoteTasks
 from trunkline_hub.gateways.a2a.events.grpc import GrpcDoor
 from trunkline_hub.gateways.a2a.events.push import PushSender, PushWatch
 from trunkline_hub.gateways.a2a.events.remotes import CardRefresher, RemoteHost
+from trunkline_hub.gateways.a2a.events.waiting import WaitingTasks
 
-__all__ = ["CardRefresher", "GrpcDoor", "PushSender", "PushWatch", "RemoteHost", "RemoteTasks"]
+__all__ = ["CardRefresher", "GrpcDoor", "PushSender", "PushWatch", "RemoteHost", "RemoteTasks", "WaitingTasks"]

@@ -46,14 +46,14 @@ class RemoteTasks:
         Raises:
             A2AAgentBrokenError, OutboundErrors, BlobUnknownError
         """
-        errand = await self._errand(workspace, job)
+        errand = await self.errand(workspace, job)
         engine = await self._engines.get()
         turn = await engine.courier.turn(errand, await self._message(workspace, job, errand), report)
         return await self._steps(workspace, turn)
 
     async def call_off(self, workspace: str, job: TaskJob) -> None:
         """Carry a cancel to the agent, as soon as it is known what it calls the task."""
-        errand = await self._errand(workspace, job)
+        errand = await self.errand(workspace, job)
         remote_id = await errand.begun() or await errand.waiting()
         until = asyncio.get_running_loop().time() + _NOTED_S
         while remote_id is None and asyncio.get_running_loop().time() < until:
@@ -73,7 +73,12 @@ class RemoteTasks:
         record = await self._tasks.begin(by, call.workspace, wanted, origin="a2a", task_id=task_id)
         return record.id
 
-    async def _errand(self, workspace: str, job: TaskJob) -> RemoteCall:
+    async def errand(self, workspace: str, job: TaskJob) -> RemoteCall:
+        """Return what a task's present turn is to the agent that it is for.
+
+        Raises:
+            CallFailedError: the agent was taken out.
+        """
         async with self._db.read() as tx:
             row = await store.remote(tx, workspace, job.seed.agent)
         if row is None:

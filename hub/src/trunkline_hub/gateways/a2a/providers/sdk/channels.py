@@ -29,7 +29,7 @@ async def open_channel(guard: Guard, target: GrpcTarget, headers: Mapping[str, s
         return grpc.aio.insecure_channel(f"{family}:{places}", options=options, interceptors=calls)
     options.append(("grpc.ssl_target_name_override", target.host))
     return grpc.aio.secure_channel(
-        f"{family}:{places}", grpc.ssl_channel_credentials(), options=options, interceptors=calls
+        f"{family}:{places}", grpc.ssl_channel_credentials(guard.tls_roots), options=options, interceptors=calls
     )
 
 

@@ -37,6 +37,7 @@ _ENDED = {pb.TASK_STATE_COMPLETED, pb.TASK_STATE_FAILED, pb.TASK_STATE_CANCELED,
 _ASKS = {pb.TASK_STATE_INPUT_REQUIRED, pb.TASK_STATE_AUTH_REQUIRED}
 _POLL_MIN_S, _POLL_MAX_S = 0.2, 5.0
 _CANCEL_S = 5.0
+_LOOK_S = 10.0
 _STREAM = "text/event-stream"
 _OK = 200
 _FAILURES = 5
@@ -86,6 +87,16 @@ class Courier:
         """
         async with self._talking(errand, report) as talk:
             return _turn(await talk.conclude(message))
+
+    async def look(self, errand: Errand, remote_id: str) -> Turn | None:
+        """Return how a remote task stands now; None where the agent has forgotten it.
+
+        Raises:
+            A2AAgentBrokenError, OutboundErrors
+        """
+        async with self._talking(errand, lambda _progress: None, _LOOK_S) as talk:
+            found = await talk.look(remote_id)
+        return None if found is None else _turn(found)
 
     async def call_off(self, errand: Errand, remote_id: str) -> None:
         """Tell the agent that its task is no longer wanted; it need not answer."""
@@ -176,6 +187,12 @@ class _Talk:
             return await self._say(said)
         await self._note()  # it went on by itself, or an earlier try has said it
         return None
+
+    async def look(self, task_id: str) -> pb.Task | None:
+        try:
+            return await self._client.get_task(pb.GetTaskRequest(id=task_id))
+        except TaskNotFoundError:
+            return None
 
     async def call_off(self) -> None:
         """Tell the remote agent that its task is no longer wanted; it need not answer."""
