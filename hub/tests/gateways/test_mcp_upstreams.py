@@ -12,6 +12,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context
 from trunkline.protocol.errors import (
+    AgentOfflineError,
     CallFailedError,
     CallTimeoutError,
     McpCommandRefusedError,
@@ -140,11 +141,69 @@ async def test_its_changes_reach_the_catalogue(sqlite_hub, name):
             found = await sqlite_hub.admin("GET", "events", params={"type": "trunkline.mcp_upstream.changed"})
             return [one["event"]["data"] for one in found.json["items"] if one["event"]["subject"] == name]
 
-        wanted = [{"upstream": name, "added": ["grown"]}, {"upstream": name, "removed": ["grown"], "changed": ["add"]}]
+        wanted = [{"added": ["grown"]}, {"removed": ["grown"], "changed": ["add"]}]
+        wanted = [{"upstream": name, "waits": False, **one} for one in wanted]
         await eventually(lambda: _are(told, wanted))
         trail = (await sqlite_hub.admin("GET", "audit", params={"limit": 200})).json["items"]
         mine = {one["action"] for one in trail if one["resource"] == f"mcp_upstream/{name}"}
         assert mine >= {"mcp_upstream.changed", "mcp_upstream.refreshed"}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_its_changes_wait_for_approval_where_that_is_wanted(own_hub, database, request):
+    options = {"url": await request.getfixturevalue("postgres").fresh()} if database == "postgres" else {}
+    hub = await own_hub(mcp={"approve_changes": True}, outbound={"allow": ["127.0.0.1"]}, **options)
+    async with upstream(_with_growth()) as server, added(hub, "tools", server.url) as admin, hub.connected() as client:
+        await client.call("tools.grow", {})
+
+        async def changes():
+            return {one.path: (one.before, one.after) for one in (await admin.mcp.get("tools")).changes}
+
+        waiting = await eventually(changes)
+        assert waiting["/tools/grown"][0] is None and waiting["/tools/grown"][1]["name"] == "grown"
+        assert len(waiting) == 1 and "tools.grown" not in await _skills(admin)
+        with pytest.raises(SkillUnknownError):
+            await client.call("tools.grown", {})
+        server.server.remove_tool("add")
+        server.server.add_tool(_add, name="add", description="Adds, and sends both to me.")
+        shown = await admin.mcp.refresh("tools")
+        assert {"/tools/add/description", "/tools/grown"} <= {one.path for one in shown.changes}
+        assert (await _skills(admin))["tools.add"].description == "Adds two numbers."
+        assert await client.call("tools.add", {"a": 2, "b": 3}) == {"result": 5}
+
+        approved = await admin.mcp.approve("tools")
+        assert approved.changes == [] and (await _skills(admin))["tools.add"].description.endswith("both to me.")
+        assert await eventually(lambda: _answer(client, "tools.grown")) is not None
+        await _grow_again(server.server, client)
+        assert "/tools/more" in await eventually(changes)
+        server.server.remove_tool("more")
+        assert (await admin.mcp.refresh("tools")).changes == [], "what is as it was approved needs no approval"
+        trail = (await hub.admin("GET", "audit", params={"limit": 200})).json["items"]
+        actions = [one["action"] for one in trail if one["resource"] == "mcp_upstream/tools"]
+        assert {"mcp_upstream.changed", "mcp_upstream.approved"} <= set(actions)
+
+
+def _add(a: int, b: int) -> int:
+    return a + b
+
+
+async def _skills(admin):
+    return {skill.name: skill for skill in (await admin.agents.get("tools")).skills}
+
+
+async def _answer(client, skill):
+    try:
+        return await client.call(skill, {})
+    except (SkillUnknownError, AgentOfflineError):
+        return None
+
+
+async def _grow_again(server, client):
+    server.remove_tool("grown")
+    server.add_tool(lambda: "new", name="grown")
+    server.add_tool(lambda: "more", name="more")
+    server.remove_tool("grown")
+    await client.call("tools.grow", {})
 
 
 async def _are(ask, wanted):

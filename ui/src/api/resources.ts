@@ -2,11 +2,13 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type A2AAgent = Schemas["A2AAgent"];
 export type A2APreview = Schemas["A2APreview"];
 export type Agent = Schemas["Agent"];
 export type Attempt = Schemas["Attempt"];
 export type BulkDiscardRequest = Schemas["BulkDiscardRequest"];
 export type BulkRedriveRequest = Schemas["BulkRedriveRequest"];
+export type Change = Schemas["Change"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type DeadLetterDetail = Schemas["DeadLetterDetail"];
 export type DeadLetterPage = Schemas["DeadLetterPage"];
@@ -20,6 +22,7 @@ export type Job = Schemas["Job"];
 export type CronTimes = Schemas["CronTimes"];
 export type Firing = Schemas["Firing"];
 export type McpOffer = Schemas["McpOffer"];
+export type McpUpstream = Schemas["McpUpstream"];
 export type MoveRequest = Schemas["MoveRequest"];
 export type Overview = Schemas["Overview"];
 export type PurgeRequest = Schemas["PurgeRequest"];

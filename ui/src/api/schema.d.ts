@@ -1513,6 +1513,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/w/{workspace}/mcp/upstreams/{name}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ApproveUpstream
+         * @description Approve what an upstream says of itself and its tools now.
+         */
+        post: operations["mcp.approve_upstream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/w/{workspace}/mcp/upstreams/{name}/refresh": {
         parameters: {
             query?: never;
@@ -2673,7 +2693,7 @@ export interface components {
     schemas: {
         /** A2AAgent */
         A2AAgent: {
-            changes: components["schemas"]["A2AChange"][];
+            changes: components["schemas"]["Change"][];
             created_at: string;
             created_by: string;
             header_names: string[];
@@ -2698,12 +2718,6 @@ export interface components {
         A2AAgentPage: {
             items: components["schemas"]["A2AAgent"][];
             next?: string | null;
-        };
-        /** A2AChange */
-        A2AChange: {
-            after: unknown;
-            before: unknown;
-            path: string;
         };
         /** A2ALook */
         A2ALook: {
@@ -2938,6 +2952,12 @@ export interface components {
             id: string;
             seq: number;
             type: string;
+        };
+        /** Change */
+        Change: {
+            after: unknown;
+            before: unknown;
+            path: string;
         };
         /** CompatibilityCheck */
         CompatibilityCheck: {
@@ -3641,6 +3661,7 @@ export interface components {
         };
         /** McpUpstream */
         McpUpstream: {
+            changes: components["schemas"]["Change"][];
             command: string[];
             created_at: string;
             created_by: string;
@@ -8061,6 +8082,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mcp.approve_upstream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpUpstream"];
+                };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
             default: {

@@ -31,6 +31,10 @@ const TONES: Record<string, Tone> = {
   rejected: "danger",
   degraded: "warn",
   unhealthy: "danger",
+  connected: "ok",
+  changed: "warn",
+  failing: "danger",
+  unreachable: "danger",
 };
 
 interface StateBadgeProps {

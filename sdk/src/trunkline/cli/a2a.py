@@ -9,7 +9,6 @@ from trunkline.protocol.resources import A2AAgent
 
 _COLUMNS = ("agent", "url", "version", "state", "signed by", "skills", "read")
 _SKILLS = ("skill", "title", "tags", "description")
-_CHANGES = ("where", "approved", "found")
 _SHOWN_CHARS = 60
 
 
@@ -76,9 +75,7 @@ async def remove(client: Client, screen: Screen, name: str) -> None:
 
 def _tell(screen: Screen, agent: A2AAgent) -> None:
     screen.table(agent, _COLUMNS, [_row(agent)], empty="")
-    if agent.changes and not screen.as_json:
-        rows = [(one.path, str(one.before)[:_SHOWN_CHARS], str(one.after)[:_SHOWN_CHARS]) for one in agent.changes]
-        screen.table(agent, _CHANGES, rows, empty="")
+    screen.changes(agent.changes)
 
 
 def _row(agent: A2AAgent) -> tuple[str, ...]:

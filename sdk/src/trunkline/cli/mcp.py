@@ -62,6 +62,14 @@ async def refresh(client: Client, screen: Screen, name: str) -> None:
     _show(screen, await client.mcp.refresh(name))
 
 
+@mcp.command("approve")
+@click.argument("name")
+@with_client
+async def approve(client: Client, screen: Screen, name: str) -> None:
+    """Approve what an upstream says of itself and its tools now."""
+    _show(screen, await client.mcp.approve(name))
+
+
 @mcp.command("remove")
 @click.argument("name")
 @with_client
@@ -115,6 +123,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _show(screen: Screen, upstream: McpUpstream) -> None:
     screen.table(upstream, _COLUMNS, [_row(upstream)], empty="")
+    screen.changes(upstream.changes)
 
 
 def _show_offer(screen: Screen, found: McpOffer) -> None:
@@ -131,7 +140,8 @@ def _show_offer(screen: Screen, found: McpOffer) -> None:
 def _row(one: McpUpstream) -> tuple[object, ...]:
     where = one.url or " ".join(one.command)
     read = ago(one.refreshed_at) if one.refreshed_at else ""
-    return one.name, where, one.state, " ".join(one.versions), one.tools, read, one.detail
+    waits = f"{len(one.changes)} changes wait for approval" if one.changes else ""
+    return one.name, where, one.state, " ".join(one.versions), one.tools, read, one.detail or waits
 
 
 def _toolset_row(one: Toolset) -> tuple[object, ...]:

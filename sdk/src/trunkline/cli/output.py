@@ -14,6 +14,7 @@ from rich.text import Text
 
 from trunkline.blobs import Blob
 from trunkline.protocol.errors import TrunklineError
+from trunkline.protocol.resources import Change
 
 _STYLES = {
     "healthy": "green", "starting": "cyan", "degraded": "yellow", "unhealthy": "red", "draining": "yellow", "offline": "red", "unknown": "dim",
@@ -22,6 +23,7 @@ _STYLES = {
     "rejected": "red",
 }  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_SHOWN_CHARS = 60
 _INLINE_BYTES = 256 * 1024
 _PIPED_WIDTH = 200
 """Columns where no terminal tells how many it has."""
@@ -70,6 +72,12 @@ class Screen:
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
         self._out.print(table)
+
+    def changes(self, changes: Sequence[Change]) -> None:
+        """Print what waits for approval, if anything does, for a person."""
+        if changes and not self.as_json:
+            rows = [(one.path, _short(one.before), _short(one.after)) for one in changes]
+            self.table(changes, ("where", "approved", "found"), rows, empty="")
 
     def page(self, title: str, body: str) -> None:
         """Print a titled block for a person."""
@@ -152,6 +160,11 @@ def _size(blob: Blob) -> int:
 def _cell(value: Any) -> Text:
     text = "—" if value is None or value == "" else str(value)
     return Text(text, style=_STYLES.get(text, ""))
+
+
+def _short(value: Any) -> str | None:
+    text = value if isinstance(value, str | None) else msgspec.json.encode(value).decode()
+    return text if text is None or len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def _span(seconds: float) -> str:

@@ -32,6 +32,10 @@ class McpApi:
         """Read an upstream's tools anew, now."""
         return await self._api.post(f"/mcp/upstreams/{segment(name)}/refresh", resources.McpUpstream)
 
+    async def approve(self, name: str) -> resources.McpUpstream:
+        """Approve what an upstream says of itself and its tools now."""
+        return await self._api.post(f"/mcp/upstreams/{segment(name)}/approve", resources.McpUpstream)
+
     async def remove(self, name: str) -> None:
         """Take an upstream and its agent out of the catalogue."""
         await self._api.delete(f"/mcp/upstreams/{segment(name)}")

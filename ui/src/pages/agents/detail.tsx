@@ -10,6 +10,7 @@ import { DataTable, ErrorState, PanelSection, Quiet, RelativeTime, Sentence, Sid
 import type { Column } from "~/design";
 import { taskColumns } from "~/pages/tasks/list";
 
+import { OtherEnd } from "./elsewhere";
 import { AgentFacts } from "./facts";
 import { AgentHistory } from "./history";
 import css from "./page.module.css";
@@ -58,6 +59,7 @@ function Detail({ agent }: { agent: Agent }) {
         {agent.reason && agent.state !== "healthy" && <Sentence testId="agent-reason">{agent.reason}</Sentence>}
         <AgentFacts agent={agent} />
       </section>
+      <OtherEnd agent={agent} />
       <PanelSection title="Skills" aside={<Quiet>{agent.skills.length === 1 ? "1 skill" : `${String(agent.skills.length)} skills`}</Quiet>}>
         <Skills agent={agent} />
       </PanelSection>

@@ -28,6 +28,10 @@ class McpSettings(BaseModel):
     connect_s: float = Field(
         default=20.0, gt=0, description="Time to connect to an upstream and read its offer, seconds."
     )
+    approve_changes: bool = Field(
+        default=False,
+        description="Go on with the approved tools and instructions of an upstream until a change of them is approved.",
+    )
     refresh_s: float = Field(default=300.0, ge=1, description="How often an upstream's tools are read anew, seconds.")
     tools_listed: int = Field(
         default=100, ge=1, description="Above so many tools only `search_tools` and `call_tool` are listed."

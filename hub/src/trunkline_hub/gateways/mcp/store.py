@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Column, String, Table, select
+from sqlalchemy import JSON, Column, String, Table, null, select
 from sqlalchemy.exc import IntegrityError
 
 from trunkline.protocol.resources import McpUpstreamDeclaration, ToolsetDeclaration
@@ -18,6 +18,7 @@ upstreams = Table(
     Column("name", String(127), primary_key=True),
     Column("declaration", JSON, nullable=False),
     Column("offer", JSON, nullable=False),
+    Column("found", JSON),
     Column("created_by", String(255), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("refreshed_at", UtcDateTime),
@@ -47,6 +48,11 @@ def declaration(row: Any) -> McpUpstreamDeclaration:
 
 def offer(row: Any) -> Offer:
     return msgspec.convert(row.offer, Offer)
+
+
+def found(row: Any) -> Offer | None:
+    """Return what waits for approval."""
+    return None if row.found is None else msgspec.convert(row.found, Offer)
 
 
 def toolset(row: Any) -> ToolsetDeclaration:
@@ -83,8 +89,11 @@ async def add_upstream(
     await tx.execute(upstreams.insert(), row)
 
 
-async def set_offer(tx: Tx, workspace: str, name: str, brings: Offer) -> None:
-    values = {"offer": msgspec.to_builtins(brings), "refreshed_at": tx.clock.now()}
+async def set_offer(tx: Tx, workspace: str, name: str, brings: Offer, *, waits: bool = False) -> None:
+    """Take over what an upstream offers now, or have it wait for approval."""
+    offered = msgspec.to_builtins(brings)
+    values = {"found": offered} if waits else {"offer": offered, "found": null()}
+    values["refreshed_at"] = tx.clock.now()
     await tx.execute(upstreams.update().where(_mine(upstreams, workspace, name)).values(**values))
 
 

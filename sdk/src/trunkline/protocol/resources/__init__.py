@@ -9,7 +9,6 @@ from trunkline.protocol.resources.a2a import (
     A2AAgent,
     A2AAgentDeclaration,
     A2AAgentPage,
-    A2AChange,
     A2ALook,
     A2APreview,
 )
@@ -33,6 +32,7 @@ from trunkline.protocol.resources.agents import (
 )
 from trunkline.protocol.resources.audit import AuditEntry, AuditPage
 from trunkline.protocol.resources.blobs import StoredBlob
+from trunkline.protocol.resources.change import Change
 from trunkline.protocol.resources.crews import Crew, CrewMember, Weight, WeightRequest, Weights
 from trunkline.protocol.resources.dead_letters import (
     BulkDiscardRequest,
@@ -192,7 +192,6 @@ __all__ = [
     "A2AAgent",
     "A2AAgentDeclaration",
     "A2AAgentPage",
-    "A2AChange",
     "A2ALook",
     "A2APreview",
     "Agent",
@@ -210,6 +209,7 @@ __all__ = [
     "CallRequest",
     "CallResult",
     "Cancelled",
+    "Change",
     "Compatibility",
     "CompatibilityCheck",
     "CompatibilityReport",

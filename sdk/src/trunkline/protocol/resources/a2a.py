@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from trunkline.protocol.frames import Skill
+from trunkline.protocol.resources.change import Change
 
 
 class A2ALook(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -22,15 +23,6 @@ class A2AAgentDeclaration(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What it is called here."""
     url: str
     headers: dict[str, str] = {}
-
-
-class A2AChange(msgspec.Struct, kw_only=True):
-    """One difference between the approved card and the one found; None where there was, or is, nothing."""
-
-    path: str
-    """JSON pointer (RFC 6901) into the card."""
-    before: Any
-    after: Any
 
 
 class A2APreview(msgspec.Struct, kw_only=True):
@@ -58,7 +50,7 @@ class A2AAgent(msgspec.Struct, kw_only=True):
     problem: str
     signed_by: str | None
     header_names: list[str]
-    changes: list[A2AChange]
+    changes: list[Change]
     created_by: str
     created_at: str
     refreshed_at: str

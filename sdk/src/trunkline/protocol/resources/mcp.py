@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from trunkline.protocol.resources.change import Change
+
 McpTransport = Literal["streamable-http", "stdio"]
 
 
@@ -70,6 +72,9 @@ class McpUpstream(msgspec.Struct, kw_only=True):
     created_by: str
     created_at: str
     refreshed_at: str | None
+    changes: list[Change]
+    """How what it offers now differs from what was approved, where that waits for approval: its instructions, and its
+    tools by name."""
 
 
 class McpUpstreamPage(msgspec.Struct, kw_only=True):

@@ -1,7 +1,7 @@
 """A2A agents elsewhere: their cards as registrations, and how two cards differ."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,9 +10,10 @@ import msgspec
 
 from trunkline.protocol.errors import A2ACardError, FieldError, RequestInvalidError, pointer
 from trunkline.protocol.frames import Interface, Registration, Skill
-from trunkline.protocol.resources import A2AChange
+from trunkline.protocol.resources import Change
 from trunkline.protocol.subjects import NAME_PATTERN
 from trunkline.protocol.tasks import Part, TaskMessage
+from trunkline_hub.core.changes import changes
 
 BINDINGS = ("JSONRPC", "HTTP+JSON", "GRPC")
 GRPC = "GRPC"
@@ -111,25 +112,13 @@ def _skill(name: str, card: Mapping[str, Any]) -> Skill:
     return msgspec.convert(given, Skill)
 
 
-def changes(before: Any, after: Any) -> list[A2AChange]:
+def changes_of(before: Any, after: Any) -> list[Change]:
     """Return how two cards differ, signatures aside."""
-    return list(_changes((), _unsigned(before), _unsigned(after)))
+    return changes(_unsigned(before), _unsigned(after))
 
 
 def _unsigned(card: Any) -> Any:
     return {key: value for key, value in card.items() if key != "signatures"} if isinstance(card, dict) else card
-
-
-def _changes(path: tuple[object, ...], before: Any, after: Any) -> Iterator[A2AChange]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            yield from _changes((*path, key), before.get(key), after.get(key))
-    elif isinstance(before, list) and isinstance(after, list):
-        for index in range(max(len(before), len(after))):
-            pair = [held[index] if index < len(held) else None for held in (before, after)]
-            yield from _changes((*path, index), *pair)
-    elif before != after:
-        yield A2AChange(path=pointer(path), before=before, after=after)
 
 
 def message_of(payload: Any, skill: str, call_id: str) -> TaskMessage:

@@ -115,7 +115,7 @@ class Remotes:
         """
         row = await self._row(tx, workspace, name)
         if row.found is not None:
-            told = [change.path for change in remote.changes(row.approved, row.found)]
+            told = [change.path for change in remote.changes_of(row.approved, row.found)]
             await store.change_remote(tx, workspace, name, approved=row.found, found=None)
             await self._import(tx, by, workspace, name, row.found, row.url)
             await self._audit.record(tx, workspace, by.name, "a2a_agent.approved", f"agent/{name}", changes=told[:50])
@@ -154,7 +154,7 @@ class Remotes:
         card = await self._fetch(wanted.url, wanted.headers)
         signed_by = await self._signed_by(card)
         self._check_signature(signed_by)
-        changed = bool(remote.changes(row.approved, card))
+        changed = bool(remote.changes_of(row.approved, card))
         waits = changed and self._settings.approve_changes
         async with self._db.write() as tx:
             values: dict[str, Any] = {"problem": "", "refreshed_at": tx.clock.now(), "found": card if waits else None}
@@ -222,7 +222,7 @@ def _declared(row: Any) -> A2AAgentDeclaration:
 
 
 def _shown(row: Any) -> A2AAgent:
-    changes = remote.changes(row.approved, row.found) if row.found is not None else []
+    changes = remote.changes_of(row.approved, row.found) if row.found is not None else []
     state = "unreachable" if row.problem else "changed" if changes else "ok"
     return A2AAgent(
         name=row.name, url=row.url, version=str(row.approved.get("version", "")), state=state, problem=row.problem,

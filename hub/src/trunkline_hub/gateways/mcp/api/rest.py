@@ -56,6 +56,12 @@ async def refresh_upstream(workspace: str, name: str, request: AnyRequest, upstr
     return await upstreams.refresh(request.user, workspace, name)
 
 
+@post("/mcp/upstreams/{name:str}/approve", opt=requires("mcp:write"), status_code=200)
+async def approve_upstream(workspace: str, name: str, request: AnyRequest, upstreams: Upstreams) -> McpUpstream:
+    """Approve what an upstream says of itself and its tools now."""
+    return await upstreams.approve(request.user, workspace, name)
+
+
 @delete("/mcp/upstreams/{name:str}", opt=requires("mcp:write"))
 async def remove_upstream(workspace: str, name: str, request: AnyRequest, tx: Tx, upstreams: Upstreams) -> None:
     """Take an upstream and its agent out of the catalogue."""
@@ -93,7 +99,7 @@ async def remove_toolset(workspace: str, name: str, request: AnyRequest, tx: Tx,
 router = Router(
     "/api/v1/w/{workspace:str}",
     route_handlers=[
-        preview, list_upstreams, get_upstream, add_upstream, refresh_upstream, remove_upstream, list_toolsets,
+        preview, list_upstreams, get_upstream, add_upstream, refresh_upstream, approve_upstream, remove_upstream, list_toolsets,
         get_toolset, put_toolset, remove_toolset,
     ],
     tags=["mcp"],

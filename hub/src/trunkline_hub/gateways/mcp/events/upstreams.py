@@ -128,10 +128,10 @@ class UpstreamRunner(Component):
 
     async def _begin(self, key: Key, wanted: McpUpstreamDeclaration) -> _Running:
         async def on_offer(found: Offer) -> None:
-            await self._upstreams.learn(*key, found)
+            counts = await self._upstreams.learn(*key, found)
             known = self._running.get(key)
             if known is not None:
-                await self._serve(key, known, found)
+                await self._serve(key, known, counts)
 
         link = await self._dialer.link(wanted, on_offer)
         task = self._tasks.spawn(link.run(), name=f"mcp-upstream-{key[1]}")

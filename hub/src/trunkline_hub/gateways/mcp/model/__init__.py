@@ -6,6 +6,7 @@ from trunkline_hub.gateways.mcp.model.offer import (
     arguments_of,
     as_registration,
     changes_of,
+    news_of,
     skills_of,
 )
 from trunkline_hub.gateways.mcp.model.search import ranked
@@ -23,6 +24,7 @@ __all__ = [
     "check_toolset",
     "check_upstream",
     "chosen",
+    "news_of",
     "ranked",
     "skills_of",
     "tools_of",

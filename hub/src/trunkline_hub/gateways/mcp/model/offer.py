@@ -9,6 +9,8 @@ import msgspec
 
 from trunkline.protocol.errors import PayloadInvalidError
 from trunkline.protocol.frames import Interface, Registration, Skill
+from trunkline.protocol.resources import Change
+from trunkline_hub.core.changes import changes
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 _MAX_NAME = 127
@@ -44,7 +46,7 @@ class Offer(msgspec.Struct, kw_only=True, omit_defaults=True):
     completion: bool = False
 
 
-def changes_of(before: Offer, after: Offer) -> dict[str, list[str]]:
+def news_of(before: Offer, after: Offer) -> dict[str, list[str]]:
     """Return the tools that came, went, or now say another thing of themselves; whatever is the same is left out."""
     old, new = ({tool.name: tool for tool in offer.tools} for offer in (before, after))
     found = {
@@ -54,6 +56,16 @@ def changes_of(before: Offer, after: Offer) -> dict[str, list[str]]:
         "about": ["instructions"] if before.instructions != after.instructions else [],
     }
     return {kind: names[:_MOST_NAMED] for kind, names in found.items() if names}
+
+
+def changes_of(before: Offer, after: Offer) -> list[Change]:
+    """Return what agents would be told otherwise: instructions, and tools by their names."""
+    return changes(_told(before), _told(after))
+
+
+def _told(offer: Offer) -> dict[str, Any]:
+    tools = {tool.name: msgspec.to_builtins(tool) for tool in offer.tools}
+    return {"instructions": offer.instructions, "tools": tools}
 
 
 def skills_of(tools: Sequence[OfferedTool], prefix: str) -> dict[str, OfferedTool]:

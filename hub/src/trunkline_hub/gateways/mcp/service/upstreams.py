@@ -76,24 +76,41 @@ class Upstreams:
         wanted = store.declaration(row)
         found = await self._look(name, wanted)
         async with self._db.write() as tx:
-            changes = await self._renew(tx, by, row, found)
+            news = await self._renew(tx, by, row, found)
             await self._audit.record(
-                tx, workspace, by.name, "mcp_upstream.refreshed", f"mcp_upstream/{name}", changes=changes
+                tx, workspace, by.name, "mcp_upstream.refreshed", f"mcp_upstream/{name}", changes=news
             )
         async with self._db.read() as tx:
             return await self.get(tx, workspace, name)
 
-    async def learn(self, workspace: str, name: str, found: Offer) -> None:
-        """Write down what a connected upstream offers now, if that is news."""
+    async def learn(self, workspace: str, name: str, found: Offer) -> Offer:
+        """Write down what a connected upstream offers now, if that is news; returns the offer that counts."""
         async with self._db.read() as tx:
             row = await store.get(tx, store.upstreams, workspace, name)
-        if row is None or store.offer(row) == found:
-            return
+        if row is None or _latest(row) == found:
+            return found if row is None else store.offer(row)
         async with self._db.write() as tx:
-            changes = await self._renew(tx, ordered_by(row.created_by, workspace), row, found)
+            news = await self._renew(tx, ordered_by(row.created_by, workspace), row, found)
+            await self._audit.record(tx, workspace, HUB, "mcp_upstream.changed", f"mcp_upstream/{name}", changes=news)
+        return store.offer(row) if self._waits(store.offer(row), found) else found
+
+    async def approve(self, by: Principal, workspace: str, name: str) -> McpUpstream:
+        """Take over what an upstream offers now.
+
+        Raises:
+            McpUpstreamUnknownError
+        """
+        async with self._db.write() as tx:
+            row = await self._row(tx, workspace, name)
+            found = store.found(row)
+            news = {} if found is None else model.news_of(store.offer(row), found)
+            if found is not None:
+                await self._take_over(tx, by, row, found)
             await self._audit.record(
-                tx, workspace, HUB, "mcp_upstream.changed", f"mcp_upstream/{name}", changes=changes
+                tx, workspace, by.name, "mcp_upstream.approved", f"mcp_upstream/{name}", changes=news
             )
+        async with self._db.read() as tx:
+            return await self.get(tx, workspace, name)
 
     async def remove(self, tx: Tx, by: Principal, workspace: str, name: str) -> None:
         """Take an upstream and its agent out of the catalogue.
@@ -144,16 +161,26 @@ class Upstreams:
         await self._agents.import_agent(tx, by, workspace, name, made, origin=_ORIGIN, origin_url=url)
 
     async def _renew(self, tx: Tx, by: Principal, row: Any, found: Offer) -> dict[str, list[str]]:
-        """Take over what an upstream offers now; returns what changed, which is told as a fact."""
-        changes = model.changes_of(store.offer(row), found)
+        """Take over what an upstream offers now, or keep it for approval; returns what is new, which is told as a fact."""
+        waits = self._waits(store.offer(row), found)
+        if waits:
+            await store.set_offer(tx, row.workspace_id, row.name, found, waits=True)
+        else:
+            await self._take_over(tx, by, row, found)
+        news = model.news_of(_latest(row), found)
+        if news:
+            fact = {"upstream": row.name, "waits": waits, **news}
+            await tx.emit(row.workspace_id, "trunkline.mcp_upstream.changed", fact, subject=row.name)
+            _log.warning("mcp_upstream_changed", workspace=row.workspace_id, upstream=row.name, waits=waits, **news)
+        return news
+
+    async def _take_over(self, tx: Tx, by: Principal, row: Any, found: Offer) -> None:
         await store.set_offer(tx, row.workspace_id, row.name, found)
         await self._import(tx, by, row.workspace_id, row.name, store.declaration(row), found)
-        if changes:
-            fact = {"upstream": row.name, **changes}
-            await tx.emit(row.workspace_id, "trunkline.mcp_upstream.changed", fact, subject=row.name)
-            _log.warning("mcp_upstream_changed", workspace=row.workspace_id, upstream=row.name, **changes)
         self._tell(tx)
-        return changes
+
+    def _waits(self, approved: Offer, found: Offer) -> bool:
+        return self._settings.approve_changes and bool(model.changes_of(approved, found))
 
     async def _row(self, tx: Tx, workspace: str, name: str) -> Any:
         row = await store.get(tx, store.upstreams, workspace, name)
@@ -166,7 +193,7 @@ class Upstreams:
             tx.after_commit(self.on_change)
 
     def _upstream(self, row: Any) -> McpUpstream:
-        wanted, found = store.declaration(row), store.offer(row)
+        wanted, found, waiting = store.declaration(row), store.offer(row), store.found(row)
         state, detail = self.states(row.workspace_id, row.name)
         return McpUpstream(
             name=row.name, transport=wanted.transport, url=wanted.url, command=wanted.command,
@@ -174,7 +201,13 @@ class Upstreams:
             description=wanted.description, state=state, detail=detail, server=found.server,  # type: ignore[arg-type]
             version=found.version, versions=found.versions, tools=len(found.tools), created_by=row.created_by,
             created_at=rfc3339(row.created_at), refreshed_at=rfc3339_or_none(row.refreshed_at),
+            changes=[] if waiting is None else model.changes_of(found, waiting),
         )  # fmt: skip
+
+
+def _latest(row: Any) -> Offer:
+    """Return what an upstream was last seen to offer."""
+    return store.found(row) or store.offer(row)
 
 
 def _prefix(name: str, wanted: McpUpstreamDeclaration) -> str:
