@@ -24,6 +24,12 @@ class McpSettings(BaseModel):
         default_factory=list,
         description="Commands that upstreams may be started with on the hub's machine; none by default.",
     )
+    max_processes: int = Field(
+        default=32, ge=1, description="Most processes of stdio upstreams that are passed through, on each hub."
+    )
+    process_idle_s: float = Field(
+        default=1800.0, gt=0, description="After so long without a request such a process, or session, ends; seconds."
+    )
     call_timeout_s: float = Field(default=300.0, gt=0, le=300, description="Longest tool call, seconds.")
     connect_s: float = Field(
         default=20.0, gt=0, description="Time to connect to an upstream and read its offer, seconds."

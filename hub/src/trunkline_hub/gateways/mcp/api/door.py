@@ -1,5 +1,6 @@
 """The addresses at which MCP is spoken, who may come in, and where clients learn how."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,9 +9,9 @@ from litestar import HttpMethod, Request, Response, get, route
 from litestar.response.base import ASGIResponse
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from trunkline.protocol.errors import CrossSiteError, McpUpstreamBrokenError, SettingInvalidError
+from trunkline.protocol.errors import CrossSiteError, SettingInvalidError
 from trunkline_hub.core.principal import Principal
-from trunkline_hub.gateways.mcp.events import McpServer
+from trunkline_hub.gateways.mcp.events import McpServer, StdioUpstreams
 from trunkline_hub.gateways.mcp.providers import load
 from trunkline_hub.gateways.mcp.service import Keys, Mount, Upstreams
 from trunkline_hub.gateways.mcp.settings import McpSettings
@@ -37,14 +38,14 @@ class Door:
     """Decides who comes in, and hands each request to whoever serves its mount."""
 
     def __init__(
-        self, settings: McpSettings, web: WebSettings, server: McpServer, upstreams: Upstreams, keys: Keys,
-        outbound: Outbound,
+        self, settings: McpSettings, web: WebSettings, by: tuple[McpServer, StdioUpstreams], upstreams: Upstreams,
+        keys: Keys, outbound: Outbound,
     ) -> None:  # fmt: skip
         if settings.anonymous and web.host not in _LOOPBACK:
             raise SettingInvalidError("mcp.anonymous: only with `web.host` on loopback")
         self._settings = settings
         self._web = web
-        self._server = server
+        self._server, self._stdio = by
         self._upstreams = upstreams
         self._keys = keys
         self._outbound = outbound
@@ -58,13 +59,13 @@ class Door:
     async def upstream(self, request: AnyRequest, workspace: str, name: str) -> ASGIResponse:
         """Pass one upstream through, as it is."""
         wanted, _offer = await self._upstreams.target(workspace, name)
-        if wanted.transport != "streamable-http":
-            raise McpUpstreamBrokenError(f"{name!r} speaks stdio, which cannot be passed through: call its skills")
+        seal = await self._keys.seal(workspace, name, request.user.name)
+        if wanted.transport == "stdio":
+            return _Served(partial(self._stdio.serve, (workspace, name), wanted, request.user.name, seal))
         if self._relay is None:
             self._relay = (await load("relay")).Relay(
                 self._outbound, self._settings, max_body_bytes=self._web.max_body_bytes
             )
-        seal = await self._keys.seal(workspace, name, request.user.name)
         relay = self._relay
         way = (await load("relay")).Route(url=wanted.url, credentials=wanted.headers, seal=seal)
 

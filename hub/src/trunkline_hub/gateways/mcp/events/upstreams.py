@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from trunkline.protocol.errors import McpUpstreamUnavailableError, TaskNeededError
+from trunkline.protocol.errors import McpCommandRefusedError, McpUpstreamUnavailableError, TaskNeededError
 from trunkline.protocol.resources import McpUpstreamDeclaration
 from trunkline.tasks import Tasks
 from trunkline_hub.bus.host import CallInfo, Hosted, SkillHost
@@ -13,8 +13,8 @@ from trunkline_hub.core.component import Component
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.mcp import model, store
 from trunkline_hub.gateways.mcp.model import Offer, OfferedTool
-from trunkline_hub.gateways.mcp.model.asked import Asked
-from trunkline_hub.gateways.mcp.ports import Link
+from trunkline_hub.gateways.mcp.model.asked import Answers, Asked
+from trunkline_hub.gateways.mcp.ports import Link, Report
 from trunkline_hub.gateways.mcp.providers import load
 from trunkline_hub.gateways.mcp.service import Upstreams
 from trunkline_hub.gateways.mcp.settings import McpSettings
@@ -42,9 +42,35 @@ class SdkDialer:
 
     async def link(self, wanted: McpUpstreamDeclaration, on_offer: Callable[[Offer], Awaitable[None]]) -> Link:
         """Return a connection, not yet open."""
+        try:
+            model.check_command(wanted, self._settings.stdio_commands)
+        except McpCommandRefusedError as error:
+            return _Refused(error)
         provider = await load("upstream")
         made: Link = provider.UpstreamLink(wanted, self._outbound.guard, self._settings, on_offer)
         return made
+
+
+class _Refused:
+    """Stands for a connection that settings do not allow any more."""
+
+    state = "failing"
+
+    def __init__(self, error: McpCommandRefusedError) -> None:
+        self.detail = error.detail
+        self._error = error
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def call_tool(
+        self, _name: str, _arguments: dict[str, Any], _report: Report, _timeout_s: float,
+        _answers: Answers | None = None,
+    ) -> Any:  # fmt: skip
+        raise self._error
+
+    def refresh(self) -> None:
+        """There is nothing to be read."""
 
 
 class _Running:

@@ -11,7 +11,7 @@ from trunkline_hub.gateways.mcp.model.offer import (
 )
 from trunkline_hub.gateways.mcp.model.search import ranked
 from trunkline_hub.gateways.mcp.model.tools import Tool, as_arguments, chosen, tools_of
-from trunkline_hub.gateways.mcp.model.upstream import check_toolset, check_upstream
+from trunkline_hub.gateways.mcp.model.upstream import check_command, check_toolset, check_upstream
 
 __all__ = [
     "Offer",
@@ -21,6 +21,7 @@ __all__ = [
     "as_arguments",
     "as_registration",
     "changes_of",
+    "check_command",
     "check_toolset",
     "check_upstream",
     "chosen",

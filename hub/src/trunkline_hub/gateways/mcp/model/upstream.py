@@ -41,6 +41,15 @@ def check_upstream(name: str, wanted: McpUpstreamDeclaration, commands: Collecti
             problems.append(FieldError(f"/headers/{header}", "must be printable ASCII, at most 8192 characters"))
     if problems:
         raise RequestInvalidError(errors=problems)
+    check_command(wanted, commands)
+
+
+def check_command(wanted: McpUpstreamDeclaration, commands: Collection[str]) -> None:
+    """Refuse a command that no operator allowed.
+
+    Raises:
+        McpCommandRefusedError
+    """
     if wanted.transport == "stdio" and wanted.command[0] not in commands:
         raise McpCommandRefusedError(f"{wanted.command[0]!r} is not one of `mcp.stdio_commands`")
 

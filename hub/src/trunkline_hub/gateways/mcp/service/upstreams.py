@@ -144,10 +144,13 @@ class Upstreams:
 
         Raises:
             McpUpstreamUnknownError
+            McpCommandRefusedError: settings allow its command no longer.
         """
         async with self._db.read() as tx:
             row = await self._row(tx, workspace, name)
-        return store.declaration(row), store.offer(row)
+        wanted = store.declaration(row)
+        model.check_command(wanted, self._settings.stdio_commands)
+        return wanted, store.offer(row)
 
     async def _look(self, name: str, wanted: McpUpstreamDeclaration) -> Offer:
         model.check_upstream(name, wanted, self._settings.stdio_commands)
