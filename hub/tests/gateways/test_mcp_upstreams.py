@@ -6,10 +6,12 @@ import sys
 from contextlib import asynccontextmanager
 
 import httpx2
+import mcp_types as types
 import pytest
 from aiohttp import web
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context
 from trunkline.protocol.errors import (
     AgentOfflineError,
@@ -64,6 +66,23 @@ async def test_a_preview_stores_nothing(hub, name):
         assert {tool.name for tool in found.tools} == {"add", "fail", "slow"}
         with pytest.raises(McpUpstreamUnknownError):
             await admin.mcp.get(name)
+
+
+async def test_a_look_sees_what_the_connection_will(hub, name):
+    """Some servers offer more to clients that can do more."""
+
+    async def tools(ctx, _params):
+        able = ctx.session.client_capabilities
+        names = ["plain", *(["asking"] if able is not None and able.elicitation else [])]
+        return types.ListToolsResult(tools=[types.Tool(name=one, input_schema={"type": "object"}) for one in names])
+
+    async with upstream(Server("picky", on_list_tools=tools)) as server:
+        async with hub.client() as admin:
+            seen = await admin.mcp.preview(McpUpstreamDeclaration(url=server.url))
+        async with added(hub, name, server.url) as admin:
+            kept = [skill.name for skill in (await admin.agents.get(name)).skills]
+        assert [tool.name for tool in seen.tools] == [one.removeprefix(f"{name}.") for one in kept]
+        assert len(kept) == 2
 
 
 async def test_its_tools_are_called_like_any_skill(hub, name):

@@ -67,7 +67,9 @@ async def look(wanted: McpUpstreamDeclaration, guard: Guard, settings: McpSettin
         McpUpstreamBrokenError, OutboundErrors
     """
     try:
-        async with asyncio.timeout(settings.connect_s), dial(wanted, guard, read_s=settings.connect_s) as client:
+        # What a server offers may depend on what its client can do: the same as the one that will stay connected.
+        dialed = dial(wanted, guard, read_s=settings.connect_s, elicitation_callback=_cannot_ask)
+        async with asyncio.timeout(settings.connect_s), dialed as client:
             return await read_offer(client, wanted, guard, settings)
     except _FAULTS as fault:
         raise as_error(fault) from None
