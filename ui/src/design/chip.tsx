@@ -6,7 +6,7 @@ import css from "./chip.module.css";
 export function Chip({ children, title }: { children: ReactNode; title?: string | undefined }) {
   return (
     <span className={css.chip} title={title}>
-      {children}
+      <span className={css.name}>{children}</span>
     </span>
   );
 }

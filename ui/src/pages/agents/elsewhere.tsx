@@ -6,8 +6,7 @@ import type { Protocol } from "~/api/onboarding";
 import { useDenied } from "~/api/permission";
 import { mayPass, problemOf } from "~/api/problem";
 import type { Agent, Change } from "~/api/resources";
-import { Actions, DataTable, ErrorState, GuardedButton, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, toast } from "~/design";
-import type { Column } from "~/design";
+import { Actions, ErrorState, GuardedButton, PanelSection, Quiet, RelativeTime, Sentence, StateBadge, toast } from "~/design";
 
 import css from "./page.module.css";
 
@@ -56,26 +55,25 @@ function End({ protocol, name }: { protocol: Protocol; name: string }) {
   );
 }
 
-const COLUMNS: Column<Change>[] = [
-  { key: "path", title: "Where", cell: ({ path }) => <code>{path}</code> },
-  { key: "before", title: "Approved", cell: ({ before }) => <Value value={before} /> },
-  { key: "after", title: "Found", cell: ({ after }) => <Value value={after} /> },
-];
-
 function Changes({ changes }: { changes: Change[] }) {
   return (
     <>
       <Sentence>It says something else of itself now. What was approved counts until you approve this.</Sentence>
-      <div className={css.framed}>
-        <DataTable label="What changed" columns={COLUMNS} rows={changes} rowKey={({ path }) => path} rowTestId="other-end-change" empty={null} />
-      </div>
+      <ul className={css.changes} aria-label="What changed">
+        {changes.map(({ path, before, after }) => (
+          <li key={path} className={css.framed} data-testid="other-end-change">
+            <code className={css.where}>{path}</code>
+            {before != null && <del className={css.before}>{words(before)}</del>}
+            {after != null && <ins className={css.after}>{words(after)}</ins>}
+          </li>
+        ))}
+      </ul>
     </>
   );
 }
 
-function Value({ value }: { value: unknown }) {
-  if (value == null) return <Quiet>nothing</Quiet>;
-  return <span className={css.said}>{typeof value === "string" ? value : JSON.stringify(value, null, 1)}</span>;
+function words(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value, null, 1);
 }
 
 function Steps({ protocol, name, changed }: { protocol: Protocol; name: string; changed: number }) {
