@@ -157,6 +157,8 @@ def _internal() -> dict[str, Channel]:
                        messages=("anything",), stream=subjects.schedule_stream(w)),
         "hubNews": Channel(address=subjects.hub_news(_("topic")), way="hub", about="Hubs tell each other of changes.",
                            messages=("anything",)),
+        "hubBudgets": Channel(address=subjects.hub_budgets(), way="hub", about="Hubs tell each other how many requests were spent.",
+                              messages=("anything",)),
         "hubVerdicts": Channel(address=subjects.verdicts(w), way="hub", about="What the hub that probes has found.",
                                messages=("anything",)),
     }  # fmt: skip

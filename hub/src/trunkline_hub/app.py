@@ -36,10 +36,12 @@ from trunkline_hub.gateways.mcp import feature as mcp_feature
 from trunkline_hub.gateways.mcp.api.door import anonymous
 from trunkline_hub.handlers import feature as handlers_feature
 from trunkline_hub.handlers.events import Lanes
+from trunkline_hub.idempotency import feature as idempotency_feature
 from trunkline_hub.index import feature as index_feature
 from trunkline_hub.insights import feature as insights_feature
 from trunkline_hub.integrity import feature as integrity_feature
 from trunkline_hub.jobs import feature as jobs_feature
+from trunkline_hub.limits import feature as limits_feature
 from trunkline_hub.queue_control import feature as queue_control_feature
 from trunkline_hub.queues import feature as queues_feature
 from trunkline_hub.replays import feature as replays_feature
@@ -53,7 +55,7 @@ from trunkline_hub.services import Services, build_services
 from trunkline_hub.settings import Settings
 from trunkline_hub.tasks import feature as tasks_feature
 from trunkline_hub.telemetry.metrics import Metrics
-from trunkline_hub.web.application import build_application
+from trunkline_hub.web.application import Admission, build_application
 
 
 def build_features(settings: Settings, services: Services, clock: Clock) -> list[Feature]:
@@ -67,6 +69,8 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
     )  # fmt: skip
     return [
         audit_feature.build(),
+        idempotency_feature.build(services.claims),
+        limits_feature.build(bus, services.budgets),
         security_feature.build(services.security, db, services.news),
         jobs_feature.build(),
         archive_feature.build(services.archives, workspaces),
@@ -182,7 +186,11 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
         | {name: service for feature in features for name, service in feature.services.items()},
         db=services.db,
         metrics=metrics,
-        authenticate=services.a2a_gate.authenticator(anonymous(settings.mcp, authenticator(services.security))),
-        workspaces=services.security.workspaces,
+        admission=Admission(
+            authenticate=services.a2a_gate.authenticator(anonymous(settings.mcp, authenticator(services.security))),
+            workspaces=services.security.workspaces,
+            budgets=services.budgets,
+            claims=services.claims,
+        ),
         lifespan=lifespan,
     )

@@ -16,9 +16,11 @@ from trunkline_hub import (
     crews,
     dead_letters,
     events,
+    idempotency,
     index,
     insights,
     jobs,
+    limits,
     queue_control,
     queues,
     retention,
@@ -62,6 +64,8 @@ class Services:
     bus: HubBus
     eviction: Eviction
     audit: audit.Audit
+    claims: idempotency.RequestClaims
+    budgets: limits.RequestBudgets
     security: security.Security
     jobs: jobs.Jobs
     reconciler: Reconciler
@@ -112,8 +116,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     retentions = retention.Retentions(bus, db, history, trail, revisions.Revisions())
     event_types = schemas.EventTypes(db, trail)
     dead = dead_letters.DeadLetters(bus, db, trail, work_orders)
-    limits = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
-    blob_store = BlobStore(bus, clock, limits)
+    bounds = BucketLimits(max_bytes=settings.blobs.max_bytes, max_age_s=settings.blobs.max_age_s)
+    blob_store = BlobStore(bus, clock, bounds)
     groups = events.Groups(bus, db, clock, trail, access.workspaces)
     index_db = index_store.database(settings.index.url_beside(settings.db.url.get_secret_value()), clock)
     finder = index.Index(bus, index_db, clock, trail, dead, groups)
@@ -146,7 +150,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     upstreams = mcp.Upstreams(settings.mcp, db, trail, catalogue, SdkDialer(outbound, settings.mcp))
     overviews = admin.Overviews(settings.admin, bus, db, clock, catalogue, dead, access.workspaces)
     return Services(
-        settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, security=access, jobs=work_orders,
+        settings=settings, db=db, bus=bus, eviction=eviction, audit=trail, claims=idempotency.RequestClaims(settings.idempotency, db, clock, hub_id=settings.hub_id), budgets=limits.RequestBudgets(settings.limits), security=access, jobs=work_orders,
         reconciler=reconciler, events=log, groups=groups, index=finder, archives=archives, retentions=retentions,
         history=history, event_types=event_types, traffic=traffic, queues=work, queue_control=control,
         dead_letters=dead, letter_retention=LetterRetention(bus, db, settings.dead_letters, access.workspaces),

@@ -19,8 +19,10 @@ from trunkline_hub.db.settings import DbSettings
 from trunkline_hub.dead_letters.settings import DeadLetterSettings
 from trunkline_hub.gateways.a2a.settings import A2ASettings
 from trunkline_hub.gateways.mcp.settings import McpSettings
+from trunkline_hub.idempotency.settings import IdempotencySettings
 from trunkline_hub.index.settings import IndexSettings
 from trunkline_hub.integrity.settings import IntegritySettings
+from trunkline_hub.limits.settings import LimitsSettings
 from trunkline_hub.outbound.settings import OutboundSettings
 from trunkline_hub.queues.settings import QueuesSettings
 from trunkline_hub.replays.settings import ReplaySettings
@@ -38,6 +40,8 @@ class Settings(BaseSettings):
 
     hub_id: str = Field(default="hub-1", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of this hub in a cluster.")
     web: WebSettings = Field(default_factory=WebSettings)
+    limits: LimitsSettings = Field(default_factory=LimitsSettings)
+    idempotency: IdempotencySettings = Field(default_factory=IdempotencySettings)
     db: DbSettings = Field(default_factory=DbSettings)
     bus: BusSettings = Field(default_factory=BusSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)

@@ -10,6 +10,8 @@ from architecture.source import HUB, ROOT, SDK, body_lines, imported, parameters
 
 FEATURES = (
     "audit",
+    "idempotency",
+    "limits",
     "security",
     "jobs",
     "events",

@@ -4808,7 +4808,10 @@ export interface operations {
     "security.sign_in": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4870,7 +4873,10 @@ export interface operations {
     "security.create_signin_link": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4935,7 +4941,10 @@ export interface operations {
     "a2a.add": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -4970,7 +4979,10 @@ export interface operations {
     "a2a.preview": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -5067,7 +5079,10 @@ export interface operations {
     "a2a.approve": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -5099,7 +5114,10 @@ export interface operations {
     "a2a.refresh": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -5515,7 +5533,10 @@ export interface operations {
     "blobs.put_blob": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -5806,7 +5827,10 @@ export interface operations {
     "dead_letters.discard_all": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -5841,7 +5865,10 @@ export interface operations {
     "dead_letters.redrive_all": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -5955,7 +5982,10 @@ export interface operations {
     "dead_letters.discard": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 letter_id: string;
@@ -5991,7 +6021,10 @@ export interface operations {
     "dead_letters.redrive": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 letter_id: string;
@@ -6235,7 +6268,10 @@ export interface operations {
     "schemas.check": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -6271,7 +6307,10 @@ export interface operations {
     "schemas.validate": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -6344,7 +6383,10 @@ export interface operations {
     "schemas.add_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -6575,7 +6617,10 @@ export interface operations {
                 /** @description RFC 3339: wait until then; not together with `delay_s`. */
                 deliver_at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -6823,7 +6868,10 @@ export interface operations {
     "replays.read": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -6924,7 +6972,10 @@ export interface operations {
     "events.subscribe": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -6993,7 +7044,10 @@ export interface operations {
     "integrity.verify": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -7292,7 +7346,10 @@ export interface operations {
     "handlers.pause": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -7324,7 +7381,10 @@ export interface operations {
     "handlers.resume": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -7387,7 +7447,10 @@ export interface operations {
     "agents.import_services": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -7489,7 +7552,10 @@ export interface operations {
     "index.rebuild": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -7591,7 +7657,10 @@ export interface operations {
     "jobs.cancel": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 job_id: string;
@@ -7623,7 +7692,10 @@ export interface operations {
     "jobs.pause": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 job_id: string;
@@ -7655,7 +7727,10 @@ export interface operations {
     "jobs.set_rate": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 job_id: string;
@@ -7691,7 +7766,10 @@ export interface operations {
     "jobs.resume": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 job_id: string;
@@ -7794,7 +7872,10 @@ export interface operations {
             query?: {
                 name?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -8097,7 +8178,10 @@ export interface operations {
     "mcp.approve_upstream": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8129,7 +8213,10 @@ export interface operations {
     "mcp.refresh_upstream": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8432,7 +8519,10 @@ export interface operations {
     "queues.preview": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8468,7 +8558,10 @@ export interface operations {
     "queue_control.delete_queue": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8504,7 +8597,10 @@ export interface operations {
     "queue_control.drain": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8550,6 +8646,8 @@ export interface operations {
             header?: {
                 /** @description For a CloudEvent, percent-encoded: stored once within the queue's window, whatever its id. */
                 "Tl-Dedupe-Key"?: string | null;
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 workspace: string;
@@ -8667,7 +8765,10 @@ export interface operations {
     "queue_control.cancel": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8704,7 +8805,10 @@ export interface operations {
     "queue_control.move": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8740,7 +8844,10 @@ export interface operations {
     "queue_control.pause": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8819,7 +8926,10 @@ export interface operations {
     "queue_control.purge": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8855,7 +8965,10 @@ export interface operations {
     "queue_control.resume": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8928,7 +9041,10 @@ export interface operations {
     "queue_control.rollback": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -8964,7 +9080,10 @@ export interface operations {
     "replays.start": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -9037,7 +9156,10 @@ export interface operations {
     "routes.explain": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -9243,7 +9365,10 @@ export interface operations {
     "routes.rollback": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -9379,7 +9504,10 @@ export interface operations {
     "schedules.run_scheduled": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 message_id: string;
@@ -9582,7 +9710,10 @@ export interface operations {
     "schedules.pause": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -9614,7 +9745,10 @@ export interface operations {
     "schedules.resume": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -9646,7 +9780,10 @@ export interface operations {
     "schedules.run": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 name: string;
@@ -9727,7 +9864,10 @@ export interface operations {
     "agents.match": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -9762,7 +9902,10 @@ export interface operations {
     "agents.call": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 skill: string;
@@ -9872,7 +10015,10 @@ export interface operations {
     "tasks.start_task": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };
@@ -9939,7 +10085,10 @@ export interface operations {
     "tasks.cancel_task": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 task_id: string;
@@ -10071,7 +10220,10 @@ export interface operations {
     "tasks.reply_to_task": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
                 task_id: string;
@@ -10143,7 +10295,10 @@ export interface operations {
     "security.create_token": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key is done once, and answered again: a quoted string, best a UUID. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 workspace: string;
             };

@@ -15,6 +15,7 @@ from trunkline_hub.bus.blobs import BlobInfo
 from trunkline_hub.core.principal import Principal
 from trunkline_hub.web import requires
 from trunkline_hub.web.cloudevents import UNTRUSTED
+from trunkline_hub.web.idempotency import STREAMED
 from trunkline_hub.web.openapi import BytesOperation
 
 AnyRequest = Request[Principal, Any, Any]
@@ -22,7 +23,7 @@ _PARTIAL = 206
 
 
 @post(
-    "/blobs", opt=requires("blobs:write", audited=False), request_max_body_size=None, operation_class=BytesOperation
+    "/blobs", opt=requires("blobs:write", audited=False) | {STREAMED: True}, request_max_body_size=None, operation_class=BytesOperation
 )  # fmt: skip
 async def put_blob(workspace: str, request: AnyRequest, blobs: Blobs) -> StoredBlob:
     """Store the body, of any type, up to `blobs.max_blob_bytes`. Nothing is kept of an upload that breaks off."""

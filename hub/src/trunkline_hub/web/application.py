@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, fields
 from typing import Any
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 
@@ -13,6 +15,8 @@ from trunkline_hub.core.metrics import RequestMetrics
 from trunkline_hub.core.transaction import Transactions
 from trunkline_hub.web.guard import Authenticate, guard
 from trunkline_hub.web.health import ROUTES as HEALTH_ROUTES
+from trunkline_hub.web.idempotency import Claims, Idempotency, claimed
+from trunkline_hub.web.limits import Budgets, TellBudget
 from trunkline_hub.web.negotiation import NegotiatedRequest, NegotiatedResponse
 from trunkline_hub.web.observe import Observe
 from trunkline_hub.web.openapi import openapi_config
@@ -25,7 +29,27 @@ _UNPACKED = ["/events/tail", "/overview/live", "/events/export", "/replays/[^/]+
 _PACKED = 5
 """Takes a quarter of the time of the highest level, for a sixth more bytes."""
 
+_TAKEN = [
+    "Authorization", "Content-Type", "Accept", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Range",
+    "traceparent", "tracestate", "A2A-Version", "A2A-Extensions", "MCP-Protocol-Version", "Mcp-Session-Id",
+    "Mcp-Method", "Mcp-Name",
+]  # fmt: skip
+_SHOWN = [
+    "ETag", "Idempotent-Replayed", "Location", "Mcp-Session-Id", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "WWW-Authenticate", "X-Request-Id",
+]  # fmt: skip
+
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What a request meets before its route: who asks, where to, how often, and whether it was here before."""
+
+    authenticate: Authenticate
+    workspaces: Callable[[], Awaitable[list[str]]]
+    budgets: Budgets
+    claims: Claims
 
 
 def build_application(
@@ -35,29 +59,48 @@ def build_application(
     services: Mapping[str, object],
     db: Transactions,
     metrics: RequestMetrics,
-    authenticate: Authenticate,
-    workspaces: Callable[[], Awaitable[list[str]]],
+    admission: Admission,
     lifespan: Lifespan,
 ) -> Litestar:
     """Return the application; `services` are injected into handlers by parameter name."""
     provided = {name: Provide(_constant(service), sync_to_thread=False) for name, service in services.items()}
     provided["db"] = Provide(_constant(db), sync_to_thread=False)
     provided["tx"] = Provide(provider(db))
-    return Litestar(
+    made = Litestar(
         route_handlers=[*HEALTH_ROUTES, *routes],
         dependencies=provided,
         guards=[guard],
+        before_request=claimed,
         exception_handlers={Exception: answer},
         request_class=NegotiatedRequest,
         response_class=NegotiatedResponse,
-        middleware=[Observe(metrics)],
+        middleware=[Observe(metrics), TellBudget(), Idempotency()],
         lifespan=[lifespan],
-        state=State({"authenticate": authenticate, "workspaces": workspaces, "metrics": metrics}),
+        state=State({"metrics": metrics, **_named(admission)}),
         request_max_body_size=settings.max_body_bytes,
+        cors_config=_cors(settings.cors_origins),
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=_PACKED, exclude=_UNPACKED),
         openapi_config=openapi_config(),
         logging_config=None,
     )
+    admission.budgets.check(
+        {f"{method} {route.path_format}" for route in made.routes for method in getattr(route, "methods", ())}
+    )
+    return made
+
+
+def _named(admission: Admission) -> dict[str, Any]:
+    return {field.name: getattr(admission, field.name) for field in fields(admission)}
+
+
+def _cors(origins: list[str]) -> CORSConfig | None:
+    """Let pages of other origins in, with a token only: no cookie is ever sent along."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=origins, allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], allow_headers=_TAKEN,
+        expose_headers=_SHOWN, allow_credentials=False, max_age=600,
+    )  # fmt: skip
 
 
 def _constant(value: object) -> Callable[[], Any]:

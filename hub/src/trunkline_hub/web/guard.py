@@ -14,6 +14,7 @@ from trunkline.protocol.errors import (
 )
 from trunkline_hub.core.permission import allows
 from trunkline_hub.core.principal import Principal
+from trunkline_hub.web.limits import spend
 
 PUBLIC = "public"
 """No credentials needed. Listed and argued for in the architecture tests."""
@@ -45,6 +46,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         CrossSiteError: a browser session was used from another site.
         WorkspaceUnknownError: not this principal's workspace.
         PermissionDeniedError: the scope is missing.
+        RateLimitedError: its principal has no request left.
     """
     if "\0" in connection.scope["path"] or b"%00" in connection.scope["query_string"]:
         raise RequestMalformedError("An address cannot contain NUL")
@@ -59,6 +61,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     if permission is None:
         raise PermissionDeniedError("The route names no permission, so nobody may call it")
     await admit(principal, connection.path_params.get("workspace"), permission, connection.app.state.workspaces)
+    spend(connection, principal)
 
 
 async def admit(

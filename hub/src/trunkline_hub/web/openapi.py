@@ -26,8 +26,13 @@ from trunkline.protocol.errors import PROBLEM_JSON
 from trunkline_hub import __version__
 from trunkline_hub.web.cloudevents import BATCH
 from trunkline_hub.web.guard import PUBLIC, requires
+from trunkline_hub.web.idempotency import HEADER
 
 _PROBLEM = "Problem"
+_KEY = {
+    "name": HEADER, "in": "header", "required": False, "schema": {"type": "string", "maxLength": 257},
+    "description": "The same request with the same key is done once, and answered again: a quoted string, best a UUID.",
+}  # fmt: skip
 _METHODS = {"get", "put", "post", "delete", "patch"}
 _LITESTARS_OWN = "400"
 
@@ -70,6 +75,8 @@ def with_problems(contract: dict[str, Any]) -> dict[str, Any]:
         for method in _METHODS & path.keys():
             path[method]["responses"].pop(_LITESTARS_OWN, None)
             path[method]["responses"]["default"] = refusal
+        if "post" in path:
+            path["post"].setdefault("parameters", []).append(_KEY)
     return contract
 
 

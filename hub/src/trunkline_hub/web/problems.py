@@ -16,6 +16,7 @@ from litestar.exceptions import (
 from trunkline.protocol.errors import (
     PROBLEM_JSON,
     FieldError,
+    IdempotencyInProgressError,
     InternalError,
     MediaTypeUnsupportedError,
     MethodNotAllowedError,
@@ -39,6 +40,7 @@ _BY_STATUS: dict[int, type[TrunklineError]] = {
     415: MediaTypeUnsupportedError,
 }
 _RETRY_AFTER_S = "1"
+_LATER = (UnavailableError, IdempotencyInProgressError)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -51,7 +53,7 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     identity = request_id(request.scope)
     problem = known.to_problem(instance=request.url.path, request_id=identity or new_id())
     headers = {} if identity else {"X-Request-Id": problem.request_id or ""}  # refused before any route was found
-    headers |= {"Retry-After": _RETRY_AFTER_S} if isinstance(known, UnavailableError) else {}
+    headers |= {"Retry-After": _RETRY_AFTER_S} if isinstance(known, _LATER) else {}
     if known.status == 401:  # noqa: PLR2004 -- RFC 9110 demands the challenge
         headers["WWW-Authenticate"] = _challenge(request, "") or 'Bearer realm="trunkline"'
     if isinstance(known, PermissionDeniedError) and (wanted := _challenge(request, "insufficient_scope")):

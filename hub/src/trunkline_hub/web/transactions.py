@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request
 
 from trunkline_hub.core.transaction import Transactions
+from trunkline_hub.web.idempotency import claim_of
 
 _READS = frozenset({"GET", "HEAD"})
 
@@ -27,5 +28,8 @@ def provider(db: Transactions) -> Callable[[AnyRequest], AsyncGenerator[Any, Non
             yield tx
             if request.route_handler.opt.get("audited", True) and not tx.audited:
                 raise RuntimeError(f"{request.method} {request.url.path} changed something without an audit row")
+            claim = claim_of(request.scope)
+            if claim is not None:
+                await request.app.state.claims.carried_out(tx, claim)
 
     return provide_tx

@@ -264,6 +264,11 @@ def hub_news(topic: str) -> str:
     return f"{ROOT}.hubs.{topic}"
 
 
+def hub_budgets() -> str:
+    """Return where hubs tell each other how many requests were spent."""
+    return f"{ROOT}.budgets.hubs"
+
+
 def inbox_prefix(principal: str) -> str:
     """Return the prefix under which one principal, and only it, may listen for replies."""
     return f"_INBOX_{token(principal)}"

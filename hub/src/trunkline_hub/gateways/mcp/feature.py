@@ -28,11 +28,8 @@ def build(
     async def tell_hubs() -> None:
         await news.announce(_TOPIC)
 
-    async def on_change() -> None:
-        await runner.on_change()
-        await stdio.on_change()
-
-    news.on(_TOPIC, on_change)
+    news.on(_TOPIC, runner.on_change)
+    news.on(_TOPIC, stdio.on_change)
     upstreams.on_change = tell_hubs
     upstreams.states = runner.state
     return Feature(

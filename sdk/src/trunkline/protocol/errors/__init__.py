@@ -8,7 +8,7 @@
     │   │   └── EnvelopeInvalidError, PayloadInvalidError, MessageTooLargeError,
     │   │       SkillSchemaInvalidError, …
     │   └── ConflictError
-    │       └── AgentOwnedError, DeadLetterRedrivenError, QueueInUseError, …
+    │       └── AgentOwnedError, DeadLetterRedrivenError, QueueInUseError, IdempotencyInProgressError, …
     ├── AccessError             who asks, or may they
     │   └── TokenMissingError, TokenInvalidError, TokenExpiredError,
     │       PermissionDeniedError, CrossSiteError, SigninLinkInvalidError
@@ -18,9 +18,7 @@
     │   └── AgentOfflineError, BusUnavailableError, QueueFullError, HubUnreachableError,
     │       ClientClosedError, …
     ├── CallError               the other side answered, badly or not at all
-    │   └── CallFailedError, CallTimeoutError, SkillUnboundError
-    │   └── CallFailedError, CallTimeoutError, RunLimitError
-    │   └── CallFailedError, CallTimeoutError, CallCancelledError
+    │   └── CallFailedError, CallTimeoutError, CallCancelledError, SkillUnboundError, RunLimitError
     ├── SetupError              this machine is not ready for it
     │   └── PortTakenError, DataInUseError, DataNotWritableError, ContextMissingError, …
     ├── OutboundError           what the hub asked elsewhere on somebody's word
@@ -46,6 +44,7 @@ from trunkline.protocol.errors import (
     control,
     event_types,
     handlers,
+    idempotency,
     jobs,
     mcp,
     message,
@@ -148,6 +147,12 @@ from trunkline.protocol.errors.event_types import (
     SchemaUnsupportedError,
 )
 from trunkline.protocol.errors.handlers import HandlerLoopError, HandlerUnknownError
+from trunkline.protocol.errors.idempotency import (
+    IdempotencyInProgressError,
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyReusedError,
+    IdempotencyOutcomeLostError,
+)
 from trunkline.protocol.errors.jobs import JobFailedError, JobStateError, JobUnknownError, RevisionUnknownError
 from trunkline.protocol.errors.mcp import (
     McpCommandRefusedError,
@@ -194,6 +199,7 @@ from trunkline.protocol.errors.request import (
     MediaTypeUnsupportedError,
     MethodNotAllowedError,
     ProtocolUnsupportedError,
+    RateLimitedError,
     RequestInvalidError,
     RequestMalformedError,
     RequestTooLargeError,
@@ -234,6 +240,7 @@ def _of(module: ModuleType) -> list[type[TrunklineError]]:
 _HOMES = (
     base,
     request,
+    idempotency,
     message,
     access,
     queues,
@@ -334,6 +341,10 @@ __all__ = [
     "HandlerUnknownError",
     "HubStartError",
     "HubUnreachableError",
+    "IdempotencyInProgressError",
+    "IdempotencyKeyInvalidError",
+    "IdempotencyKeyReusedError",
+    "IdempotencyOutcomeLostError",
     "InternalError",
     "JobFailedError",
     "JobStateError",
@@ -373,6 +384,7 @@ __all__ = [
     "QueueMessageTakenError",
     "QueueMessageUnknownError",
     "QueueUnknownError",
+    "RateLimitedError",
     "ReplayFileUnknownError",
     "ReplayFilesOffError",
     "RepositoryInvalidError",

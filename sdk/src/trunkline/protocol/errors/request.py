@@ -21,6 +21,12 @@ class RequestTooLargeError(RequestError):
     remedy = "Send less at once, or raise `web.max_body_bytes`."
 
 
+class RateLimitedError(RequestError):
+    code, status = "request.rate_limited", 429
+    title = "More requests than this principal may send"
+    remedy = "Wait for `Retry-After`; `RateLimit` tells what is left. An operator sets `limits`."
+
+
 class CursorInvalidError(RequestError):
     code, status = "request.cursor_invalid", 400
     title = "The page cursor is not one this hub issued"
