@@ -71,6 +71,7 @@ def test_sign_in_live_overview_redrive_and_recovery(tmp_path: Path) -> None:
         expect(page.get_by_test_id("redriven-badge").first).to_be_visible()
         worker.wait_done()
 
+        _the_api_is_tried(system, page)
         page.goto(system.url)
         expect(page.get_by_test_id("overview")).to_be_visible()
         os.kill(system.pid_of("-m trunkline_hub "), signal.SIGKILL)
@@ -85,6 +86,19 @@ def test_sign_in_live_overview_redrive_and_recovery(tmp_path: Path) -> None:
         expect(stranger.get_by_test_id("signin-page")).to_be_visible()
         stranger.goto(system.url)
         expect(stranger.get_by_test_id("signin-page")).to_be_visible()
+
+
+def _the_api_is_tried(system: System, page: Page) -> None:
+    """The contract's page asks nobody but this hub, and who is signed in can try what it shows."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(system.url)
+    page.get_by_role("link", name="API").click()
+    page.get_by_text("queues", exact=True).first.click()
+    page.get_by_text("/api/v1/w/{workspace}/queues", exact=True).first.click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .response-col_status").nth(1)).to_contain_text("200")
+    assert not [url for url in asked if not url.startswith((system.url, "data:", "blob:"))]
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ PUBLIC_ROUTES = {
         "GET",
         "/.well-known/oauth-protected-resource/mcp/w/{rest:path}",
     ): "how a client gets in (RFC 9728), the same words for every address",
+    ("GET", "/api/docs"): "a page that shows the shape of the API; it holds no data",
     ("GET", "/api/v1/openapi.json"): "the shape of the API, the same in every hub; it contains no data",
     ("GET", "/api/v1/openapi.json/openapi.json"): "beside openapi.json; there is nothing at it",
     ("GET", "/api/v1/openapi.json/{path:str}"): "beside openapi.json; there is nothing at it",

@@ -4912,6 +4912,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -4946,6 +4947,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -4984,6 +4986,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5019,6 +5022,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5051,6 +5055,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5084,6 +5089,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5119,6 +5125,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5168,6 +5175,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5201,6 +5209,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5232,6 +5241,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5264,6 +5274,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5300,6 +5311,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5335,6 +5347,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5367,6 +5380,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5399,6 +5413,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -5431,6 +5446,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 target: string;
@@ -5468,6 +5484,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 target: string;
@@ -5504,6 +5521,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5538,6 +5556,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5573,6 +5592,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 blob_id: string;
             };
@@ -5605,6 +5625,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 blob_id: string;
             };
@@ -5673,6 +5694,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5707,6 +5729,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5743,6 +5766,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5798,6 +5822,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5832,6 +5857,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5870,6 +5896,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5921,6 +5948,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -5952,6 +5980,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 letter_id: string;
             };
@@ -5987,6 +6016,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 letter_id: string;
             };
@@ -6026,6 +6056,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 letter_id: string;
             };
@@ -6062,6 +6093,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6093,6 +6125,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6138,6 +6171,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6169,6 +6203,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6201,6 +6236,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6240,6 +6276,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6273,6 +6310,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6312,6 +6350,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6353,6 +6392,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6388,6 +6428,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6424,6 +6465,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 /** @description Number of the version. */
@@ -6458,6 +6500,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 /** @description Number of the version. */
@@ -6499,6 +6542,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 /** @description Number of the version. */
@@ -6531,6 +6575,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 /** @description Number of the version. */
@@ -6583,6 +6628,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6622,6 +6668,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6697,6 +6744,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6733,6 +6781,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6773,6 +6822,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6804,6 +6854,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6840,6 +6891,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -6873,6 +6925,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6908,6 +6961,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6939,6 +6993,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -6977,6 +7032,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7015,6 +7071,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7049,6 +7106,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7082,6 +7140,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 seq: string;
             };
@@ -7119,6 +7178,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7150,6 +7210,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7184,6 +7245,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7219,6 +7281,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7250,6 +7313,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7282,6 +7346,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7318,6 +7383,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7351,6 +7417,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7386,6 +7453,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7418,6 +7486,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7452,6 +7521,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7487,6 +7557,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7523,6 +7594,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7557,6 +7629,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7596,6 +7669,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7627,6 +7701,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 job_id: string;
             };
@@ -7662,6 +7737,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 job_id: string;
             };
@@ -7697,6 +7773,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 job_id: string;
             };
@@ -7732,6 +7809,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 job_id: string;
             };
@@ -7771,6 +7849,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 job_id: string;
             };
@@ -7806,6 +7885,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7840,6 +7920,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7877,6 +7958,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7917,6 +7999,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -7948,6 +8031,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -7980,6 +8064,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8016,6 +8101,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8051,6 +8137,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -8082,6 +8169,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8114,6 +8202,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8150,6 +8239,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8183,6 +8273,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8218,6 +8309,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8250,6 +8342,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -8281,6 +8374,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -8320,6 +8414,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -8358,6 +8453,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -8389,6 +8485,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8421,6 +8518,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8457,6 +8555,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8489,6 +8588,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8524,6 +8624,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8563,6 +8664,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8602,6 +8704,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8650,6 +8753,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8734,6 +8838,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 seq: string;
@@ -8770,6 +8875,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
                 seq: string;
@@ -8810,6 +8916,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8849,6 +8956,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8896,6 +9004,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8931,6 +9040,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -8970,6 +9080,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9011,6 +9122,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9046,6 +9158,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9085,6 +9198,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9120,6 +9234,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 replay_id: string;
             };
@@ -9161,6 +9276,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9201,6 +9317,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9232,6 +9349,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9264,6 +9382,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9300,6 +9419,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9335,6 +9455,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9370,6 +9491,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9413,6 +9535,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9444,6 +9567,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 message_id: string;
             };
@@ -9476,6 +9600,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 message_id: string;
             };
@@ -9509,6 +9634,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 message_id: string;
             };
@@ -9546,6 +9672,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9577,6 +9704,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9609,6 +9737,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9645,6 +9774,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9680,6 +9810,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9715,6 +9846,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9750,6 +9882,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9785,6 +9918,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 name: string;
             };
@@ -9835,6 +9969,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9869,6 +10004,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -9907,6 +10043,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 skill: string;
             };
@@ -9943,6 +10080,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 skill: string;
             };
@@ -9986,6 +10124,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -10020,6 +10159,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -10055,6 +10195,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 task_id: string;
             };
@@ -10090,6 +10231,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 task_id: string;
             };
@@ -10126,6 +10268,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 task_id: string;
             };
@@ -10158,6 +10301,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 task_id: string;
             };
@@ -10190,6 +10334,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 task_id: string;
             };
@@ -10225,6 +10370,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
                 task_id: string;
             };
@@ -10266,6 +10412,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -10300,6 +10447,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;
@@ -10335,6 +10483,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 token_id: string;
             };
@@ -10365,6 +10514,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 message_id: string;
             };
@@ -10401,6 +10551,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
             };
             cookie?: never;

@@ -56,7 +56,9 @@ function Frame() {
         <>
           <div className={css.status}>
             <ConnectionState />
-            <span className={css.version}>{overview && `v${overview.version}`}</span>
+            <a className={css.version} href="/api/docs" title="The API, to read and to try">
+              API {overview && `v${overview.version}`}
+            </a>
             <ThemeToggle />
           </div>
           <UserMenu onShortcuts={showHelp} />

@@ -19,7 +19,7 @@ from trunkline_hub.web.streams import Messages, stream
 AnyRequest = Request[Principal, Any, Any]
 
 DASHBOARD = Path(__file__).parent / "dashboard"
-_PAGE = "index.html"
+_PAGE, _REFERENCE = "index.html", "docs.html"
 _YEAR = "public, max-age=31536000, immutable"
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -68,8 +68,14 @@ async def dashboard(path: str = "") -> Response[bytes]:
     return _page()
 
 
-def _page() -> Response[bytes]:
-    page = DASHBOARD / _PAGE
+@get("/api/docs", opt=requires(PUBLIC), include_in_schema=False)
+async def reference() -> Response[bytes]:
+    """Serve the page that shows the contract and lets one try it; all of it from here, nothing from elsewhere."""
+    return _page(_REFERENCE)
+
+
+def _page(name: str = _PAGE) -> Response[bytes]:
+    page = DASHBOARD / name
     if not page.is_file():
         raise RouteUnknownError("The dashboard is not built in this checkout; `make ui` builds it")
     return Response(

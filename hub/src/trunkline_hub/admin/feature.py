@@ -1,6 +1,6 @@
 """Puts the operators' view together."""
 
-from trunkline_hub.admin.api import dashboard, router
+from trunkline_hub.admin.api import dashboard, reference, router
 from trunkline_hub.admin.service import Overviews
 from trunkline_hub.core.feature import Feature
 
@@ -8,7 +8,7 @@ from trunkline_hub.core.feature import Feature
 def build(overviews: Overviews) -> Feature:
     return Feature(
         name="admin",
-        routes=[router, dashboard],
+        routes=[router, reference, dashboard],
         components=[overviews],
         permissions={"overview:read": "See the overview."},
     )

@@ -75,6 +75,9 @@ def with_problems(contract: dict[str, Any]) -> dict[str, Any]:
         for method in _METHODS & path.keys():
             path[method]["responses"].pop(_LITESTARS_OWN, None)
             path[method]["responses"]["default"] = refusal
+            for parameter in path[method].get("parameters", []):
+                if parameter["name"] == "workspace":
+                    parameter["example"] = "default"
         if "post" in path:
             path["post"].setdefault("parameters", []).append(_KEY)
     return contract
