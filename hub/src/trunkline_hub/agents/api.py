@@ -33,6 +33,7 @@ from trunkline_hub.db import Database, Tx
 from trunkline_hub.web import requires
 from trunkline_hub.web.disconnects import while_connected
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 from trunkline_hub.web.streams import Messages, stream
 
 AnyRequest = Request[Principal, Any, Any]
@@ -41,6 +42,8 @@ Text = Annotated[str | None, QueryParameter(description="Words, the best matches
 Label = Annotated[list[str] | None, QueryParameter(description="`key=value`, or `key` with any value; all must hold.")]
 VersionQuery = Annotated[str | None, QueryParameter(description="A version range, such as `^1.2` or `>=1,<2`.")]
 _MAX_SEQ_DIGITS = 18
+_OBSERVED = volatile("state", "instances", "reason", "state_since")
+"""What is seen of one, beside what was declared."""
 
 
 @get("/agents", opt=requires("agents:read"))
@@ -88,7 +91,7 @@ async def register(
     return Registered(connection=connection, readers=readers)
 
 
-@get("/agents/{name:str}", opt=requires("agents:read"))
+@get("/agents/{name:str}", opt=requires("agents:read") | _OBSERVED)
 async def get_agent(workspace: str, name: str, tx: Tx, agents: Agents) -> Agent:
     """Show one agent with its skills and instances."""
     return await agents.get(tx, workspace, name)

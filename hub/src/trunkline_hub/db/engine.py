@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -22,6 +22,7 @@ from trunkline.protocol.subjects import HUB
 from trunkline.protocol.trace import next_traceparent
 from trunkline.tasks import Tasks
 from trunkline_hub.core.clock import Clock
+from trunkline_hub.core.transaction import first_write
 from trunkline_hub.db import tables
 
 _log = structlog.get_logger("db")
@@ -38,13 +39,14 @@ _COMMIT_S = 5.0
 class Tx:
     """One transaction. Whoever opened it commits it; nobody else does."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: AsyncConnection, clock: Clock, *, is_sqlite: bool) -> None:
         self.audited = False
         """Set by the audit trail; every mutating route must have set it before the commit."""
         self.emitted = False
         """Whether facts leave when it commits."""
         self._connection = connection
         self._clock = clock
+        self._is_sqlite = is_sqlite
         self._after: list[Callable[[], Awaitable[None]]] = []
 
     @property
@@ -54,6 +56,11 @@ class Tx:
     async def execute(self, statement: Executable, values: Any = None) -> Any:
         """Run one statement and return SQLAlchemy's result."""
         return await self._connection.execute(statement, values)
+
+    async def lock(self, name: str) -> None:
+        """Wait until no other transaction holds the lock of this name; SQLite has one writer anyway."""
+        if not self._is_sqlite:
+            await self.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
     async def emit(self, workspace: str, event_type: str, data: dict[str, Any], *, subject: str | None = None) -> None:
         """Publish a fact of the hub's own, if and only if this transaction commits."""
@@ -118,7 +125,11 @@ class Database:
             async with self._engine.connect() as connection:
                 writing = await connection.execution_options(**{WRITES: True})
                 async with writing.begin():
-                    tx = Tx(writing, self._clock)
+                    tx = Tx(writing, self._clock, is_sqlite=self.is_sqlite)
+                    first = first_write.get()
+                    if first is not None and not first.is_done:
+                        first.is_done = True
+                        await first.work(tx)
                     yield tx
         if tx.emitted:
             self.on_outbox()
@@ -147,7 +158,7 @@ class Database:
         """Open a transaction that only reads."""
         with _translated():
             async with self._engine.connect() as connection:
-                yield Tx(connection, self._clock)
+                yield Tx(connection, self._clock, is_sqlite=self.is_sqlite)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -11,8 +11,11 @@ from trunkline_hub.db import Database, Tx
 from trunkline_hub.handlers.service import Handlers
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
+_OBSERVED = volatile("waiting", "in_flight", "redelivered")
+"""What is seen of one, beside what was declared."""
 
 
 @get("/handlers", opt=requires("handlers:read"))
@@ -23,7 +26,7 @@ async def list_handlers(
     return await handlers.page(tx, workspace, cursor=cursor, limit=limit)
 
 
-@get("/handlers/{name:str}", opt=requires("handlers:read"))
+@get("/handlers/{name:str}", opt=requires("handlers:read") | _OBSERVED)
 async def get_handler(workspace: str, name: str, tx: Tx, handlers: Handlers) -> Handler:
     """Show one handler and how far it is."""
     return await handlers.get(tx, workspace, name)

@@ -19,6 +19,7 @@ from trunkline_hub.web.cloudevents import is_event, receive
 from trunkline_hub.web.negotiation import decode_body
 from trunkline_hub.web.openapi import body_or_event
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
 Text = Annotated[str | None, QueryParameter(description="Only queues whose name holds this, in either case.")]
@@ -34,6 +35,22 @@ ExpiresIn = Annotated[
     float | None, QueryParameter(description="For a CloudEvent without `expirytime`: seconds it may wait in the queue.")
 ]
 DeliverAt = Annotated[str | None, QueryParameter(description="For a CloudEvent: RFC 3339, wait until then.")]
+_OBSERVED = volatile(
+    "depth",
+    "in_flight",
+    "redelivered",
+    "workers_waiting",
+    "workers",
+    "consumers",
+    "oldest_age_s",
+    "in_per_s",
+    "out_per_s",
+    "trend",
+    "trend_s",
+    "lanes",
+    "dead",
+)
+"""What is seen of one, beside what was declared."""
 
 
 @get("/queues", opt=requires("queues:read"))
@@ -58,7 +75,7 @@ async def declare(
         return await queues.get(tx, workspace, name)
 
 
-@get("/queues/{name:str}", opt=requires("queues:read"))
+@get("/queues/{name:str}", opt=requires("queues:read") | _OBSERVED)
 async def get_queue(workspace: str, name: str, tx: Tx, queues: Queues) -> Queue:
     """Show one queue with what is in it, by class and partition where it has any."""
     return await queues.get(tx, workspace, name)

@@ -10,11 +10,14 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Database, Tx
 from trunkline_hub.retention.service import Retentions
 from trunkline_hub.web import requires
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
+_OBSERVED = volatile("messages", "size_bytes", "first_seq", "last_seq", "first_stored_at")
+"""What is seen of one, beside what was declared."""
 
 
-@get("/events/retention", opt=requires("retention:read"))
+@get("/events/retention", opt=requires("retention:read") | _OBSERVED)
 async def show(workspace: str, tx: Tx, retentions: Retentions) -> Retention:
     """Show how long the log lasts, what it holds, and which types are kept longer."""
     return await retentions.show(tx, workspace)

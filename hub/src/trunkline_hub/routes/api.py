@@ -20,6 +20,7 @@ from trunkline_hub.db import Tx
 from trunkline_hub.routes.service import Routes
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
 
@@ -31,13 +32,17 @@ class ExplainRequest(msgspec.Struct, kw_only=True):
     proposed: dict[str, RouteDeclaration] = {}
 
 
+_OBSERVED = volatile("counts")
+"""What is seen of one, beside what was declared."""
+
+
 @get("/routes", opt=requires("routes:read"))
 async def list_routes(workspace: str, tx: Tx, routes: Routes, cursor: Cursor = None, limit: Limit = 50) -> RoutePage:
     """List routes and what they did."""
     return await routes.page(tx, workspace, cursor=cursor, limit=limit)
 
 
-@get("/routes/{name:str}", opt=requires("routes:read"))
+@get("/routes/{name:str}", opt=requires("routes:read") | _OBSERVED)
 async def get_route(workspace: str, name: str, tx: Tx, routes: Routes) -> Route:
     """Show one route and what it did."""
     return await routes.get(tx, workspace, name)

@@ -21,9 +21,12 @@ from trunkline_hub.db import Tx
 from trunkline_hub.schedules.service import ScheduledMessages, Schedules
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
 OfQueue = Annotated[str | None, QueryParameter(name="queue", description="Only what goes to this queue.")]
+_OBSERVED = volatile("next_at")
+"""What is seen of one, beside what was declared."""
 
 
 @get("/schedules", opt=requires("schedules:read"))
@@ -42,7 +45,7 @@ async def declare(
     return await schedules.declare(tx, request.user, workspace, name, data)
 
 
-@get("/schedules/{name:str}", opt=requires("schedules:read"))
+@get("/schedules/{name:str}", opt=requires("schedules:read") | _OBSERVED)
 async def get_schedule(workspace: str, name: str, tx: Tx, schedules: Schedules) -> Schedule:
     """Show a schedule with its next firings."""
     return await schedules.get(tx, workspace, name)

@@ -27,12 +27,17 @@ from trunkline_hub.db import Tx
 from trunkline_hub.schemas.service import EventTypes, Traffic
 from trunkline_hub.web import ANYONE, requires
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 _SCHEMA_JSON = "application/schema+json"
 AnyRequest = Request[Principal, Any, Any]
 Number = Annotated[int, PathParameter(name="number", description="Number of the version.", ge=1, le=2**31 - 1)]
 Force = Annotated[bool, QueryParameter(description="Delete it though it is in use.")]
 TypeName = Annotated[str | None, QueryParameter(name="type", description="Only events of this type.")]
+_OBSERVED = volatile(
+    "producers", "consumers", "days", "type.count", "type.quarantined", "type.first_seen_at", "type.last_seen_at"
+)
+"""What is seen of one, beside what was declared."""
 
 
 @get("/event-types", opt=requires("event_types:read"))
@@ -61,7 +66,7 @@ async def declare(
     return await event_types.declare(tx, request.user, workspace, name, data)
 
 
-@get("/event-types/{name:str}", opt=requires("event_types:read"))
+@get("/event-types/{name:str}", opt=requires("event_types:read") | _OBSERVED)
 async def get_event_type(workspace: str, name: str, tx: Tx, traffic: Traffic) -> EventTypeDetail:
     """Show an event type: its newest schema, who publishes and who consumes it."""
     return await traffic.detail(tx, workspace, name)

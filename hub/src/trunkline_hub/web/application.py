@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request, Response
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -20,6 +20,7 @@ from trunkline_hub.web.limits import Budgets, TellBudget
 from trunkline_hub.web.negotiation import NegotiatedRequest, NegotiatedResponse
 from trunkline_hub.web.observe import Observe
 from trunkline_hub.web.openapi import openapi_config
+from trunkline_hub.web.preconditions import Preconditions, conditions, readers_of
 from trunkline_hub.web.problems import answer
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
@@ -70,11 +71,11 @@ def build_application(
         route_handlers=[*HEALTH_ROUTES, *routes],
         dependencies=provided,
         guards=[guard],
-        before_request=claimed,
+        before_request=_before,
         exception_handlers={Exception: answer},
         request_class=NegotiatedRequest,
         response_class=NegotiatedResponse,
-        middleware=[Observe(metrics), TellBudget(), Idempotency()],
+        middleware=[Observe(metrics), TellBudget(), Idempotency(), Preconditions()],
         lifespan=[lifespan],
         state=State({"metrics": metrics, **_named(admission)}),
         request_max_body_size=settings.max_body_bytes,
@@ -86,7 +87,16 @@ def build_application(
     admission.budgets.check(
         {f"{method} {route.path_format}" for route in made.routes for method in getattr(route, "methods", ())}
     )
+    made.state.readers = readers_of(made, services, db)
     return made
+
+
+async def _before(request: Request[Any, Any, Any]) -> Response[bytes] | None:
+    """Answer a request that was here before; check what another asks of its resource."""
+    answered = await claimed(request)
+    if answered is None:
+        await conditions(request)
+    return answered
 
 
 def _named(admission: Admission) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from trunkline.protocol import media
 from trunkline.protocol.errors import RequestInvalidError, RequestMalformedError
 from trunkline.protocol.validation import field_error
 from trunkline_hub.core.principal import Principal
+from trunkline_hub.web.preconditions import conditional, encode
 
 _OFFERED = [media.JSON, media.MSGPACK]
+_OK = 200
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, ValueError)
 
 
@@ -33,9 +35,15 @@ class NegotiatedResponse(Response[Any]):
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> Any:
         """Return the answer ready to send."""
-        if self.media_type in {None, MediaType.JSON} and prefers(request, _OFFERED) == media.MSGPACK:
-            self.content = msgspec.msgpack.encode(self.content)
-            self.media_type = media.MSGPACK
+        if self.media_type in {None, MediaType.JSON} and not isinstance(self.content, bytes | None):
+            body, is_packed = encode(self.content), prefers(request, _OFFERED) == media.MSGPACK
+            tag, instead = conditional(request, self.status_code or _OK, body, is_packed=is_packed)
+            if instead is not None:
+                return instead.to_asgi_response(app, request, **options)
+            if tag is not None:
+                self.headers.setdefault("ETag", tag)
+            self.content = msgspec.msgpack.encode(self.content) if is_packed else body
+            self.media_type = media.MSGPACK if is_packed else MediaType.JSON
         self.headers.setdefault("Vary", "Accept")
         return super().to_asgi_response(app, request, **options)
 

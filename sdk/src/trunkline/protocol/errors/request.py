@@ -21,6 +21,12 @@ class RequestTooLargeError(RequestError):
     remedy = "Send less at once, or raise `web.max_body_bytes`."
 
 
+class PreconditionFailedError(RequestError):
+    code, status = "request.precondition_failed", 412
+    title = "It is not what `If-Match` or `If-None-Match` says"
+    remedy = "Read it again, and decide anew with the `ETag` it has now."
+
+
 class RateLimitedError(RequestError):
     code, status = "request.rate_limited", 429
     title = "More requests than this principal may send"

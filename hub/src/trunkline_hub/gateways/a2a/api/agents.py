@@ -10,8 +10,11 @@ from trunkline_hub.db import Tx
 from trunkline_hub.gateways.a2a.service import Remotes
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
+_OBSERVED = volatile("state", "problem", "refreshed_at")
+"""What is seen of one, beside what was declared."""
 
 
 @post("/a2a/agents/preview", opt=requires("a2a:write", audited=False), status_code=200)
@@ -34,7 +37,7 @@ async def list_remotes(
     return await remotes.page(tx, workspace, cursor=cursor, limit=limit)
 
 
-@get("/a2a/agents/{name:str}", opt=requires("a2a:read"))
+@get("/a2a/agents/{name:str}", opt=requires("a2a:read") | _OBSERVED)
 async def get_remote(workspace: str, name: str, tx: Tx, remotes: Remotes) -> A2AAgent:
     """Show one imported A2A agent."""
     return await remotes.get(tx, workspace, name)

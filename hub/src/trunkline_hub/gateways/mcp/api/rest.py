@@ -18,8 +18,11 @@ from trunkline_hub.db import Tx
 from trunkline_hub.gateways.mcp.service import Toolsets, Upstreams
 from trunkline_hub.web import requires
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.preconditions import volatile
 
 AnyRequest = Request[Principal, Any, Any]
+_OBSERVED = volatile("state", "detail", "refreshed_at")
+"""What is seen of one, beside what was declared."""
 
 
 @post("/mcp/preview", opt=requires("mcp:write", audited=False), status_code=200)
@@ -36,7 +39,7 @@ async def list_upstreams(
     return await upstreams.page(tx, workspace, cursor=cursor, limit=limit)
 
 
-@get("/mcp/upstreams/{name:str}", opt=requires("mcp:read"))
+@get("/mcp/upstreams/{name:str}", opt=requires("mcp:read") | _OBSERVED)
 async def get_upstream(workspace: str, name: str, tx: Tx, upstreams: Upstreams) -> McpUpstream:
     """Show one MCP upstream."""
     return await upstreams.get(tx, workspace, name)
