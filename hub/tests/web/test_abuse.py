@@ -12,6 +12,8 @@ BODIES = {
     "nul": b'{"name":"\\u0000","scopes":["\\u0000"],"secret":"\\u0000"}', "surrogate": b'{"name":"\\ud800"}', "binary": bytes(range(256)),
     "deep": b"[" * 100_000, "deep value": b'{"data":' + b"[" * 50_000 + b"]" * 50_000 + b',"name":"x","scopes":[]}', "twice": b"{}{}",
     "huge number": b'{"expires_in_s":1' + b"0" * 400 + b',"ack_wait_s":1e999,"timeout_s":1e999,"name":"x","scopes":[]}',
+    "services": b'{"agents":{},"a2a":[],"queues":7,"handlers":"x","routes":{},"events":[[]],"index":{},"jobs":0,"tasks":{}}',
+    "huge revision": b'{"revision":99999999999999999999,"seq":99999999999999999999,"limit":99999999999999999999,"note":"x"}',
     "wrong types": b'{"name":{},"scopes":7,"secret":[],"retry":[],"skills":{},"readers":"x","types":1,"timeout_s":"x","version":[]}',
 }  # fmt: skip
 

@@ -5563,7 +5563,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "*/*": string;
+                "*/*": unknown;
             };
         };
         responses: {
@@ -5600,13 +5600,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Stream Response */
+            /** @description The blob, as it was stored */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "*/*": unknown;
+                };
+            };
+            /** @description A part of it */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -5656,6 +5665,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example default */
                 workspace: string;
                 blob_id: string;
             };
@@ -5663,28 +5673,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Size, type and digest */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": null;
+                    "*/*": unknown;
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
+            /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6591,7 +6595,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
+                    "application/schema+json": {
                         [key: string]: unknown;
                     };
                 };
@@ -6675,7 +6679,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "*/*": string;
+                "*/*": unknown;
                 "application/cloudevents+json": {
                     correlationid?: string;
                     /** @description The payload, any JSON */
@@ -6726,6 +6730,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ack"] | components["schemas"]["BatchResult"];
+                };
+            };
+            /** @description Some of a batch are not stored */
+            207: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResult"];
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */
@@ -8761,7 +8774,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "*/*": string;
+                "*/*": unknown;
                 "application/cloudevents+json": {
                     correlationid?: string;
                     /** @description The payload, any JSON */

@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, delete, get, head, post
 from litestar.exceptions import HTTPException
+from litestar.openapi import ResponseSpec
 from litestar.response import Stream
 
 from trunkline.protocol.errors import BlobBrokenError
@@ -20,6 +21,11 @@ from trunkline_hub.web.openapi import BytesOperation
 
 AnyRequest = Request[Principal, Any, Any]
 _PARTIAL = 206
+_BYTES = {
+    status: ResponseSpec(object, media_type="*/*", generate_examples=False, description=what)
+    for status, what in ((200, "The blob, as it was stored"), (206, "A part of it"))
+}
+_HEAD = {200: ResponseSpec(object, media_type="*/*", generate_examples=False, description="Size, type and digest")}
 
 
 @post(
@@ -31,7 +37,7 @@ async def put_blob(workspace: str, request: AnyRequest, blobs: Blobs) -> StoredB
     return await blobs.put(workspace, _body(request), content_type=kind, announced=request.content_length)
 
 
-@get("/blobs/{blob_id:str}", opt=requires("blobs:read"))
+@get("/blobs/{blob_id:str}", opt=requires("blobs:read"), responses=_BYTES)
 async def get_blob(workspace: str, blob_id: str, request: AnyRequest, blobs: Blobs) -> Stream:
     """Send a blob, or the part of it that a `Range` header asks for. `Repr-Digest` is that of the whole."""
     info = await blobs.info(workspace, blob_id)
@@ -46,7 +52,7 @@ async def get_blob(workspace: str, blob_id: str, request: AnyRequest, blobs: Blo
     return Stream(content, status_code=_PARTIAL if part else 200, headers=headers)
 
 
-@head("/blobs/{blob_id:str}", opt=requires("blobs:read"))
+@head("/blobs/{blob_id:str}", opt=requires("blobs:read"), responses=_HEAD)
 async def get_blob_head(workspace: str, blob_id: str, blobs: Blobs) -> Response[None]:
     """Tell size, type and digest of a blob."""
     info = await blobs.info(workspace, blob_id)

@@ -12,12 +12,12 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.base import Executable
 
 from trunkline.protocol import envelope as ce
-from trunkline.protocol.errors import UnavailableError
+from trunkline.protocol.errors import RequestMalformedError, UnavailableError
 from trunkline.protocol.subjects import HUB
 from trunkline.protocol.trace import next_traceparent
 from trunkline.tasks import Tasks
@@ -34,6 +34,8 @@ _BUSY_TIMEOUT_MS = 10_000
 _WAL_TRIES = 50
 _WAL_WAIT_S = 0.02
 _COMMIT_S = 5.0
+_TOO_LARGE = "value out of int"
+"""What asyncpg says of a number that its column cannot hold; of SQLite it is Python that says so."""
 
 
 class Tx:
@@ -166,12 +168,16 @@ class Database:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Tell a database that is away from one that found our statement wrong."""
+    """Tell a database that is away from one that found our statement wrong, and from a number that none can hold."""
     try:
         yield
     except (OperationalError, InterfaceError, OSError) as error:
         _log.warning("database_unavailable", error=str(error))
         raise UnavailableError("The hub's database does not answer") from error
+    except (OverflowError, DBAPIError) as error:
+        if isinstance(error, OverflowError) or _TOO_LARGE in str(error.orig):
+            raise RequestMalformedError("A number is larger than any that is stored") from error
+        raise
 
 
 def _with_driver(url: str) -> str:

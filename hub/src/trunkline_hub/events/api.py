@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, Router, delete, get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
@@ -33,7 +34,10 @@ DeliverAt = Annotated[str | None, QueryParameter(description="RFC 3339: wait unt
 EventId = Annotated[str | None, QueryParameter(name="id", description="The CloudEvent's id.")]
 
 
-@post("/events", opt=requires("events:submit", audited=False), operation_class=CloudEventOperation)
+@post(
+    "/events", opt=requires("events:submit", audited=False), operation_class=CloudEventOperation,
+    responses={207: ResponseSpec(BatchResult, generate_examples=False, description="Some of a batch are not stored")},
+)  # fmt: skip
 async def publish(
     workspace: str,
     body: bytes,

@@ -122,7 +122,7 @@ async def remove_version(
     await event_types.remove_version(tx, request.user, workspace, name, number, force=force)
 
 
-@get("/event-types/{name:str}/versions/{number:str}/schema", opt=requires("event_types:read"))
+@get("/event-types/{name:str}/versions/{number:str}/schema", opt=requires("event_types:read"), media_type=_SCHEMA_JSON)
 async def get_schema(
     workspace: str, name: str, number: Number, tx: Tx, event_types: EventTypes
 ) -> Response[dict[str, Any]]:

@@ -10,6 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
+    Contact,
     OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
@@ -33,7 +34,7 @@ _KEY = {
     "name": HEADER, "in": "header", "required": False, "schema": {"type": "string", "maxLength": 257},
     "description": "The same request with the same key is done once, and answered again: a quoted string, best a UUID.",
 }  # fmt: skip
-_METHODS = {"get", "put", "post", "delete", "patch"}
+_METHODS = {"get", "put", "post", "delete", "patch", "head"}
 _LITESTARS_OWN = "400"
 
 
@@ -42,6 +43,7 @@ def openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Trunkline",
         version=__version__,
+        contact=Contact(name="The developers of Trunkline"),
         description=(
             "The integration layer for AI agents: events, queues, dead letters, agents. Every JSON resource comes as"
             " `application/msgpack` too where `Accept` asks for it, and every JSON body is taken as MessagePack."
@@ -80,7 +82,24 @@ def with_problems(contract: dict[str, Any]) -> dict[str, Any]:
                     parameter["example"] = "default"
         if "post" in path:
             path["post"].setdefault("parameters", []).append(_KEY)
+    used = {
+        tag for path in contract["paths"].values() for method in _METHODS & path.keys() for tag in path[method]["tags"]
+    }
+    contract["tags"] = [{"name": tag} for tag in sorted(used)]
+    _close_tuples(contract)
     return contract
+
+
+def _close_tuples(part: Any) -> None:
+    """Say of every list what its items are: of one with named places, that any more may be anything."""
+    if isinstance(part, dict):
+        if part.get("type") == "array":
+            part.setdefault("items", {})
+        for below in part.values():
+            _close_tuples(below)
+    elif isinstance(part, list):
+        for below in part:
+            _close_tuples(below)
 
 
 @dataclass
@@ -145,7 +164,8 @@ def _binary_mode() -> dict[str, OpenAPIMediaType]:
 
 
 def _bytes_schema(description: str | None = None) -> Schema:
-    return Schema(type=OpenAPIType.STRING, content_encoding="binary", description=description)
+    """Return what bytes are: with a media type of their own, they are no JSON type at all."""
+    return Schema(description=description)
 
 
 def _operation_id(handler: HTTPRouteHandler, _method: Any, _path: Any) -> str:

@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     SerializationException,
     ValidationException,
@@ -30,6 +31,7 @@ from trunkline.protocol.errors import (
     UnavailableError,
 )
 from trunkline.protocol.ids import new_id
+from trunkline.protocol.validation import field_error
 from trunkline_hub.web.observe import request_id
 
 _log = structlog.get_logger("web")
@@ -76,13 +78,21 @@ def translate(error: Exception) -> TrunklineError:
         return error
     if isinstance(error, ValidationException):
         return _validation(error)
-    if isinstance(error, UnicodeDecodeError | RecursionError):  # the decoder's own, on bytes or depths it cannot take
+    if isinstance(
+        error, SerializationException | UnicodeDecodeError | RecursionError
+    ):  # bytes or depths it cannot take
         return RequestMalformedError(_first_line(error))
-    if isinstance(error, SerializationException):
-        return RequestMalformedError(_first_line(error))
+    if isinstance(error, InternalServerException) and isinstance(error.__cause__, msgspec.ValidationError):
+        return _misnamed(error.__cause__)
     if isinstance(error, HTTPException):
         return _http(error)
     return InternalError("The hub met an unforeseen fault; its log has it under this request id")
+
+
+def _misnamed(error: msgspec.ValidationError) -> TrunklineError:
+    """Return what is wrong with a field that has the name of a service: the library takes it for the service."""
+    field = field_error(str(error))
+    return RequestInvalidError(errors=[FieldError(field.pointer.removeprefix("/data"), field.detail)])
 
 
 def _http(error: HTTPException) -> TrunklineError:

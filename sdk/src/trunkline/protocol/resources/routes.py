@@ -1,6 +1,6 @@
 """Routes: where messages go besides the log, declared as data."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -152,5 +152,5 @@ class Explanation(msgspec.Struct, kw_only=True):
 class Rollback(msgspec.Struct, kw_only=True):
     """Go back to what a thing was in this revision."""
 
-    revision: int
+    revision: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     note: str = ""
