@@ -7,14 +7,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from conformance import a2a, mcp, mcp_tasks
+from conformance import a2a, mcp, mcp_tasks, rest
 from conformance.outcome import Outcome
 
 OUT = Path(__file__).parent / "out" / "latest.json"
 
 Suite = Callable[[], Awaitable[list[Outcome]]]
 
-SUITES: dict[str, Suite] = {"a2a": a2a.run, "mcp": mcp.run, "mcp-tasks": mcp_tasks.run}
+SUITES: dict[str, Suite] = {"a2a": a2a.run, "mcp": mcp.run, "mcp-tasks": mcp_tasks.run, "rest": rest.run}
 """Each protocol's own; a protocol adds its line."""
 
 

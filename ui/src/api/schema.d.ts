@@ -10666,7 +10666,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": string;
+                    "text/plain": string;
                 };
             };
             /** @description Refused or failed: problem details with a stable `code`; see the error catalogue. */

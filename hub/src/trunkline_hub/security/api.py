@@ -21,6 +21,7 @@ from trunkline_hub.db import Tx
 from trunkline_hub.security.service import Security
 from trunkline_hub.web import ANYONE, PUBLIC, requires
 from trunkline_hub.web.guard import Connection as HttpConnection
+from trunkline_hub.web.openapi import OPEN
 from trunkline_hub.web.parameters import Cursor, Limit
 from trunkline_hub.web.settings import WebSettings
 
@@ -86,7 +87,7 @@ async def create_signin_link(request: AnyRequest, tx: Tx, security: Security, we
     return await security.create_signin_link(tx, request.user, base.rstrip("/"))
 
 
-@post("/session", opt=requires(PUBLIC))
+@post("/session", security=OPEN, opt=requires(PUBLIC))
 async def sign_in(data: SigninRequest, request: AnyRequest, tx: Tx, security: Security) -> Response[Whoami]:
     """Trade a sign-in link's secret for a session cookie."""
     secret, principal = await security.sign_in(tx, data.secret)

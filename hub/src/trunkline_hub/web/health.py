@@ -9,19 +9,21 @@ from trunkline_hub import __version__
 from trunkline_hub.core.component import Supervisor
 from trunkline_hub.core.metrics import RequestMetrics
 from trunkline_hub.web.guard import PUBLIC, requires
+from trunkline_hub.web.openapi import OPEN
 
 _UNAVAILABLE = 503
+_PROMETHEUS = "text/plain"
 
 AnyRequest = Request[Any, Any, Any]
 
 
-@get("/livez", opt=requires(PUBLIC), tags=["system"])
+@get("/livez", opt=requires(PUBLIC), tags=["system"], security=OPEN)
 async def livez() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@get("/readyz", opt=requires(PUBLIC), tags=["system"])
+@get("/readyz", opt=requires(PUBLIC), tags=["system"], security=OPEN)
 async def readyz(request: AnyRequest) -> Response[dict[str, str]]:
     """Say whether the hub can do its work: 200, or 503."""
     ready = all(entry.ailment() is None for entry in _supervisor(request).supervised)
@@ -43,7 +45,7 @@ async def health(request: AnyRequest) -> Health:
     return Health(ok=all(component.ok for component in components), version=__version__, components=components)
 
 
-@get("/metrics", opt=requires("system:read"), tags=["system"])
+@get("/metrics", opt=requires("system:read"), tags=["system"], media_type=_PROMETHEUS)
 async def metrics(request: AnyRequest) -> Response[bytes]:
     """Return this hub's metrics in the Prometheus text format."""
     found: RequestMetrics = request.app.state.metrics

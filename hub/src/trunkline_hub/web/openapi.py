@@ -36,6 +36,8 @@ _KEY = {
 }  # fmt: skip
 _METHODS = {"get", "put", "post", "delete", "patch", "head"}
 _LITESTARS_OWN = "400"
+OPEN: list[dict[str, list[str]]] = [{}]
+"""What the contract says of an operation that needs no credentials."""
 
 
 def openapi_config() -> OpenAPIConfig:
