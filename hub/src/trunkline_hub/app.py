@@ -74,7 +74,7 @@ def build_features(settings: Settings, services: Services, clock: Clock) -> list
         security_feature.build(services.security, db, services.news),
         jobs_feature.build(),
         archive_feature.build(services.archives, workspaces),
-        events_feature.build(services.groups),
+        events_feature.build(services.groups, services.events),
         index_feature.build(bus, services.index, workspaces),
         retention_feature.build(),
         replays_feature.build(settings.replays, bus, services.history, services.events, jobs_, hub_id=settings.hub_id),
@@ -180,6 +180,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
 
     return build_application(
         settings.web,
+        quick=[route for feature in features for route in feature.quick],
         routes=[route for feature in features for route in feature.routes],
         services={field.name: getattr(services, field.name) for field in fields(services) if field.name != "db"}
         | {"bus_settings": settings.bus, "web_settings": settings.web}
@@ -188,6 +189,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Litestar:
         metrics=metrics,
         admission=Admission(
             authenticate=services.a2a_gate.authenticator(anonymous(settings.mcp, authenticator(services.security))),
+            by_token=services.security.by_token,
             workspaces=services.security.workspaces,
             budgets=services.budgets,
             claims=services.claims,

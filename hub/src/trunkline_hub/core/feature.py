@@ -14,6 +14,8 @@ class Feature:
 
     name: str
     routes: Sequence[Any] = ()
+    quick: Sequence[Any] = ()
+    """Operations that may be answered past the framework (`web.quick.QuickRoute`)."""
     components: Sequence[Component] = ()
     services: Mapping[str, object] = field(default_factory=dict)
     """What its routes are given, by parameter name, where nobody else needs it."""

@@ -19,10 +19,11 @@ from trunkline_hub.core.principal import Principal
 from trunkline_hub.db import Tx
 from trunkline_hub.events.service import EventFilter, Events, Groups
 from trunkline_hub.web import requires
-from trunkline_hub.web.cloudevents import BATCH, BinaryEvent, batch, content_type, receive
+from trunkline_hub.web.cloudevents import BATCH, BinaryEvent, batch, content_type, receive, receive_plain
 from trunkline_hub.web.negotiation import NegotiatedResponse, prefers
 from trunkline_hub.web.openapi import CloudEventOperation
 from trunkline_hub.web.parameters import Cursor, Limit
+from trunkline_hub.web.quick import Headers, QuickRoute
 from trunkline_hub.web.streams import Messages, stream
 
 _MAX_SEQ_DIGITS = 18
@@ -55,6 +56,16 @@ async def publish(
         return NegotiatedResponse(result, status_code=207 if result.failed else 201)
     later = Later(delay_s=delay_s, deliver_at=deliver_at)
     return NegotiatedResponse(await events.publish(request.user, workspace, receive(request, body), later))
+
+
+def quick_publish(events: Events) -> QuickRoute:
+    """Return `publish` as it is done for one event in a plain request."""
+
+    async def answer(principal: Principal, workspace: str, headers: Headers, body: bytes) -> Ack | None:
+        event = receive_plain(headers, body)
+        return None if event is None else await events.publish(principal, workspace, event)
+
+    return QuickRoute(path="/events", permission="events:submit", answer=answer)
 
 
 @get("/events", opt=requires("events:read"))

@@ -22,6 +22,7 @@ from trunkline_hub.web.observe import Observe
 from trunkline_hub.web.openapi import openapi_config
 from trunkline_hub.web.preconditions import Preconditions, conditions, readers_of
 from trunkline_hub.web.problems import answer
+from trunkline_hub.web.quick import ByToken, QuickLane, QuickRoute
 from trunkline_hub.web.settings import WebSettings
 from trunkline_hub.web.transactions import provider
 
@@ -48,6 +49,7 @@ class Admission:
     """What a request meets before its route: who asks, where to, how often, and whether it was here before."""
 
     authenticate: Authenticate
+    by_token: ByToken
     workspaces: Callable[[], Awaitable[list[str]]]
     budgets: Budgets
     claims: Claims
@@ -57,6 +59,7 @@ def build_application(
     settings: WebSettings,
     *,
     routes: Sequence[Any],
+    quick: Sequence[QuickRoute],
     services: Mapping[str, object],
     db: Transactions,
     metrics: RequestMetrics,
@@ -87,6 +90,10 @@ def build_application(
     admission.budgets.check(
         {f"{method} {route.path_format}" for route in made.routes for method in getattr(route, "methods", ())}
     )
+    made.asgi_handler = QuickLane(
+        made.asgi_handler, quick, admission.by_token, admission.workspaces, admission.budgets, metrics,
+        max_body_bytes=settings.max_body_bytes,
+    )  # fmt: skip
     made.state.readers = readers_of(made, services, db)
     return made
 

@@ -1,6 +1,6 @@
 """CloudEvents over HTTP (binding 1.0.2): structured, binary and batch in; structured and binary out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,8 @@ UNTRUSTED = {
 
 _TYPE = "content-type"
 _FORMATS = "application/cloudevents"
+_RAW_TYPE, _RAW_PREFIX, _RAW_SPECVERSION = b"content-type", b"ce-", b"ce-specversion"
+_RAW_EVENT, _RAW_FORMATS = ce.CONTENT_TYPE.encode(), _FORMATS.encode()
 _LOOSE = frozenset({"", media.JSON})
 
 AnyRequest = Request[Any, Any, Any]
@@ -62,10 +64,29 @@ def receive(request: AnyRequest, body: bytes) -> Incoming:
         return structured(body)
     if not kind.startswith(_FORMATS):
         if binary.is_binary(request.headers):
-            return _binary(_pairs(request), body)
+            return _binary(_pairs(request.scope["headers"]), body)
         if kind in _LOOSE:
             return structured(body)
     raise MediaTypeUnsupportedError(f"An event comes as {ce.CONTENT_TYPE} or in binary mode, not as {kind}")
+
+
+def receive_plain(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Incoming | None:
+    """Return the event in a plain request, as `receive` does; None where a closer look is needed.
+
+    Raises:
+        EnvelopeInvalidError
+    """
+    kind, is_binary = b"", False
+    for name, value in headers:
+        if name == _RAW_TYPE:
+            kind = value
+        elif name == _RAW_SPECVERSION:
+            is_binary = True
+    if kind == _RAW_EVENT:
+        return structured(body)
+    if kind.startswith(_RAW_FORMATS) or not is_binary:
+        return None
+    return _binary(_pairs(one for one in headers if one[0] == _RAW_TYPE or one[0][:3] == _RAW_PREFIX), body)
 
 
 def batch(body: bytes) -> list[bytes]:
@@ -89,8 +110,6 @@ def _binary(headers: Iterable[tuple[str, str]], body: bytes) -> Incoming:
     return Incoming(message=binary.assemble(attributes, body), payload=body, headers=kept)
 
 
-def _pairs(request: AnyRequest) -> list[tuple[str, str]]:
+def _pairs(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     """Return the headers with what is not UTF-8 kept as it came: the codec judges it."""
-    return [
-        (name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in request.scope["headers"]
-    ]
+    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in headers]

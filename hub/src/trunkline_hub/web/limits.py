@@ -67,14 +67,23 @@ def spend(connection: ASGIConnection[Any, Any, Any, Any], principal: Principal) 
     """
     scope = connection.scope
     operation = f"{scope.get('method', 'GET')} {scope.get('path_template', '')}"
-    budget = connection.app.state.budgets.spend(principal, operation)
-    if budget is None:
-        return
-    scope["state"][_STATE_KEY] = budget
-    if budget.retry_after_s is not None:
+    spend_of(scope, connection.app.state.budgets, principal, operation)
+
+
+def spend_of(scope: Any, budgets: Budgets, principal: Principal, operation: str) -> Budget | None:
+    """Count a request once, whichever way it goes, and return how its principal stands.
+
+    Raises:
+        RateLimitedError
+    """
+    if _STATE_KEY not in scope["state"]:
+        scope["state"][_STATE_KEY] = budgets.spend(principal, operation)
+    budget: Budget | None = scope["state"][_STATE_KEY]
+    if budget is not None and budget.retry_after_s is not None:
         raise RateLimitedError(
             f"{budget.quota:,} requests in {budget.window_s:g} s are allowed by the policy {budget.policy!r}"
         )
+    return budget
 
 
 class TellBudget(ASGIMiddleware):
