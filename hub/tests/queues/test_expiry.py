@@ -89,16 +89,23 @@ async def test_the_hub_finds_what_expires_while_nobody_works(own_hub, clock, nam
             await client.enqueue(queue.name, "stays")
         assert await sweep.sweep("default") == 0
         clock.forward(70)
-        assert await sweep.sweep("default") == 20
-        assert await sweep.sweep("default") == 0
+        buried = []
+
+        async def all_are_buried():
+            buried.append(await sweep.sweep("default"))  # on three nodes it may read one that is behind
+            return sum(buried) >= 20
+
+        await eventually(all_are_buried)
+        assert (sum(buried), await sweep.sweep("default")) == (20, 0)
         for queue in (name, f"{name}-p", f"{name}-l", f"{name}-o"):
             letters = await dead_letters(hub, queue, count=5)
             assert {letter["reason"] for letter in letters} == {"expired"}
+            # Looked at, not counted: after deletions from the middle the broker's own count may stay too low.
+            assert [one["payload"]["data"] for one in await _waiting(hub, queue)] == ["stays"]
 
-            async def one_waits(queue=queue):
-                return (await client.queues.get(queue)).depth == 1
 
-            await eventually(one_waits)  # the broker counts what waits a little behind what was deleted
+async def _waiting(hub, queue):
+    return (await hub.admin("GET", f"queues/{queue}/peek")).json["items"]
 
 
 async def test_the_sweep_leaves_to_the_worker_what_is_at_work(own_hub, clock, name):
