@@ -1,7 +1,6 @@
 """Keeps the index of every workspace in step, so that questions need not wait for it."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from trunkline_hub.agents.service.catalogue import CHANGED
 from trunkline_hub.agents.service.finding import Finder
 from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.rounds import rounds
 
 _log = structlog.get_logger("catalogue")
 _ANYWAY_S = 30.0
@@ -32,12 +32,8 @@ class CatalogueKeeper(Component):
     async def run(self) -> None:
         self.started.set()
         try:
-            while True:
-                self._changed.clear()
+            async for _ in rounds(self._changed, _ANYWAY_S):
                 await self._catch_up()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_ANYWAY_S):
-                        await self._changed.wait()
         finally:
             await self._finder.close()
 

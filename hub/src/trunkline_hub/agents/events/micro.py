@@ -1,7 +1,6 @@
 """NATS micro services on the bus: imported ones are called by everybody, through the hub, for as long as they answer."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from trunkline_hub.bus.host import CallInfo, Hosted, SkillHost
 from trunkline_hub.bus.hubs import HubNews
 from trunkline_hub.bus.micro import ask_service, ask_services
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.rounds import rounds
 
 _log = structlog.get_logger("micro")
 _ROUND_S = 5.0
@@ -52,15 +52,11 @@ class ServiceHost(Component):
         self.started.set()
         await self._host.started.wait()
         try:
-            while True:
-                self._changed.clear()
+            async for _ in rounds(self._changed, _ROUND_S):
                 try:
                     await self._look()
                 except UnavailableError as error:
                     _log.warning("services_not_looked_for", error=str(error))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_ROUND_S):
-                        await self._changed.wait()
         finally:
             for key in list(self._subjects):
                 await self._withdraw(key)

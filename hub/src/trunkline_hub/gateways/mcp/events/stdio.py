@@ -9,6 +9,7 @@ from litestar.types import Receive, Scope, Send
 from trunkline.protocol.resources import McpUpstreamDeclaration
 from trunkline.tasks import Tasks
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.rounds import rounds
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.mcp import store
 from trunkline_hub.gateways.mcp.providers import load
@@ -45,14 +46,8 @@ class StdioUpstreams(Component):
     async def run(self) -> None:
         self.started.set()
         try:
-            while True:
-                self._changed.clear()
+            async for _ in rounds(self._changed, _ROUND_S):
                 await self._end_what_is_gone()
-                try:
-                    async with asyncio.timeout(_ROUND_S):
-                        await self._changed.wait()
-                except TimeoutError:
-                    continue
         finally:
             self._running.clear()
             await self._tasks.close(timeout_s=10.0)

@@ -10,6 +10,7 @@ from trunkline.protocol.resources import McpUpstreamDeclaration
 from trunkline.tasks import Tasks
 from trunkline_hub.bus.host import CallInfo, Hosted, SkillHost
 from trunkline_hub.core.component import Component
+from trunkline_hub.core.rounds import rounds
 from trunkline_hub.db import Database
 from trunkline_hub.gateways.mcp import model, store
 from trunkline_hub.gateways.mcp.model import Offer, OfferedTool
@@ -102,14 +103,8 @@ class UpstreamRunner(Component):
     async def run(self) -> None:
         self.started.set()
         try:
-            while True:
-                self._changed.clear()
+            async for _ in rounds(self._changed, _ROUND_S):
                 await self._converge()
-                try:
-                    async with asyncio.timeout(_ROUND_S):
-                        await self._changed.wait()
-                except TimeoutError:
-                    continue
         finally:
             await self._tasks.close()
             self._running.clear()
